@@ -1,0 +1,102 @@
+/**
+ * The errors of asynchronous I/O.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import { errnoMessage, errnoName } from "./internal/native/errno.ts"
+import type { Path } from "./internal/operation/arguments.ts"
+
+const show = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
+
+/**
+ * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioError extends Data.TaggedError("AioError")<{
+  /** Name of the error number, such as `"ENOENT"`. */
+  readonly code: string
+  /** Error number, positive. */
+  readonly errno: number
+  /** Name of the operation: `"read"`, `"open"`, ... */
+  readonly operation: string
+  /** The path it was for, if it was for one. */
+  readonly path?: Path | undefined
+  /** The descriptor it was for, if it was for one. */
+  readonly fd?: number | undefined
+}> {
+  override get message(): string {
+    const subject = this.path !== undefined ? ` ${show(this.path)}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
+    return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})`
+  }
+
+  /**
+   * The error of a positive error number.
+   *
+   * @since 0.1.0
+   */
+  static fromErrno(errno: number, operation: string, subject: { readonly path?: Path; readonly fd?: number }): AioError {
+    return new AioError({ code: errnoName(errno), errno, operation, path: subject.path, fd: subject.fd })
+  }
+}
+
+/**
+ * An argument that no kernel would take, found before anything was handed to one: a NUL in a path, a negative or fractional
+ * length, an offset beyond 2^63 - 1, a buffer that O_DIRECT would refuse.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioBadArgument extends Data.TaggedError("AioBadArgument")<{
+  /** Name of the operation. */
+  readonly operation: string
+  /** Name of the argument. */
+  readonly argument: string
+  /** What is wrong with it. */
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.operation}: ${this.argument}: ${this.description}`
+  }
+}
+
+/**
+ * A backend's Layer cannot be built on this machine.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioUnavailable extends Data.TaggedError("AioUnavailable")<{
+  /** The backend: `"io_uring"`, `"threads"`, ... */
+  readonly backend: string
+  /** Why. */
+  readonly reason: string
+  /** What to do about it. */
+  readonly remedy: string
+  /** Error number of the system call that failed, if one did. */
+  readonly errno?: number | undefined
+}> {
+  override get message(): string {
+    return `${this.backend} is not available: ${this.reason}. ${this.remedy}`
+  }
+}
+
+/**
+ * A file ended before `readExactly` had all its bytes.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioEndOfFile extends Data.TaggedError("AioEndOfFile")<{
+  readonly fd: number
+  /** Bytes asked for. */
+  readonly expected: number
+  /** Bytes that were there. */
+  readonly received: number
+}> {
+  override get message(): string {
+    return `fd ${this.fd}: the file ended after ${this.received} of ${this.expected} bytes`
+  }
+}

@@ -1,0 +1,410 @@
+/**
+ * Open files.
+ *
+ * @since 0.1.0
+ */
+import { constants } from "node:fs"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Chunk from "effect/Chunk"
+import type * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { AioBadArgument, AioEndOfFile, type AioError } from "./AioError.ts"
+import type { Engine } from "./internal/engine/engine.ts"
+import { execute, executeMasked } from "./internal/execute.ts"
+import { directAlignment, type Alignment } from "./internal/native/direct.ts"
+import { addressOf } from "./internal/native/libc.ts"
+import { allocateAligned } from "./internal/native/memory.ts"
+import { BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
+import * as catalogue from "./internal/operation/catalogue.ts"
+import type {
+  Advice,
+  AllocateOptions,
+  FileState,
+  RangeOptions,
+  TransferOptions
+} from "./internal/operation/descriptors.ts"
+import type { Stat } from "./internal/operation/metadata.ts"
+import { openFlags } from "./internal/operation/openFlags.ts"
+import type { Operation } from "./internal/operation/operation.ts"
+import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
+import { Aio } from "./internal/service.ts"
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-aio/AioFile")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+type Failure = AioError | AioBadArgument
+
+/**
+ * An open file. Its methods need no service: it closes over the engine that opened it.
+ *
+ * Positional calls (with an `offset`, in bytes) may run side by side. Without an offset a call uses, and moves, the position that the
+ * kernel keeps for the descriptor: the only way for pipes, sockets and terminals.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AioFile {
+  readonly [TypeId]: TypeId
+  /** The descriptor. */
+  readonly fd: number
+  /** Reads into `buffer`: the number of bytes, 0 at the end of the file. May be fewer than asked for. pread(2) */
+  readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
+  /** Reads up to `length` bytes into a new array, which is as long as what was read. On a direct file it is aligned. pread(2) */
+  readonly readAlloc: (length: number, options?: TransferOptions) => Effect.Effect<Uint8Array, Failure>
+  /** Fills `into`, or a new array of that length, with as many reads as it takes. Fails with `AioEndOfFile` if the file ends. */
+  readonly readExactly: (
+    into: number | Uint8Array,
+    options?: TransferOptions
+  ) => Effect.Effect<Uint8Array, Failure | AioEndOfFile>
+  /** Reads into several buffers, in order. preadv(2) */
+  readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
+  /** Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2) */
+  readonly write: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
+  /** Writes all of `buffer`, with as many writes as it takes. */
+  readonly writeAll: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<void, Failure>
+  /** Writes from several buffers, in order. pwritev(2) */
+  readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
+  /** Waits until data and metadata are on the device. fsync(2) */
+  readonly sync: Effect.Effect<void, Failure>
+  /** Waits until data, and the metadata needed to read it, are on the device. fdatasync(2) */
+  readonly datasync: Effect.Effect<void, Failure>
+  /** statx(2) */
+  readonly stat: Effect.Effect<Stat, Failure>
+  /** Cuts or extends to `length` bytes, default 0. ftruncate(2) */
+  readonly truncate: (length?: Offset) => Effect.Effect<void, Failure>
+  /** Allocates, zeroes, removes or inserts a range. fallocate(2) */
+  readonly allocate: (options: AllocateOptions) => Effect.Effect<void, Failure>
+  /** Tells the kernel how a range is going to be used. posix_fadvise(2) */
+  readonly advise: (advice: Advice, options?: RangeOptions) => Effect.Effect<void, Failure>
+  /** Reads a range into the page cache. readahead(2) */
+  readonly readahead: (options: {
+    readonly offset?: Offset | undefined
+    readonly length: number
+  }) => Effect.Effect<void, Failure>
+  /** The bytes from `offset` (default 0) on, `length` of them or up to the end of the file. */
+  readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
+  /** Writes everything it gets, from `offset` (default 0) on. */
+  readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StreamOptions {
+  /** Bytes from the start of the file. Default 0. */
+  readonly offset?: Offset | undefined
+  /** Bytes at most. Default: up to the end of the file. */
+  readonly length?: Offset | undefined
+  /** Bytes of one read. Default 262144. */
+  readonly chunkSize?: number | undefined
+}
+
+const DEFAULT_CHUNK_SIZE = 262144
+
+/** How files whose requirements are unknown want it: most devices have sectors of 512 bytes, all are content with 4096. */
+const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
+  offset === undefined ? undefined : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER ? offset + by : BigInt(offset) + BigInt(by)
+
+class FileImpl implements AioFile {
+  readonly [TypeId]: TypeId = TypeId
+
+  constructor(
+    private readonly engine: Engine,
+    readonly fd: number,
+    readonly state: FileState,
+    /** What O_DIRECT asks of buffers, lengths and offsets; `undefined` for files that go through the page cache. */
+    private readonly alignment: Alignment | undefined
+  ) {}
+
+  /** Operations other than transfers look here whether the descriptor is still theirs. */
+  private run<A>(operation: Operation<A>): Effect.Effect<A, Failure> {
+    return Effect.suspend(() =>
+      this.state.closed
+        ? Effect.fail(
+            new AioBadArgument({ operation: operation.entry.name, argument: "file", description: "it is closed" })
+          )
+        : execute(this.engine, operation)
+    )
+  }
+
+  private transfer(
+    operation: typeof catalogue.read,
+    buffer: Uint8Array,
+    offset: Offset | undefined
+  ): Effect.Effect<number, Failure> {
+    const request: Operation<number> = {
+      entry: operation.entry,
+      input: { fd: this.fd, buffer, offset, file: this.state }
+    }
+    return this.alignment === undefined
+      ? execute(this.engine, request)
+      : Effect.suspend(() => this.misaligned(operation.entry.name, buffer, offset) ?? execute(this.engine, request))
+  }
+
+  /** O_DIRECT's own rules, checked before the kernel answers them with a bare EINVAL. */
+  private misaligned(
+    operation: string,
+    buffer: Uint8Array,
+    offset: Offset | undefined
+  ): Effect.Effect<never, AioBadArgument> | undefined {
+    const { memory, offset: unit } = this.alignment!
+    const wrong = (argument: string, description: string) =>
+      Effect.fail(new AioBadArgument({ operation, argument, description: `${description} (the file was opened for direct I/O)` }))
+    if (!ArrayBuffer.isView(buffer)) return undefined
+    if (buffer.byteLength > 0 && addressOf(buffer) % memory !== 0) {
+      return wrong("buffer", `its address must be a multiple of ${memory}: use AioBuffer.aligned`)
+    }
+    if (buffer.byteLength % unit !== 0) {
+      return wrong("buffer", `its length must be a multiple of ${unit}, not ${buffer.byteLength}`)
+    }
+    if (offset !== undefined && BigInt(offset) % BigInt(unit) !== 0n) {
+      return wrong("offset", `must be a multiple of ${unit}, not ${offset}`)
+    }
+    return undefined
+  }
+
+  private allocateBuffer(length: number): Uint8Array<ArrayBuffer> {
+    return this.alignment === undefined
+      ? new Uint8Array(length)
+      : allocateAligned(length, Math.max(4096, this.alignment.memory))
+  }
+
+  read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return this.transfer(catalogue.read, buffer, options?.offset)
+  }
+
+  readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
+    return Effect.suspend(() => {
+      const problem = badLength("readAlloc", length)
+      if (problem !== undefined) return problem
+      const buffer = this.allocateBuffer(length)
+      return Effect.map(this.read(buffer, options), (count) => (count === length ? buffer : buffer.subarray(0, count)))
+    })
+  }
+
+  readExactly(
+    into: number | Uint8Array,
+    options?: TransferOptions
+  ): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
+    return Effect.suspend(() => {
+      const problem = typeof into === "number" ? badLength("readExactly", into) : undefined
+      if (problem !== undefined) return problem
+      const buffer = typeof into === "number" ? this.allocateBuffer(into) : into
+      const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
+        done === buffer.byteLength
+          ? Effect.succeed(buffer)
+          : Effect.flatMap(
+              this.transfer(
+                catalogue.read,
+                done === 0 ? buffer : buffer.subarray(done),
+                advance(options?.offset, done)
+              ),
+              (count) =>
+                count === 0
+                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected: buffer.byteLength, received: done }))
+                  : from(done + count)
+            )
+      return from(0)
+    })
+  }
+
+  readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return this.run(catalogue.readv(this.fd, buffers, options))
+  }
+
+  write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return this.transfer(catalogue.write, buffer, options?.offset)
+  }
+
+  writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
+    const from = (done: number): Effect.Effect<void, Failure> =>
+      Effect.flatMap(
+        this.transfer(catalogue.write, done === 0 ? buffer : buffer.subarray(done), advance(options?.offset, done)),
+        (count) => (done + count >= buffer.byteLength ? Effect.void : from(done + count))
+      )
+    return from(0)
+  }
+
+  writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return this.run(catalogue.writev(this.fd, buffers, options))
+  }
+
+  get sync(): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fsync(this.fd))
+  }
+
+  get datasync(): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fdatasync(this.fd))
+  }
+
+  get stat(): Effect.Effect<Stat, Failure> {
+    return this.run(catalogue.fstat(this.fd))
+  }
+
+  truncate(length?: Offset): Effect.Effect<void, Failure> {
+    return this.run(catalogue.ftruncate(this.fd, length))
+  }
+
+  allocate(options: AllocateOptions): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fallocate(this.fd, options))
+  }
+
+  advise(advice: Advice, options?: RangeOptions): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fadvise(this.fd, advice, options))
+  }
+
+  readahead(options: { readonly offset?: Offset | undefined; readonly length: number }): Effect.Effect<void, Failure> {
+    return this.run(catalogue.readahead(this.fd, options))
+  }
+
+  stream(options: StreamOptions = {}): Stream.Stream<Uint8Array, Failure> {
+    const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE
+    const length = options.length
+    return Stream.unwrap(
+      Effect.suspend(() => {
+        const problem =
+          badLength("stream", chunkSize, "chunkSize", 1) ??
+          badOffset("stream", options.offset, "offset") ??
+          badOffset("stream", length, "length")
+        if (problem !== undefined) return problem
+        const start = options.offset ?? 0
+        return Effect.succeed(
+          Stream.unfoldChunkEffect(0, (done) => {
+            const left = length === undefined ? chunkSize : Number(BigInt(length) - BigInt(done))
+            if (left <= 0) return Effect.succeed(Option.none())
+            return Effect.map(this.readAlloc(Math.min(chunkSize, left), { offset: advance(start, done) }), (bytes) =>
+              bytes.length === 0 ? Option.none() : Option.some([Chunk.of(bytes), done + bytes.length])
+            )
+          })
+        )
+      })
+    )
+  }
+
+  sink(options: { readonly offset?: Offset | undefined } = {}): Sink.Sink<void, Uint8Array, never, Failure> {
+    return Sink.suspend(() => {
+      let offset: Offset = options.offset ?? 0
+      return Sink.forEach((bytes: Uint8Array) =>
+        Effect.map(this.writeAll(bytes, { offset }), () => {
+          offset = advance(offset, bytes.byteLength)!
+        })
+      )
+    })
+  }
+}
+
+const badLength = (
+  operation: string,
+  length: number,
+  argument = "length",
+  least = 0
+): Effect.Effect<never, AioBadArgument> | undefined =>
+  Number.isSafeInteger(length) && length >= least
+    ? undefined
+    : Effect.fail(
+        new AioBadArgument({
+          operation,
+          argument,
+          description: `must be a whole number of bytes from ${least}, not ${length}`
+        })
+      )
+
+const badOffset = (
+  operation: string,
+  offset: Offset | undefined,
+  argument: string
+): Effect.Effect<never, AioBadArgument> | undefined => {
+  if (offset === undefined) return undefined
+  try {
+    checkOffset(offset, argument)
+    return undefined
+  } catch (error) {
+    const { description } = error as BadArgument
+    return Effect.fail(new AioBadArgument({ operation, argument, description }))
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenOptions extends DescriptorOptions {
+  /**
+   * Past the page cache (O_DIRECT): buffers, lengths and offsets must be aligned as the file system asks; `AioBuffer.aligned` and
+   * `readAlloc` give such buffers.
+   */
+  readonly direct?: boolean | undefined
+}
+
+/**
+ * Opens a file; it is closed with its Scope. open(2)
+ *
+ * Interruptible also while it waits (for the other side of a FIFO, say); no descriptor is lost.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio, AioFile } from "effect-aio"
+ *
+ * const program = Effect.gen(function*() {
+ *   const file = yield* AioFile.open("data.bin")
+ *   return yield* file.readAlloc(4096, { offset: 8192 })
+ * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
+ */
+export const open = (path: Path, options: OpenOptions = {}): Effect.Effect<AioFile, Failure, Aio | Scope.Scope> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const flag = withDirect(options)
+        if (typeof flag !== "number") return flag
+        return Effect.flatMap(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
+          const direct = (flag & constants.O_DIRECT) !== 0
+          const file = new FileImpl(
+            engine,
+            fd,
+            { noWait: !direct, closed: false },
+            direct ? directAlignment(fd) : undefined
+          )
+          return Effect.as(
+            Effect.addFinalizer(() => {
+              file.state.closed = true
+              // What close(2) reports (EIO of earlier writes) cannot be mended here: `sync` is how to ask.
+              return Effect.ignore(execute(engine, catalogue.close(fd)))
+            }),
+            file
+          )
+        })
+      })
+    )
+  )
+
+const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effect.Effect<never, AioBadArgument> => {
+  try {
+    return openFlags(flag) | (direct ? constants.O_DIRECT : 0)
+  } catch (error) {
+    const { argument, description } = error as BadArgument
+    return Effect.fail(new AioBadArgument({ operation: "open", argument, description }))
+  }
+}
+
+/**
+ * A descriptor that somebody else opened and will close: standard input, an inherited pipe.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromDescriptor = (fd: number): Effect.Effect<AioFile, never, Aio> =>
+  Effect.map(Aio, ({ engine }) => new FileImpl(engine, fd, { noWait: false, closed: false }, undefined))

@@ -1,0 +1,75 @@
+/**
+ * The io_uring backend (Linux 5.6 and newer): io_uring(7).
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { AioUnavailable } from "./AioError.ts"
+import { IoUringBackend } from "./internal/backend/io_uring/backend.ts"
+import { Ring, RingUnavailable } from "./internal/backend/io_uring/ring.ts"
+import { fromRingUnavailable, notThisPlatform } from "./internal/backend/io_uring/unavailable.ts"
+import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
+import { Engine } from "./internal/engine/engine.ts"
+import { budgetFrom, type EngineOptions, makeService } from "./internal/layer.ts"
+import { errno } from "./internal/native/errno.ts"
+import { unsupported } from "./internal/native/platform.ts"
+import { IORING_SETUP } from "./internal/native/uring.ts"
+import { Aio, type AioService } from "./internal/service.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends EngineOptions {
+  /**
+   * Submission entries of the ring: what one call can hand to the kernel. Rounded up to a power of two. Twice as many requests
+   * may be in flight; the rest waits in the engine, by priority. Default 4096.
+   */
+  readonly entries?: number | undefined
+}
+
+/** COOP_TASKRUN: completions do not interrupt JavaScript, they wait for the next system call. See bench/setup-flags.ts. */
+const preferredFlags =
+  IORING_SETUP.CLAMP | IORING_SETUP.SUBMIT_ALL | IORING_SETUP.COOP_TASKRUN | IORING_SETUP.TASKRUN_FLAG
+
+const makeRing = (entries: number): Ring => {
+  try {
+    return new Ring(entries, preferredFlags)
+  } catch (cause) {
+    // Flags newer than the kernel (5.18, 5.19): EINVAL.
+    if (cause instanceof RingUnavailable && cause.errno === errno.EINVAL) return new Ring(entries, IORING_SETUP.CLAMP)
+    throw cause
+  }
+}
+
+const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
+  Effect.suspend(() => {
+    if (unsupported !== undefined) return Effect.fail(notThisPlatform("io_uring"))
+    try {
+      const ring = makeRing(options.entries ?? 4096)
+      return Effect.succeed(
+        new Engine((host) => [new IoUringBackend(ring, host), new ThreadsBackend(host)], budgetFrom(options))
+      )
+    } catch (cause) {
+      return cause instanceof RingUnavailable ? Effect.fail(fromRingUnavailable(cause)) : Effect.die(cause)
+    }
+  })
+
+/**
+ * The service in a Scope. Closing the Scope cancels what is outstanding, waits for it and frees the ring.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  makeService(makeEngine(options))
+
+/**
+ * `Aio` on io_uring.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))

@@ -1,0 +1,28 @@
+/**
+ * @since 0.1.0
+ */
+export * as Aio from "./Aio.ts"
+/**
+ * @since 0.1.0
+ */
+export * as AioBuffer from "./AioBuffer.ts"
+/**
+ * @since 0.1.0
+ */
+export * as AioDirectory from "./AioDirectory.ts"
+/**
+ * @since 0.1.0
+ */
+export * as AioError from "./AioError.ts"
+/**
+ * @since 0.1.0
+ */
+export * as AioFile from "./AioFile.ts"
+/**
+ * @since 0.1.0
+ */
+export * as IoUring from "./IoUring.ts"
+/**
+ * @since 0.1.0
+ */
+export * as ThreadPool from "./ThreadPool.ts"

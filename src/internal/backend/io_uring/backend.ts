@@ -1,0 +1,216 @@
+/**
+ * io_uring: one ring, entered once a turn.
+ *
+ * What the interface is bad at, and what is done about it here:
+ * - It is often forbidden (seccomp in containers, the sysctl kernel.io_uring_disabled) and old kernels lack opcodes: the Layer fails
+ *   with the reason, and operations without an opcode go to the thread pool.
+ * - Calls that may sleep (statx, unlinkat, fsync, buffered writes on ext4) run on kernel workers, one wake-up each: cached answers
+ *   are therefore tried without waiting first.
+ * - A cancel can miss: the target may just be moving between the ring, a poll and a worker. It is asked again until the target's
+ *   own completion is there, and only that completion counts.
+ * - It opens a FIFO without waiting for the other side (it opens with O_NONBLOCK first): see fifo.ts.
+ * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
+ *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
+ */
+import { errno, errnoName } from "../../native/errno.ts"
+import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
+import { Reactor } from "../../native/reactor.ts"
+import type { Backend, Host } from "../../engine/backend.ts"
+import type { Entry } from "../../operation/operation.ts"
+import type { Request } from "../../engine/request.ts"
+import { FifoOpens } from "./fifo.ts"
+import type { Ring } from "./ring.ts"
+
+/** High half of the user data: whose completion it is. The low half is a slot. */
+const OF_REQUEST = 0
+const OF_CANCEL = 1
+
+/** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
+const RETRY_INTERVAL = 10
+
+export class IoUringBackend implements Backend {
+  readonly name = "io_uring"
+  readonly answersCached = true
+  inFlight = 0
+
+  /** Requests in flight by slot: this table is what keeps them, and their buffers, alive while the kernel works on them. */
+  private readonly slots: Array<Request | null> = []
+  private readonly freeSlots: Array<number> = []
+  /** Requests to be submitted once more. */
+  private toRepeat: Array<{ readonly request: Request; readonly sqeFlags: number }> = []
+  /** Requests whose cancel has still to be submitted. */
+  private toCancel: Array<Request> = []
+  /** Requests that have been asked to end and have not yet. */
+  private readonly cancelling = new Set<Request>()
+  private readonly fifos: FifoOpens
+  private readonly reactor: Reactor
+  /** Requests allowed in flight. Grows while nothing completes. */
+  private limit: number
+  private timer: NodeJS.Timeout | undefined
+  private full = false
+  private completions = 0
+  private completionsAtLastTick = 0
+
+  constructor(
+    private readonly ring: Ring,
+    private readonly host: Host
+  ) {
+    this.limit = ring.completionEntries
+    this.fifos = new FifoOpens()
+    this.reactor = new Reactor(ring.fd, () => host.wake())
+  }
+
+  supports({ uring }: Entry<any, any>): boolean {
+    return uring !== undefined && this.ring.supported.has(uring.opcode)
+  }
+
+  submit(request: Request): boolean {
+    if (this.inFlight >= this.limit || !this.hasRoom()) {
+      this.full = true
+      this.startTimer()
+      return false
+    }
+    const slot = this.freeSlots.pop() ?? this.slots.length
+    this.slots[slot] = request
+    request.slot = slot
+    this.inFlight++
+    this.write(request, 0)
+    return true
+  }
+
+  private write(request: Request, sqeFlags: number): void {
+    request.entry.uring!.prepare(this.ring, request)
+    this.ring.commit(sqeFlags, 0, request.slot, OF_REQUEST)
+  }
+
+  /** Submits a request once more, under the slot that it has. */
+  private again(request: Request, sqeFlags: number): void {
+    this.toRepeat.push({ request, sqeFlags })
+    this.host.wake()
+  }
+
+  flush(): void {
+    if (this.toRepeat.length > 0) {
+      const repeats = this.toRepeat
+      this.toRepeat = []
+      for (const { request, sqeFlags } of repeats) {
+        if (this.hasRoom()) this.write(request, sqeFlags)
+        else this.again(request, sqeFlags)
+      }
+    }
+    if (this.toCancel.length > 0) {
+      const targets = this.toCancel
+      this.toCancel = []
+      for (const request of targets) this.writeCancel(request)
+    }
+    if (this.ring.unsubmitted > 0 || this.ring.needsEnter) this.enter()
+  }
+
+  private enter(): void {
+    const result = this.ring.enter()
+    // No memory for requests, too many overflowed completions, or a signal: what was not taken stays in the ring, and the next
+    // turn offers it again. Anything else means that the ring is gone (somebody closed its descriptor), and with it all knowledge
+    // of what the kernel still touches: nothing after that would be safe.
+    if (result < 0 && result !== -errno.EAGAIN && result !== -errno.EBUSY && result !== -errno.EINTR) {
+      throw new Error(`io_uring_enter: ${errnoName(-result)}: the ring's descriptor was closed or replaced by someone else`)
+    }
+    if (this.ring.unsubmitted > 0) this.host.wake()
+  }
+
+  /** Whether an entry can be written, after an `enter` if need be. */
+  private hasRoom(): boolean {
+    if (this.ring.room === 0) this.enter()
+    return this.ring.room > 0
+  }
+
+  drain(limit: number): number {
+    const count = this.ring.reap(limit, this.deliver)
+    this.completions += count
+    return count
+  }
+
+  get hasCompletions(): boolean {
+    return this.ring.ready > 0 || this.ring.needsEnter
+  }
+
+  private readonly deliver = (slot: number, owner: number, result: number): void => {
+    // A cancel's own answer decides nothing: found, too late or not found, the target's completion is what counts.
+    if (owner === OF_CANCEL) return
+    const request = this.slots[slot]!
+    if (request.entry.producesDescriptor === true) {
+      const verdict = this.fifos.settle(request, result)
+      if (verdict === undefined) {
+        this.startTimer()
+        return this.again(request, IOSQE_ASYNC)
+      }
+      result = verdict
+    }
+    if (result === -errno.EINTR && !request.cancelled && !request.entry.finalOnInterrupt) return this.again(request, 0)
+    this.slots[slot] = null
+    this.freeSlots.push(slot)
+    request.slot = -1
+    this.inFlight--
+    if (this.full && this.inFlight < this.limit) {
+      this.full = false
+      this.host.wake()
+    }
+    if (request.cancelled) this.cancelling.delete(request)
+    this.host.complete(request, request.entry.finalOnInterrupt && result === -errno.EINTR ? 0 : result)
+  }
+
+  cancel(request: Request): void {
+    this.cancelling.add(request)
+    this.toCancel.push(request)
+    this.startTimer()
+  }
+
+  private writeCancel(request: Request): void {
+    // Its slot may have been given to another request by now: then there is nothing left to cancel.
+    if (request.slot === -1) return
+    if (!this.hasRoom()) {
+      this.toCancel.push(request)
+      return
+    }
+    // The target is named by its user data: the slot, with a high half of 0.
+    this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, request.slot, 0, 0, 0)
+    this.ring.commit(0, 0, request.slot, OF_CANCEL)
+  }
+
+  private startTimer(): void {
+    if (this.timer !== undefined) return
+    this.completionsAtLastTick = this.completions
+    this.timer = setInterval(this.tick, RETRY_INTERVAL)
+    // What is in flight keeps the process alive through the reactor.
+    this.timer.unref()
+  }
+
+  private readonly tick = (): void => {
+    for (const request of this.cancelling) this.toCancel.push(request)
+    this.fifos.forEachReady((request) => this.toCancel.push(request))
+    if (this.full && this.completions === this.completionsAtLastTick) {
+      this.limit += this.ring.completionEntries
+      this.full = false
+    }
+    this.completionsAtLastTick = this.completions
+    if (this.inFlight <= this.ring.completionEntries) this.limit = this.ring.completionEntries
+    if (this.cancelling.size === 0 && this.fifos.size === 0 && !this.full) {
+      clearInterval(this.timer)
+      this.timer = undefined
+    }
+    this.host.wake()
+  }
+
+  forEachInFlight(visit: (request: Request) => void): void {
+    for (const request of this.slots) if (request !== null) visit(request)
+  }
+
+  keepAlive(yes: boolean): void {
+    this.reactor.keepAlive(yes)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer)
+    this.reactor.close()
+    this.ring.close()
+  }
+}

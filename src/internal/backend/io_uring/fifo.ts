@@ -1,0 +1,83 @@
+/**
+ * FIFOs that are being opened.
+ *
+ * open(2) of a FIFO waits for the other side. io_uring first opens every cached name with O_NONBLOCK, and for a FIFO that is not
+ * only a hint: a reader gets a descriptor at once (and would read an end of file that is none), a writer gets ENXIO. So such an
+ * answer is not passed on; the request is submitted again for a kernel worker, where it waits as it should.
+ *
+ * The reader's first descriptor stays open meanwhile, since a writer that saw it may be writing already. If that writer comes and
+ * goes before the second open is there, the second would wait for another one: the first descriptor then shows data or a
+ * hang-up, and it is the answer.
+ */
+import { constants } from "node:fs"
+import { errno } from "../../native/errno.ts"
+import { AT_EMPTY_PATH, O_PATH, S_IFIFO, S_IFMT, STATX } from "../../native/layout.ts"
+import { addressOf, syscall } from "../../native/libc.ts"
+import { NR } from "../../native/syscalls.ts"
+import type { Request } from "../../engine/request.ts"
+
+const SEEK_CUR = 1
+const POLLIN = 1
+const POLLHUP = 16
+
+/** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
+const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH
+
+const isFifo = (fd: number): boolean => {
+  // The one cheap question that regular files and directories answer differently. Nothing of it waits.
+  if (syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE) return false
+  const status = new Uint8Array(STATX.size)
+  const empty = new Uint8Array(8)
+  const result = syscall(NR.statx, fd, addressOf(empty), AT_EMPTY_PATH, 1, addressOf(status))
+  return result === 0 && ((status[STATX.mode] | (status[STATX.mode + 1] << 8)) & S_IFMT) === S_IFIFO
+}
+
+const hasBeenOpened = (fd: number): boolean => {
+  // struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered.
+  const poll = new Int32Array([fd, POLLIN])
+  const noTime = new BigInt64Array(2)
+  return syscall(NR.ppoll, addressOf(poll), 1, addressOf(noTime), 0) === 1 && ((poll[1] >> 16) & (POLLIN | POLLHUP)) !== 0
+}
+
+export class FifoOpens {
+  /** Requests submitted for the second time; a reader's first descriptor, or -1. */
+  private readonly waiting = new Map<Request, number>()
+
+  get size(): number {
+    return this.waiting.size
+  }
+
+  /** The result to pass on, or `undefined` when the open is to be submitted again for a kernel worker. */
+  settle(request: Request, result: number): number | undefined {
+    const flags = request.a2 as number
+    const first = this.waiting.get(request)
+    if (first !== undefined) {
+      // A signal woke the worker, and nobody has come yet: wait on.
+      if (result === -errno.EINTR && !request.cancelled && (first === -1 || !hasBeenOpened(first))) return undefined
+      this.waiting.delete(request)
+      if (first === -1) return result
+      if (result >= 0 || request.cancelled) {
+        syscall(NR.close, first)
+        return result
+      }
+      // Cancelled by `forEachReady`, or a real error: the first descriptor is open and good, unless nobody came.
+      if (hasBeenOpened(first)) return first
+      syscall(NR.close, first)
+      return result
+    }
+    if (request.cancelled || (flags & neverWaits) !== 0) return result
+    const access = flags & 3
+    if (result === -errno.ENXIO && access === constants.O_WRONLY) {
+      this.waiting.set(request, -1)
+      return undefined
+    }
+    if (result < 0 || access !== constants.O_RDONLY || !isFifo(result) || hasBeenOpened(result)) return result
+    this.waiting.set(request, result)
+    return undefined
+  }
+
+  /** Calls `visit` for every reader whose first descriptor has become the answer: its second open is to be cancelled. */
+  forEachReady(visit: (request: Request) => void): void {
+    for (const [request, first] of this.waiting) if (first !== -1 && hasBeenOpened(first)) visit(request)
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * One io_uring instance: the three system calls, the mapped rings, and nothing else.
+ *
+ * Submission entries are written by this thread and read by the kernel inside `enter` on this same thread, so their order needs no
+ * barrier. The completion queue's tail is written by the kernel at any time: it is loaded with `Atomics`, before the entries.
+ */
+import { errno } from "../../native/errno.ts"
+import { addressOf, foreignMemory, syscall, type Word } from "../../native/libc.ts"
+import { NR } from "../../native/syscalls.ts"
+import {
+  CQE_WORDS,
+  IO_URING_OP_SUPPORTED,
+  IORING_ENTER_GETEVENTS,
+  IORING_OFF_SQ_RING,
+  IORING_OFF_SQES,
+  IORING_FEAT_NODROP,
+  IORING_FEAT_RW_CUR_POS,
+  IORING_FEAT_SINGLE_MMAP,
+  IORING_REGISTER_PROBE,
+  IORING_SQ_CQ_OVERFLOW,
+  IORING_SQ_TASKRUN,
+  PARAMS,
+  SQE_WORDS
+} from "../../native/uring.ts"
+import type { SubmissionEntry } from "../../operation/operation.ts"
+
+const PROT_READ_WRITE = 3
+const MAP_SHARED_POPULATE = 0x8001
+const HIGH = 4294967296
+
+/** Why a ring could not be made: the call that failed and its error number. */
+export class RingUnavailable {
+  constructor(
+    readonly call: "io_uring_setup" | "mmap" | "io_uring_register" | "features",
+    readonly errno: number
+  ) {}
+}
+
+interface Mapping {
+  readonly address: number
+  readonly length: number
+}
+
+export class Ring implements SubmissionEntry {
+  readonly fd: number
+  readonly entries: number
+  readonly completionEntries: number
+  /** Opcodes that this kernel runs. */
+  readonly supported: ReadonlySet<number>
+
+  private readonly mappings: Array<Mapping> = []
+  private words: Uint32Array
+  private results: Int32Array
+  private sqes: Uint32Array
+  private readonly sqHead: number
+  private readonly sqTail: number
+  private readonly sqFlags: number
+  private readonly cqHead: number
+  private readonly cqTail: number
+  private readonly cqMask: number
+  private readonly cqes: number
+
+  /** Entries written; what the kernel sees as the tail at the next `enter`. */
+  private tail = 0
+  /** Entries that the kernel has taken. */
+  private submitted = 0
+
+  constructor(entries: number, setupFlags: number) {
+    const params = new Uint32Array(PARAMS.size / 4)
+    params[PARAMS.flags] = setupFlags
+    const fd = syscall(NR.io_uring_setup, entries, addressOf(params))
+    if (fd < 0) throw new RingUnavailable("io_uring_setup", -fd)
+    this.fd = fd
+    const required = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS
+    if ((params[PARAMS.features] & required) !== required) this.fail("features", errno.ENOSYS)
+    this.entries = params[PARAMS.sqEntries]
+    this.completionEntries = params[PARAMS.cqEntries]
+    const length = Math.max(
+      params[PARAMS.sqArray] + this.entries * 4,
+      params[PARAMS.cqCqes] + this.completionEntries * CQE_WORDS * 4
+    )
+    // IORING_FEAT_SINGLE_MMAP: one map holds both rings.
+    const rings = this.map(length, IORING_OFF_SQ_RING)
+    this.words = new Uint32Array(rings)
+    this.results = new Int32Array(rings)
+    this.sqes = new Uint32Array(this.map(this.entries * SQE_WORDS * 4, IORING_OFF_SQES))
+    this.sqHead = params[PARAMS.sqHead] / 4
+    this.sqTail = params[PARAMS.sqTail] / 4
+    this.sqFlags = params[PARAMS.sqFlags] / 4
+    this.cqHead = params[PARAMS.cqHead] / 4
+    this.cqTail = params[PARAMS.cqTail] / 4
+    this.cqMask = this.words[params[PARAMS.cqMask] / 4]
+    this.cqes = params[PARAMS.cqCqes] / 4
+    // The indirection array is not used: entry i of the ring is always submission entry i.
+    const array = params[PARAMS.sqArray] / 4
+    for (let i = 0; i < this.entries; i++) this.words[array + i] = i
+    this.supported = this.probe()
+  }
+
+  private fail(call: RingUnavailable["call"], number: number): never {
+    this.close()
+    throw new RingUnavailable(call, number)
+  }
+
+  private map(length: number, offset: number): ArrayBuffer {
+    const address = syscall(NR.mmap, 0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, this.fd, offset)
+    if (address < 0) this.fail("mmap", -address)
+    this.mappings.push({ address, length })
+    return foreignMemory(address, length)
+  }
+
+  private probe(): ReadonlySet<number> {
+    // struct io_uring_probe: a 16-byte header, then 8 bytes an opcode: its number, a reserved byte, 16 bits of flags.
+    const probe = new Uint8Array(16 + 256 * 8)
+    const result = syscall(NR.io_uring_register, this.fd, IORING_REGISTER_PROBE, addressOf(probe), 256)
+    if (result < 0) this.fail("io_uring_register", -result)
+    const supported = new Set<number>()
+    for (let i = 0; i < probe[1]; i++) {
+      if ((probe[16 + i * 8 + 2] & IO_URING_OP_SUPPORTED) !== 0) supported.add(probe[16 + i * 8])
+    }
+    return supported
+  }
+
+  /** Submission entries that can be written before the next `enter`. */
+  get room(): number {
+    return this.entries - (this.tail - this.submitted)
+  }
+
+  /** Written entries that the kernel has not taken yet. */
+  get unsubmitted(): number {
+    return this.tail - this.submitted
+  }
+
+  /** Writes the fields of the next submission entry, as `io_uring_prep_rw` does. Follow with `commit`. */
+  prepare(opcode: number, fd: number, address: Word, length: number, offset: Word, opFlags: number): void {
+    const { sqes } = this
+    const at = (this.tail % this.entries) * SQE_WORDS
+    sqes[at] = opcode
+    sqes[at + 1] = fd
+    setWord(sqes, at + 2, offset)
+    setWord(sqes, at + 4, address)
+    sqes[at + 6] = length
+    sqes[at + 7] = opFlags
+    sqes[at + 10] = 0
+    sqes[at + 11] = 0
+    sqes[at + 12] = 0
+    sqes[at + 13] = 0
+    sqes[at + 14] = 0
+    sqes[at + 15] = 0
+  }
+
+  /** Completes the entry that `prepare` wrote: `IOSQE_*` flags, `ioprio`, and the two halves of its user data. */
+  commit(sqeFlags: number, ioprio: number, userDataLow: number, userDataHigh: number): void {
+    const { sqes } = this
+    const at = (this.tail % this.entries) * SQE_WORDS
+    sqes[at] |= (sqeFlags << 8) | (ioprio << 16)
+    sqes[at + 8] = userDataLow
+    sqes[at + 9] = userDataHigh
+    this.tail++
+  }
+
+  /**
+   * Hands the written entries to the kernel; also runs what it kept for this thread, and empties its overflow list into the
+   * ring. The number of entries taken, or `-errno`; entries not taken stay for the next call.
+   */
+  enter(): number {
+    const { words } = this
+    words[this.sqTail] = this.tail
+    const result = syscall(NR.io_uring_enter, this.fd, this.unsubmitted, 0, IORING_ENTER_GETEVENTS, 0, 0)
+    // The head says what was taken, also when an error followed.
+    const taken = (words[this.sqHead] - this.submitted) >>> 0
+    this.submitted += taken
+    return result < 0 ? result : taken
+  }
+
+  /** Whether the kernel holds completions back, or work that only `enter` runs. */
+  get needsEnter(): boolean {
+    return (Atomics.load(this.words, this.sqFlags) & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) !== 0
+  }
+
+  /** Completions in the ring. */
+  get ready(): number {
+    return (Atomics.load(this.words, this.cqTail) - this.words[this.cqHead]) >>> 0
+  }
+
+  /** Calls `deliver` with the user data and result of each completion, at most `limit`; how many. */
+  reap(limit: number, deliver: (low: number, high: number, result: number) => void): number {
+    const { cqHead, cqMask, cqes, results, words } = this
+    const count = Math.min(this.ready, limit)
+    for (let i = 0; i < count; i++) {
+      const head = words[cqHead]
+      const at = cqes + (head & cqMask) * CQE_WORDS
+      const low = words[at]
+      const high = words[at + 1]
+      const result = results[at + 2]
+      // Free the place before anybody hears of it: `deliver` may lead to more submissions.
+      Atomics.store(words, cqHead, head + 1)
+      deliver(low, high, result)
+    }
+    return count
+  }
+
+  /** Unmaps and closes. The views are emptied first: touching unmapped memory would end the process. */
+  close(): void {
+    this.words = new Uint32Array(0)
+    this.results = new Int32Array(0)
+    this.sqes = new Uint32Array(0)
+    for (const { address, length } of this.mappings.splice(0)) syscall(NR.munmap, address, length)
+    syscall(NR.close, this.fd)
+  }
+}
+
+/** Writes 64 bits as two words, low first. A Number is exact here: it is an integer below 2^53 in magnitude. */
+const setWord = (words: Uint32Array, at: number, value: Word): void => {
+  if (typeof value === "number") {
+    words[at] = value
+    words[at + 1] = Math.floor(value / HIGH)
+  } else {
+    words[at] = Number(value & 0xffffffffn)
+    words[at + 1] = Number(value >> 32n)
+  }
+}

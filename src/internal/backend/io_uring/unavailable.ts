@@ -1,0 +1,64 @@
+/** Why io_uring cannot be had, for a person. */
+import { readFileSync } from "node:fs"
+import { AioUnavailable } from "../../../AioError.ts"
+import { errno, errnoMessage, errnoName } from "../../native/errno.ts"
+import { unsupported } from "../../native/platform.ts"
+import type { RingUnavailable } from "./ring.ts"
+
+const OTHERWISE = "or use another backend (AIO_BACKEND=threads)"
+
+const sysctl = (): string => {
+  try {
+    return readFileSync("/proc/sys/kernel/io_uring_disabled", "utf8").trim()
+  } catch {
+    return "0"
+  }
+}
+
+const forbidden = (): readonly [reason: string, remedy: string] => {
+  const value = sysctl()
+  return value === "0"
+    ? [
+        "this process may not call io_uring_setup (EPERM): a seccomp filter forbids it, as Docker's and most containers' does",
+        `Allow io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp profile, ${OTHERWISE}.`
+      ]
+    : [
+        `the sysctl kernel.io_uring_disabled is ${value} (EPERM)`,
+        `Set it to 0 (sysctl -w kernel.io_uring_disabled=0), ${OTHERWISE}.`
+      ]
+}
+
+const explain = ({ call, errno: number }: RingUnavailable): readonly [reason: string, remedy: string] => {
+  if (call === "features") {
+    return ["this kernel's io_uring is too old (before Linux 5.6)", `Use a newer kernel, ${OTHERWISE}.`]
+  }
+  const failure = `${call}: ${errnoMessage(number)} (${errnoName(number)})`
+  switch (number) {
+    case errno.EPERM:
+    case errno.EACCES:
+      return forbidden()
+    case errno.ENOSYS:
+      return ["this kernel has no io_uring (ENOSYS)", `Use Linux 5.6 or newer, ${OTHERWISE}.`]
+    case errno.ENOMEM:
+      return [failure, "Raise the limit on locked memory (ulimit -l), or ask for fewer entries."]
+    case errno.EMFILE:
+    case errno.ENFILE:
+      return [failure, "Raise the limit on open files (ulimit -n)."]
+    default:
+      return [failure, `Check the options of the Layer, ${OTHERWISE}.`]
+  }
+}
+
+export const fromRingUnavailable = (cause: RingUnavailable): AioUnavailable => {
+  const [reason, remedy] = explain(cause)
+  return new AioUnavailable({ backend: "io_uring", reason, remedy, errno: cause.errno })
+}
+
+/** Off Linux, or on an unknown processor. */
+export const notThisPlatform = (backend: string): AioUnavailable =>
+  new AioUnavailable({
+    backend,
+    reason: unsupported!,
+    remedy: "Use NodeFileSystem of @effect/platform-node there.",
+    errno: errno.ENOSYS
+  })

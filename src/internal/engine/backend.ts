@@ -1,0 +1,47 @@
+/** The contract between the engine and whatever executes requests. */
+import type { Entry } from "../operation/operation.ts"
+import type { Request } from "./request.ts"
+
+/** What a backend may ask of its engine. */
+export interface Host {
+  /**
+   * The one terminal event of a request: `result` is `>= 0` or `-errno`. From here on the backend must not touch the request's
+   * memory, and the kernel does not either.
+   */
+  complete(request: Request, result: number): void
+  /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
+  wake(): void
+}
+
+/**
+ * A mechanism. All calls come from the event loop's thread; none throws for an input, and none waits for a disk or a peer.
+ *
+ * For every request accepted by `submit`, exactly one `Host.complete` follows. In between, the backend's table references the
+ * request, and so everything the kernel may touch.
+ */
+export interface Backend {
+  /** As `AIO_BACKEND` names it. */
+  readonly name: string
+  /** Whether a read that finds its data cached is answered in the call that submits it. */
+  readonly answersCached: boolean
+  /** Whether this mechanism runs the operation itself. */
+  supports(entry: Entry<any, any>): boolean
+  /** Takes the request over; false when there is no room, and nothing has happened. */
+  submit(request: Request): boolean
+  /** Hands everything submitted since the last call to the kernel, in one call where the mechanism can. */
+  flush(): void
+  /** Delivers at most `limit` completions; how many it delivered. */
+  drain(limit: number): number
+  /** Whether more completions are known to wait: a `drain` would deliver. */
+  readonly hasCompletions: boolean
+  /** Asks for an early completion of a request that this backend has. Its completion comes either way. */
+  cancel(request: Request): void
+  /** Calls `visit` for every request that is taken over and not completed. */
+  forEachInFlight(visit: (request: Request) => void): void
+  /** How many those are. */
+  readonly inFlight: number
+  /** Whether waiting for completions keeps the process alive. */
+  keepAlive(yes: boolean): void
+  /** Frees rings, maps, descriptors, threads. Called once, with nothing in flight. */
+  close(): Promise<void>
+}

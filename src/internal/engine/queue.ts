@@ -1,0 +1,50 @@
+/** Requests that wait for room in a backend: by priority, in order within one, and removable from the middle. */
+import { IDLE, QUEUED, type Request } from "./request.ts"
+
+const LOWEST = -4
+const LEVELS = 9
+
+export class Queue {
+  private readonly heads: Array<Request | null> = new Array(LEVELS).fill(null)
+  private readonly tails: Array<Request | null> = new Array(LEVELS).fill(null)
+  /** No level above this one holds a request. */
+  private top = -1
+  size = 0
+
+  push(request: Request): void {
+    const level = request.priority - LOWEST
+    const tail = this.tails[level]
+    request.state = QUEUED
+    request.previous = tail
+    request.next = null
+    if (tail === null) this.heads[level] = request
+    else tail.next = request
+    this.tails[level] = request
+    if (level > this.top) this.top = level
+    this.size++
+  }
+
+  /** The request that is next in turn. */
+  peek(): Request | null {
+    while (this.top >= 0) {
+      const head = this.heads[this.top]
+      if (head !== null) return head
+      this.top--
+    }
+    return null
+  }
+
+  /** Takes a queued request out, wherever it stands. */
+  remove(request: Request): void {
+    const level = request.priority - LOWEST
+    const { next, previous } = request
+    if (previous === null) this.heads[level] = next
+    else previous.next = next
+    if (next === null) this.tails[level] = previous
+    else next.previous = previous
+    request.next = null
+    request.previous = null
+    request.state = IDLE
+    this.size--
+  }
+}

@@ -1,0 +1,70 @@
+/** Byte offsets of the kernel structures that are read or written here. Identical on x64 and arm64. */
+
+/** `struct statx`, statx(2). */
+export const STATX = {
+  size: 256,
+  mask: 0,
+  blksize: 4,
+  nlink: 16,
+  uid: 20,
+  gid: 24,
+  mode: 28,
+  ino: 32,
+  fileSize: 40,
+  blocks: 48,
+  atime: 64,
+  btime: 80,
+  ctime: 96,
+  mtime: 112,
+  rdevMajor: 128,
+  rdevMinor: 132,
+  devMajor: 136,
+  devMinor: 140,
+  dioMemAlign: 152,
+  dioOffsetAlign: 156
+} as const
+
+export const STATX_BASIC_STATS = 0x7ff
+export const STATX_BTIME = 0x800
+export const STATX_DIOALIGN = 0x2000
+
+/** `struct statfs`, statfs(2). Eleven 64-bit words and four spare ones. */
+export const STATFS = {
+  size: 120,
+  type: 0,
+  bsize: 8,
+  blocks: 16,
+  bfree: 24,
+  bavail: 32,
+  files: 40,
+  ffree: 48,
+  namelen: 64,
+  frsize: 72,
+  flags: 80
+} as const
+
+/** `struct linux_dirent64`, getdents64(2). */
+export const DIRENT = { ino: 0, reclen: 16, type: 18, name: 19 } as const
+
+/** `struct open_how`, openat2(2): flags, mode, resolve, 64 bits each. */
+export const OPEN_HOW = { size: 24 } as const
+export const RESOLVE_CACHED = 0x20
+
+export const AT_FDCWD = -100
+export const AT_SYMLINK_NOFOLLOW = 0x100
+export const AT_REMOVEDIR = 0x200
+export const AT_EMPTY_PATH = 0x1000
+export const AT_STATX_DONT_SYNC = 0x4000
+
+export const F_GETFL = 3
+export const RWF_NOWAIT = 0x8
+
+export const S_IFMT = 0o170000
+export const S_IFIFO = 0o010000
+
+/** Open flags that Node's constants lack. Values of the generic table; neither architecture here overrides them. */
+export const O_CLOEXEC = 0o2000000
+export const O_PATH = 0o10000000
+
+/** The most bytes one read or write moves: `MAX_RW_COUNT`. A longer request gives a short result, as read(2) says. */
+export const MAX_RW_COUNT = 0x7ffff000

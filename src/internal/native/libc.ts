@@ -1,0 +1,59 @@
+/**
+ * The process's own libc through koffi: `syscall(2)` and the few functions that are not one.
+ *
+ * Everything is declared with integers; addresses travel as Numbers (user space ends below 2^47, far under 2^53). A Number
+ * keeps nothing alive: whoever passes an address says what does.
+ */
+import koffi from "koffi"
+import { unsupported } from "./platform.ts"
+
+/** An argument of a system call. A bigint only where a Number would lose bits: offsets from 2^53 up. */
+export type Word = number | bigint
+
+const lib = unsupported === undefined ? koffi.load(null) : undefined
+
+const rawSyscall = lib?.func("syscall", "int64_t", Array(7).fill("int64_t")) as (
+  nr: number,
+  a0: Word,
+  a1: Word,
+  a2: Word,
+  a3: Word,
+  a4: Word,
+  a5: Word
+) => number
+
+/**
+ * One system call on the calling thread: its result, or `-errno`. It blocks for as long as the kernel does, so on the event
+ * loop's thread only calls that cannot wait belong here.
+ */
+export const syscall = (
+  nr: number,
+  a0: Word = 0,
+  a1: Word = 0,
+  a2: Word = 0,
+  a3: Word = 0,
+  a4: Word = 0,
+  a5: Word = 0
+): number => {
+  const result = rawSyscall(nr, a0, a1, a2, a3, a4, a5)
+  return result === -1 ? -koffi.errno() : result
+}
+
+/** An ArrayBuffer over memory that is not JavaScript's own. Touching it after the memory is unmapped ends the process. */
+export const foreignMemory = (address: number, length: number): ArrayBuffer => koffi.view(BigInt(address), length)
+
+/** Where the bytes of a view start. Valid while the view's buffer is reachable and not detached. 0 for an empty view. */
+export const addressOf = (view: ArrayBufferView | ArrayBufferLike): number => Number(koffi.address(view))
+
+/** The address of a C function of this process. */
+export const functionAddress = (name: string): number => Number(koffi.address(lib!.symbol(name)))
+
+const sigactionFunction = lib?.func("sigaction", "int", ["int", "int64_t", "int64_t"]) as (
+  signal: number,
+  action: number,
+  previous: number
+) => number
+
+/** `sigaction(2)` with the addresses of `struct sigaction`s (0: none). The result, or `-errno`. */
+export const sigaction = (signal: number, action: number, previous: number): number =>
+  sigactionFunction(signal, action, previous) === -1 ? -koffi.errno() : 0

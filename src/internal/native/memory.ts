@@ -1,0 +1,101 @@
+/**
+ * Memory that is handed to the kernel.
+ *
+ * V8 never moves the bytes of an ArrayBuffer, but it frees them with the last reference. The rule here: whatever an address was
+ * taken from is referenced by the request until its completion has been read. `cell` and `keep` on a request are those
+ * references; nothing else may hold an address across a turn of the event loop.
+ */
+import { addressOf } from "./libc.ts"
+
+const CELL_SIZE = 512
+const CELLS_PER_SLAB = 64
+const PATH_OFFSET = 256
+const encoder = new TextEncoder()
+
+/**
+ * 512 bytes of stable memory for one request: 256 for what the kernel writes (a `struct statx` is the largest), 256 for a path.
+ * Cells are reused, so a request for a short path allocates no native memory.
+ */
+export class Cell {
+  /** Where the output area starts. */
+  readonly address: number
+  /** The output area, by the widths in which structures are read. */
+  readonly u32: Uint32Array
+  readonly u64: BigUint64Array
+  readonly i64: BigInt64Array
+  /** Where the path area starts. */
+  readonly pathAddress: number
+  readonly path: Uint8Array
+
+  constructor(slab: ArrayBuffer, slabAddress: number, offset: number) {
+    this.address = slabAddress + offset
+    this.u32 = new Uint32Array(slab, offset, PATH_OFFSET / 4)
+    this.u64 = new BigUint64Array(slab, offset, PATH_OFFSET / 8)
+    this.i64 = new BigInt64Array(slab, offset, PATH_OFFSET / 8)
+    this.pathAddress = this.address + PATH_OFFSET
+    this.path = new Uint8Array(slab, offset + PATH_OFFSET, CELL_SIZE - PATH_OFFSET)
+  }
+}
+
+/** Free cells are kept up to this many (2 MiB); beyond it their slabs are left to the garbage collector. */
+const MAX_FREE_CELLS = 4096
+const freeCells: Array<Cell> = []
+
+/** A cell with undefined contents. It belongs to the caller until `releaseCell`. */
+export const takeCell = (): Cell => {
+  const cell = freeCells.pop()
+  if (cell !== undefined) return cell
+  const slab = new ArrayBuffer(CELL_SIZE * CELLS_PER_SLAB)
+  const address = addressOf(slab)
+  for (let i = 1; i < CELLS_PER_SLAB; i++) freeCells.push(new Cell(slab, address, i * CELL_SIZE))
+  return new Cell(slab, address, 0)
+}
+
+/** Gives a cell back. Only after the completion of the request that held it. */
+export const releaseCell = (cell: Cell): void => {
+  if (freeCells.length < MAX_FREE_CELLS) freeCells.push(cell)
+}
+
+/** A NUL-terminated copy of a path that does not fit a cell, or of a second path. The caller keeps it referenced. */
+export const cString = (path: string | Uint8Array): Uint8Array => {
+  if (typeof path === "string") return Buffer.from(`${path}\0`)
+  const copy = new Uint8Array(path.length + 1)
+  copy.set(path)
+  return copy
+}
+
+/** Writes a NUL-terminated path into the cell; false where it does not fit. */
+export const writePath = (cell: Cell, path: string | Uint8Array): boolean => {
+  const into = cell.path
+  if (typeof path !== "string") {
+    if (path.length >= into.length) return false
+    into.set(path)
+    into[path.length] = 0
+    return true
+  }
+  if (path.length >= into.length) return false
+  const { read, written } = encoder.encodeInto(path, into)
+  if (read < path.length || written >= into.length) return false
+  into[written] = 0
+  return true
+}
+
+/** An `iovec` array (readv(2)) over views. The caller keeps both the array and the views referenced. */
+export const ioVector = (views: ReadonlyArray<Uint8Array>): BigUint64Array => {
+  const vector = new BigUint64Array(Math.max(views.length, 1) * 2)
+  for (let i = 0; i < views.length; i++) {
+    vector[i * 2] = BigInt(addressOf(views[i]))
+    vector[i * 2 + 1] = BigInt(views[i].byteLength)
+  }
+  return vector
+}
+
+/**
+ * `length` bytes whose address is a multiple of `alignment` (a power of two), as O_DIRECT wants. Ordinary garbage-collected
+ * memory: the view starts inside a slightly larger ArrayBuffer, which never moves.
+ */
+export const allocateAligned = (length: number, alignment: number): Uint8Array<ArrayBuffer> => {
+  const buffer = new ArrayBuffer(length + alignment)
+  const address = addressOf(buffer)
+  return new Uint8Array(buffer, (alignment - (address % alignment)) % alignment, length)
+}

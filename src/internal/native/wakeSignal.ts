@@ -1,0 +1,41 @@
+/**
+ * The signal that brings a thread out of a system call that may wait for ever.
+ *
+ * Its handler is libc's `abs`: a C function that does nothing, which is all a handler has to do for the call to return EINTR
+ * (without SA_RESTART). A real-time signal that nobody handles is taken, and never a process-wide one that someone may send.
+ */
+import { addressOf, functionAddress, sigaction, syscall } from "./libc.ts"
+import { NR } from "./syscalls.ts"
+
+/** `struct sigaction` of glibc and musl, 64 bits: handler, 128 bytes of mask, flags, restorer. */
+const SIGACTION_WORDS = 19
+const SIG_DFL = 0n
+const LAST_SIGNAL = 64
+const FIRST_SIGNAL = 36
+
+let signal: number | undefined
+
+/** The number of the signal, installed on first use; `undefined` where every candidate is taken. */
+const wakeSignal = (): number | undefined => {
+  if (signal !== undefined) return signal
+  const harmless = BigInt(functionAddress("abs"))
+  const action = new BigUint64Array(SIGACTION_WORDS)
+  action[0] = harmless
+  const previous = new BigUint64Array(SIGACTION_WORDS)
+  for (let candidate = LAST_SIGNAL; candidate >= FIRST_SIGNAL; candidate--) {
+    if (sigaction(candidate, 0, addressOf(previous)) !== 0) continue
+    // Another copy of this package, in a worker thread say, has installed the same handler: share it.
+    if (previous[0] !== SIG_DFL && previous[0] !== harmless) continue
+    if (sigaction(candidate, addressOf(action), 0) === 0) {
+      signal = candidate
+      return candidate
+    }
+  }
+  return undefined
+}
+
+/** Interrupts the system call in which the thread is, if it is in one that can be interrupted. Repeat until it is out. */
+export const wakeThread = (tid: number): void => {
+  const number = wakeSignal()
+  if (number !== undefined) syscall(NR.tgkill, process.pid, tid, number)
+}

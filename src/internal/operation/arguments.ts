@@ -1,0 +1,103 @@
+/** Checks of public arguments, and their encodings. Every check names the argument as the user wrote it. */
+import type { Request } from "../engine/request.ts"
+import { addressOf } from "../native/libc.ts"
+import { MAX_RW_COUNT } from "../native/layout.ts"
+import { cString, takeCell, writePath } from "../native/memory.ts"
+
+/** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
+export type Path = string | Uint8Array
+
+/** A position or size in bytes. bigint where it may exceed 2^53 - 1. */
+export type Offset = number | bigint
+
+/** What is wrong with an argument. Becomes `AioBadArgument`, which adds the operation. */
+export class BadArgument {
+  constructor(
+    readonly argument: string,
+    readonly description: string
+  ) {}
+}
+
+const bad = (argument: string, description: string): never => {
+  throw new BadArgument(argument, description)
+}
+
+const show = (value: unknown): string => {
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value)
+  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object"
+  return String(value)
+}
+
+/** A file descriptor: an integer from 0 to 2^31 - 1. */
+export const checkFd = (fd: number): number =>
+  Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff
+    ? fd
+    : bad("fd", `a file descriptor is an integer from 0 to 2147483647, not ${show(fd)}`)
+
+const MAX_OFFSET = 0x7fffffffffffffffn
+
+/** A position or size: an integer from 0 to 2^63 - 1. Bigints that fit come back as Numbers. */
+export const checkOffset = (value: Offset, argument = "offset"): Offset => {
+  if (typeof value === "number") {
+    if (Number.isSafeInteger(value) && value >= 0) return value
+    return bad(
+      argument,
+      Number.isInteger(value) && value > 0
+        ? `${value} is above 2^53 - 1, where a number is not exact: pass a bigint`
+        : `must be a whole number of bytes from 0, not ${show(value)}`
+    )
+  }
+  if (typeof value !== "bigint") return bad(argument, `must be a number or a bigint, not ${show(value)}`)
+  if (value < 0n || value > MAX_OFFSET) return bad(argument, `must be from 0 to 2^63 - 1, not ${value}`)
+  return value <= 9007199254740991n ? Number(value) : value
+}
+
+/** An unsigned 32-bit integer: modes, flags, counts. */
+export const checkUint32 = (value: number, argument: string): number =>
+  Number.isInteger(value) && value >= 0 && value <= 0xffffffff
+    ? value
+    : bad(argument, `must be an integer from 0 to 4294967295, not ${show(value)}`)
+
+/** Bytes to read into or write from. Returns their address; the input keeps the view, and so its memory, alive. */
+export const bufferAddress = (buffer: Uint8Array, argument = "buffer"): number => {
+  if (!ArrayBuffer.isView(buffer)) return bad(argument, `must be a Uint8Array, not ${show(buffer)}`)
+  return buffer.byteLength === 0 ? 0 : addressOf(buffer)
+}
+
+/** How many of a buffer's bytes one request moves. */
+export const bufferLength = (buffer: Uint8Array): number => Math.min(buffer.byteLength, MAX_RW_COUNT)
+
+/** Checks a list of buffers for readv(2) and writev(2): at most 1024 (`IOV_MAX`). */
+export const checkBuffers = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  if (!Array.isArray(buffers)) return bad("buffers", `must be an array of Uint8Arrays, not ${show(buffers)}`)
+  if (buffers.length > 1024) return bad("buffers", `at most 1024 (IOV_MAX) in one call, not ${buffers.length}`)
+  for (const buffer of buffers) if (!ArrayBuffer.isView(buffer)) bad("buffers", `must hold Uint8Arrays, not ${show(buffer)}`)
+  return buffers
+}
+
+const checkPath = (path: Path, argument: string): void => {
+  if (typeof path === "string") {
+    if (path.includes("\0")) bad(argument, `a path cannot contain a NUL character: ${show(path)}`)
+    // A lone surrogate has no UTF-8: it would silently become another file's name.
+    if (!path.isWellFormed()) bad(argument, `not a well-formed string, pass bytes: ${show(path)}`)
+  } else if (path instanceof Uint8Array) {
+    if (path.includes(0)) bad(argument, "a path cannot contain a NUL byte")
+  } else bad(argument, `must be a string or a Uint8Array, not ${show(path)}`)
+}
+
+/** The address of a path, NUL-terminated, in the request's cell or in memory that the request keeps. */
+export const pathAddress = (request: Request, path: Path, argument = "path"): number => {
+  checkPath(path, argument)
+  const cell = request.cell ?? (request.cell = takeCell())
+  if (!request.cellHoldsPath && writePath(cell, path)) {
+    request.cellHoldsPath = true
+    return cell.pathAddress
+  }
+  const copy = cString(path)
+  request.keepAlso(copy)
+  return addressOf(copy)
+}
+
+/** The address of the request's 256 bytes for a structure. */
+export const structAddress = (request: Request): number => (request.cell ?? (request.cell = takeCell())).address

@@ -1,0 +1,313 @@
+/** Operations on open descriptors. */
+import { constants } from "node:fs"
+import { errno } from "../native/errno.ts"
+import { F_GETFL } from "../native/layout.ts"
+import { addressOf, syscall } from "../native/libc.ts"
+import { ioVector } from "../native/memory.ts"
+import { readNoWait } from "../native/nonblocking.ts"
+import { NR, type SyscallName } from "../native/syscalls.ts"
+import { IORING_OP } from "../native/uring.ts"
+import type { Request } from "../engine/request.ts"
+import { BadArgument, bufferAddress, bufferLength, checkBuffers, checkFd, checkOffset, checkUint32 } from "./arguments.ts"
+import type { Offset } from "./arguments.ts"
+import { asNumber, asVoid, define, PENDING, type SubmissionEntry } from "./operation.ts"
+
+/** Offset of the system calls that means "at the file's own position". */
+const CURRENT = -1
+
+/** Where a transfer starts. Left out: at the descriptor's own position, which moves; the only choice for pipes and sockets. */
+export interface TransferOptions {
+  /** Bytes from the start of the file. */
+  readonly offset?: Offset | undefined
+}
+
+/** What is known about an open file; shared by all its requests. */
+export interface FileState {
+  /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
+  noWait: boolean
+  /** Its number may be another file's by now. */
+  closed: boolean
+}
+
+export interface TransferInput {
+  readonly fd: number
+  readonly buffer: Uint8Array
+  readonly offset: Offset | undefined
+  readonly file: FileState | undefined
+}
+
+export interface VectorInput {
+  readonly fd: number
+  readonly buffers: ReadonlyArray<Uint8Array>
+  readonly offset: Offset | undefined
+}
+
+const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (request: Request, input: TransferInput) => {
+  if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
+  request.a0 = checkFd(input.fd)
+  request.a1 = bufferAddress(input.buffer)
+  request.a2 = bufferLength(input.buffer)
+  if (input.offset === undefined) {
+    request.nr = NR[plain]
+    request.a3 = CURRENT
+  } else {
+    request.nr = NR[positional]
+    request.a3 = checkOffset(input.offset)
+  }
+}
+
+const encodeVector = (plain: SyscallName, positional: SyscallName) => (request: Request, input: VectorInput) => {
+  request.a0 = checkFd(input.fd)
+  const vector = ioVector(checkBuffers(input.buffers))
+  request.keepAlso(vector)
+  request.a1 = addressOf(vector)
+  request.a2 = input.buffers.length
+  if (input.offset === undefined) {
+    request.nr = NR[plain]
+    request.a3 = CURRENT
+  } else {
+    request.nr = NR[positional]
+    request.a3 = checkOffset(input.offset)
+  }
+}
+
+const transferForm = (opcode: number) => ({
+  opcode,
+  prepare: (entry: SubmissionEntry, r: Request) =>
+    entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
+})
+
+const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
+  if (file !== undefined) return file.noWait
+  const flags = syscall(NR.fcntl, fd, F_GETFL)
+  return flags >= 0 && (flags & constants.O_DIRECT) === 0
+}
+
+const readInline = (request: Request, input: TransferInput): number => {
+  const length = request.a2 as number
+  // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
+  if (input.offset === undefined || length === 0) return PENDING
+  const fd = input.fd
+  if (!mayReadWithoutWaiting(fd, input.file)) return PENDING
+  const address = request.a1 as number
+  const offset = request.a3
+  const first = readNoWait(fd, address, length, offset)
+  if (first === length || first === 0) return first
+  if (first > 0) {
+    // Short: the end of the file, or the end of what is cached. Only asking again tells.
+    const rest = readNoWait(
+      fd,
+      address + first,
+      length - first,
+      typeof offset === "number" ? offset + first : offset + BigInt(first)
+    )
+    return rest === 0 ? first : rest === length - first ? length : PENDING
+  }
+  if (first === -errno.EOPNOTSUPP && input.file !== undefined) input.file.noWait = false
+  return PENDING
+}
+
+const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, file?: FileState): TransferInput => ({
+  fd,
+  buffer,
+  offset: options?.offset,
+  file
+})
+
+const vector = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => ({
+  fd,
+  buffers,
+  offset: options?.offset
+})
+
+export const nop = define(() => ({}), {
+  name: "nop",
+  man: "io_uring_prep_nop(3)",
+  // For a thread: the cheapest call there is.
+  encode: (request) => {
+    request.nr = NR.getpid
+  },
+  uring: { opcode: IORING_OP.NOP, prepare: (entry) => entry.prepare(IORING_OP.NOP, -1, 0, 0, 0, 0) },
+  decode: asVoid
+})
+
+export const close = define((fd: number) => ({ fd }), {
+  name: "close",
+  man: "close(2)",
+  encode: (request, { fd }) => {
+    request.nr = NR.close
+    request.a0 = checkFd(fd)
+  },
+  uring: {
+    opcode: IORING_OP.CLOSE,
+    prepare: (entry, r) => entry.prepare(IORING_OP.CLOSE, r.a0 as number, 0, 0, 0, 0)
+  },
+  finalOnInterrupt: true,
+  decode: asVoid
+})
+
+export const read = define(transfer, {
+  name: "read",
+  man: "pread(2)",
+  encode: encodeTransfer("read", "pread64"),
+  uring: transferForm(IORING_OP.READ),
+  inline: readInline,
+  decode: asNumber
+})
+
+export const write = define(transfer, {
+  name: "write",
+  man: "pwrite(2)",
+  encode: encodeTransfer("write", "pwrite64"),
+  uring: transferForm(IORING_OP.WRITE),
+  decode: asNumber
+})
+
+export const readv = define(vector, {
+  name: "readv",
+  man: "preadv(2)",
+  encode: encodeVector("readv", "preadv"),
+  uring: transferForm(IORING_OP.READV),
+  decode: asNumber
+})
+
+export const writev = define(vector, {
+  name: "writev",
+  man: "pwritev(2)",
+  encode: encodeVector("writev", "pwritev"),
+  uring: transferForm(IORING_OP.WRITEV),
+  decode: asNumber
+})
+
+const IORING_FSYNC_DATASYNC = 1
+
+export const fsync = define((fd: number) => ({ fd }), {
+  name: "fsync",
+  man: "fsync(2)",
+  encode: (request, { fd }) => {
+    request.nr = NR.fsync
+    request.a0 = checkFd(fd)
+  },
+  uring: {
+    opcode: IORING_OP.FSYNC,
+    prepare: (entry, r) => entry.prepare(IORING_OP.FSYNC, r.a0 as number, 0, 0, 0, 0)
+  },
+  decode: asVoid
+})
+
+export const fdatasync = define((fd: number) => ({ fd }), {
+  name: "fdatasync",
+  man: "fdatasync(2)",
+  encode: (request, { fd }) => {
+    request.nr = NR.fdatasync
+    request.a0 = checkFd(fd)
+  },
+  uring: {
+    opcode: IORING_OP.FSYNC,
+    prepare: (entry, r) => entry.prepare(IORING_OP.FSYNC, r.a0 as number, 0, 0, 0, IORING_FSYNC_DATASYNC)
+  },
+  decode: asVoid
+})
+
+export const ftruncate = define((fd: number, length: Offset = 0) => ({ fd, length }), {
+  name: "ftruncate",
+  man: "ftruncate(2)",
+  encode: (request, { fd, length }) => {
+    request.nr = NR.ftruncate
+    request.a0 = checkFd(fd)
+    request.a1 = checkOffset(length, "length")
+  },
+  uring: {
+    opcode: IORING_OP.FTRUNCATE,
+    prepare: (entry, r) => entry.prepare(IORING_OP.FTRUNCATE, r.a0 as number, 0, 0, r.a1, 0)
+  },
+  decode: asVoid
+})
+
+/** `FALLOC_FL_*` of fallocate(2), by what they do. */
+const allocateModes = {
+  allocate: 0,
+  keepSize: 1,
+  punchHole: 3,
+  collapseRange: 8,
+  zeroRange: 16,
+  insertRange: 32
+} as const
+
+/** What fallocate(2) does with the range. `punchHole` keeps the file's size. */
+export type AllocateMode = keyof typeof allocateModes
+
+export interface AllocateOptions {
+  /** Bytes from the start of the file. Default 0. */
+  readonly offset?: Offset | undefined
+  /** Bytes, at least 1. */
+  readonly length: Offset
+  /** Default `"allocate"`: make sure the range has space, and grow the file to it. */
+  readonly mode?: AllocateMode | undefined
+}
+
+export const fallocate = define((fd: number, options: AllocateOptions) => ({ fd, ...options }), {
+  name: "fallocate",
+  man: "fallocate(2)",
+  encode: (request, { fd, length, mode = "allocate", offset = 0 }) => {
+    request.nr = NR.fallocate
+    request.a0 = checkFd(fd)
+    if (!Object.hasOwn(allocateModes, mode)) {
+      throw new BadArgument("mode", `one of ${Object.keys(allocateModes).join(", ")}, not ${String(mode)}`)
+    }
+    request.a1 = allocateModes[mode]
+    request.a2 = checkOffset(offset)
+    request.a3 = checkOffset(length, "length")
+  },
+  uring: {
+    opcode: IORING_OP.FALLOCATE,
+    // The length stands in the address field.
+    prepare: (entry, r) => entry.prepare(IORING_OP.FALLOCATE, r.a0 as number, r.a3, r.a1 as number, r.a2, 0)
+  },
+  decode: asVoid
+})
+
+/** `POSIX_FADV_*`; the numbers are the same on x64 and arm64. */
+const advices = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, noReuse: 5 } as const
+
+/** How a range of a file is going to be used, posix_fadvise(2). */
+export type Advice = keyof typeof advices
+
+export interface RangeOptions {
+  /** Bytes from the start of the file. Default 0. */
+  readonly offset?: Offset | undefined
+  /** Bytes; 0, the default, means to the end of the file. */
+  readonly length?: Offset | undefined
+}
+
+export const fadvise = define((fd: number, advice: Advice, options?: RangeOptions) => ({ fd, advice, ...options }), {
+  name: "fadvise",
+  man: "posix_fadvise(2)",
+  encode: (request, { advice, fd, length = 0, offset = 0 }) => {
+    request.nr = NR.fadvise64
+    request.a0 = checkFd(fd)
+    request.a1 = checkOffset(offset)
+    request.a2 = checkOffset(length, "length")
+    if (!Object.hasOwn(advices, advice)) {
+      throw new BadArgument("advice", `one of ${Object.keys(advices).join(", ")}, not ${String(advice)}`)
+    }
+    request.a3 = advices[advice]
+  },
+  // Not io_uring's FADVISE: its length was 32 bits wide until Linux 6.10, and most advice goes to a kernel worker anyway.
+  decode: asVoid
+})
+
+export const readahead = define(
+  (fd: number, options: { readonly offset?: Offset | undefined; readonly length: number }) => ({ fd, ...options }),
+  {
+    name: "readahead",
+    man: "readahead(2)",
+    encode: (request, { fd, length, offset = 0 }) => {
+      request.nr = NR.readahead
+      request.a0 = checkFd(fd)
+      request.a1 = checkOffset(offset)
+      request.a2 = checkUint32(length, "length")
+    },
+    decode: asVoid
+  }
+)

@@ -1,0 +1,68 @@
+/** Reading directories. */
+import { DIRENT } from "../native/layout.ts"
+import { addressOf } from "../native/libc.ts"
+import { NR } from "../native/syscalls.ts"
+import { BadArgument, checkFd } from "./arguments.ts"
+import type { Path } from "./arguments.ts"
+import { type FileType, fileType } from "./metadata.ts"
+import { pathFromBytes } from "./names.ts"
+import { define } from "./operation.ts"
+
+/** One name in a directory, without `.` and `..`. */
+export interface DirectoryEntry {
+  /** The name for people. Bytes that are not UTF-8 show as U+FFFD. */
+  readonly name: string
+  /** The name for system calls: the same string, or the bytes where they are not UTF-8. */
+  readonly path: Path
+  /** `"Unknown"` where the file system does not say; `lstat` does. */
+  readonly type: FileType
+  readonly ino: bigint
+}
+
+export interface ReaddirOptions {
+  /** Bytes of the buffer that the kernel fills in one call. Default 32768, about a thousand names. At least 288, one name. */
+  readonly bufferSize?: number | undefined
+}
+
+const decodeEntries = (bytes: Buffer, length: number): Array<DirectoryEntry> => {
+  const entries: Array<DirectoryEntry> = []
+  for (let at = 0; at < length; at += bytes.readUInt16LE(at + DIRENT.reclen)) {
+    const start = at + DIRENT.name
+    const end = bytes.indexOf(0, start)
+    if (bytes[start] === 46 && (end === start + 1 || (end === start + 2 && bytes[start + 1] === 46))) continue
+    const path = pathFromBytes(bytes, start, end)
+    entries.push({
+      name: typeof path === "string" ? path : bytes.toString("utf8", start, end),
+      path,
+      type: fileType(bytes[at + DIRENT.type]),
+      ino: bytes.readBigUInt64LE(at + DIRENT.ino)
+    })
+  }
+  return entries
+}
+
+/** The next entries of an open directory, and whether there may be more: the kernel says the end only by an empty answer. */
+export interface DirectoryChunk {
+  readonly entries: ReadonlyArray<DirectoryEntry>
+  readonly done: boolean
+}
+
+export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...options }), {
+  name: "readdir",
+  man: "getdents64(2)",
+  encode: (request, { bufferSize = 32768, fd }) => {
+    if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
+      throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${String(bufferSize)}`)
+    }
+    request.nr = NR.getdents64
+    request.a0 = checkFd(fd)
+    const bytes = Buffer.allocUnsafeSlow(bufferSize)
+    request.output = bytes
+    request.a1 = addressOf(bytes)
+    request.a2 = bufferSize
+  },
+  decode: (request): DirectoryChunk => ({
+    entries: decodeEntries(request.output!, request.result),
+    done: request.result === 0
+  })
+})

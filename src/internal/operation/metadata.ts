@@ -1,0 +1,134 @@
+/** What statx(2) and statfs(2) answer, decoded from a request's cell. */
+import { STATFS, STATX } from "../native/layout.ts"
+import type { Request } from "../engine/request.ts"
+
+/** What kind of file a name stands for. */
+export type FileType =
+  | "File"
+  | "Directory"
+  | "SymbolicLink"
+  | "BlockDevice"
+  | "CharacterDevice"
+  | "FIFO"
+  | "Socket"
+  | "Unknown"
+
+const typesByMode: ReadonlyArray<FileType> = [
+  "Unknown",
+  "FIFO",
+  "CharacterDevice",
+  "Unknown",
+  "Directory",
+  "Unknown",
+  "BlockDevice",
+  "Unknown",
+  "File",
+  "Unknown",
+  "SymbolicLink",
+  "Unknown",
+  "Socket",
+  "Unknown",
+  "Unknown",
+  "Unknown"
+]
+
+/** The type in the upper four bits of a mode; `d_type` of a directory entry is the same number. */
+export const fileType = (bits: number): FileType => typesByMode[bits & 15]
+
+/** The answer of stat(2), as statx(2) gives it. Times are nanoseconds since 1970. */
+export interface Stat {
+  readonly type: FileType
+  /** Type and permission bits. */
+  readonly mode: number
+  /** Device of the file system: major and minor packed as `makedev(3)` does. */
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  /** Device that a special file stands for. */
+  readonly rdev: bigint
+  /** Bytes. */
+  readonly size: bigint
+  /** Preferred size of a transfer, in bytes. */
+  readonly blksize: number
+  /** Allocated space in units of 512 bytes. */
+  readonly blocks: bigint
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  /** When the file was created; `undefined` where the file system does not keep it. */
+  readonly birthtimeNs: bigint | undefined
+}
+
+const STATX_BTIME = 0x800
+
+/** `makedev(3)` of glibc and musl. */
+const makedev = (major: number, minor: number): bigint =>
+  major < 0x1000 && minor < 0x100
+    ? BigInt(major * 256 + minor)
+    : (BigInt(major & 0xfffff000) << 32n) |
+      (BigInt(major & 0xfff) << 8n) |
+      (BigInt(minor & 0xffffff00) << 12n) |
+      BigInt(minor & 0xff)
+
+export const decodeStat = (request: Request): Stat => {
+  const { i64, u32, u64 } = request.cell!
+  const time = (offset: number): bigint => i64[offset / 8] * 1_000_000_000n + BigInt(u32[offset / 4 + 2])
+  const mode = u32[STATX.mode / 4] & 0xffff
+  return {
+    type: fileType(mode >> 12),
+    mode,
+    dev: makedev(u32[STATX.devMajor / 4], u32[STATX.devMinor / 4]),
+    ino: u64[STATX.ino / 8],
+    nlink: u32[STATX.nlink / 4],
+    uid: u32[STATX.uid / 4],
+    gid: u32[STATX.gid / 4],
+    rdev: makedev(u32[STATX.rdevMajor / 4], u32[STATX.rdevMinor / 4]),
+    size: u64[STATX.fileSize / 8],
+    blksize: u32[STATX.blksize / 4],
+    blocks: u64[STATX.blocks / 8],
+    atimeNs: time(STATX.atime),
+    mtimeNs: time(STATX.mtime),
+    ctimeNs: time(STATX.ctime),
+    birthtimeNs: (u32[STATX.mask / 4] & STATX_BTIME) === 0 ? undefined : time(STATX.btime)
+  }
+}
+
+/** The answer of statvfs(3), as statfs(2) gives it. */
+export interface StatVfs {
+  /** Magic number of the file system, see statfs(2). */
+  readonly type: number
+  /** Preferred size of a transfer, in bytes. */
+  readonly blockSize: number
+  /** Unit of the block counts, in bytes. */
+  readonly fragmentSize: number
+  readonly blocks: bigint
+  readonly blocksFree: bigint
+  /** Free for users without privileges. */
+  readonly blocksAvailable: bigint
+  readonly files: bigint
+  readonly filesFree: bigint
+  /** Longest file name, in bytes. */
+  readonly nameMax: number
+  /** `ST_*` mount flags. */
+  readonly flags: number
+}
+
+export const decodeStatVfs = (request: Request): StatVfs => {
+  const { u64 } = request.cell!
+  const number = (offset: number): number => Number(u64[offset / 8])
+  return {
+    type: number(STATFS.type),
+    blockSize: number(STATFS.bsize),
+    // statfs(2): old kernels leave f_frsize 0 where it equals f_bsize.
+    fragmentSize: number(STATFS.frsize) || number(STATFS.bsize),
+    blocks: u64[STATFS.blocks / 8],
+    blocksFree: u64[STATFS.bfree / 8],
+    blocksAvailable: u64[STATFS.bavail / 8],
+    files: u64[STATFS.files / 8],
+    filesFree: u64[STATFS.ffree / 8],
+    nameMax: number(STATFS.namelen),
+    flags: number(STATFS.flags)
+  }
+}

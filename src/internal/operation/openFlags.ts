@@ -1,0 +1,31 @@
+/** How `open` takes its flags: fopen(3)'s letters, or the bits of open(2). */
+import { constants } from "node:fs"
+import { O_CLOEXEC } from "../native/layout.ts"
+import { BadArgument, checkUint32 } from "./arguments.ts"
+
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants
+
+const byLetter = {
+  r: O_RDONLY,
+  "r+": O_RDWR,
+  w: O_WRONLY | O_CREAT | O_TRUNC,
+  wx: O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
+  "w+": O_RDWR | O_CREAT | O_TRUNC,
+  "wx+": O_RDWR | O_CREAT | O_TRUNC | O_EXCL,
+  a: O_WRONLY | O_CREAT | O_APPEND,
+  ax: O_WRONLY | O_CREAT | O_APPEND | O_EXCL,
+  "a+": O_RDWR | O_CREAT | O_APPEND,
+  "ax+": O_RDWR | O_CREAT | O_APPEND | O_EXCL
+} as const
+
+/** The letters of fopen(3); `x` fails if the file exists. The same as `@effect/platform`'s `OpenFlag`. */
+export type OpenFlag = keyof typeof byLetter
+
+/** The bits of open(2), always with O_CLOEXEC. */
+export const openFlags = (flag: OpenFlag | number): number => {
+  if (typeof flag === "number") return checkUint32(flag, "flag") | O_CLOEXEC
+  if (!Object.hasOwn(byLetter, flag)) {
+    throw new BadArgument("flag", `one of ${Object.keys(byLetter).join(", ")} or a number, not ${JSON.stringify(flag)}`)
+  }
+  return byLetter[flag] | O_CLOEXEC
+}

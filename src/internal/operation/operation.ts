@@ -1,0 +1,75 @@
+/**
+ * What an operation is: a plain value made of its catalogue entry and its input.
+ *
+ * An entry is the only place that knows an operation. Backends read from it how to run the operation, the engine what it holds
+ * and produces, the public modules its arguments and its result, the documentation its name and man page.
+ */
+import type { Request } from "../engine/request.ts"
+import type { Word } from "../native/libc.ts"
+
+/** Writes one io_uring submission entry; implemented by the ring. Arguments as in liburing's `io_uring_prep_rw`. */
+export interface SubmissionEntry {
+  prepare(opcode: number, fd: number, address: Word, length: number, offset: Word, opFlags: number): void
+}
+
+/** How io_uring runs an operation natively. */
+export interface UringForm {
+  /** `IORING_OP_*`; probed at start, so an older kernel hands the operation to the thread pool instead. */
+  readonly opcode: number
+  readonly prepare: (entry: SubmissionEntry, request: Request) => void
+  /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
+  readonly punted?: boolean
+}
+
+export interface Entry<in I, out A> {
+  /** The public name: `Aio.<name>`. */
+  readonly name: string
+  /** The manual page that describes it. */
+  readonly man: string
+  /**
+   * Checks the input and writes the operation as one system call into the request (`nr`, `a0`..`a5`), with everything the
+   * kernel will touch referenced by it (`cell`, `keep`, or the input itself). Throws `BadArgument`, and nothing else.
+   */
+  readonly encode: (request: Request, input: I) => void
+  /** The io_uring form, if there is one. */
+  readonly uring?: UringForm
+  /**
+   * Tries the encoded request without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
+   * tell. Must not block on a disk, a peer or a lock.
+   */
+  readonly inline?: (request: Request, input: I) => number
+  /** What a result `>= 0` means. Called once, before the request's memory is given back. */
+  readonly decode: (request: Request, input: I) => A
+  /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */
+  readonly producesDescriptor?: boolean
+  /** Set when interrupting the call (EINTR) has already done its work: close(2) on Linux. Never repeat it. */
+  readonly finalOnInterrupt?: boolean
+}
+
+/** `inline`'s answer when the operation cannot be finished without waiting. No system call returns it. */
+export const PENDING = Number.NEGATIVE_INFINITY
+
+/** One I/O request as a value: submitting it twice makes two requests. */
+export interface Operation<out A> {
+  readonly entry: Entry<any, A>
+  readonly input: any
+}
+
+/** The constructor of an operation, with its entry attached. */
+export interface Constructor<Args extends ReadonlyArray<any>, I, A> {
+  (...args: Args): Operation<A>
+  readonly entry: Entry<I, A>
+}
+
+/** Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. */
+export const define = <Args extends ReadonlyArray<any>, I, A>(
+  input: (...args: Args) => I,
+  entry: Entry<I, A>
+): Constructor<Args, I, A> =>
+  Object.assign((...args: Args): Operation<A> => ({ entry, input: input(...args) }), { entry })
+
+/** The decoded result is the number that the system call returned. */
+export const asNumber = (request: Request): number => request.result
+
+/** The operation has no result beyond its success. */
+export const asVoid = (): void => {}

@@ -1,0 +1,234 @@
+/** Operations on names. */
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from "../native/layout.ts"
+import { addressOf } from "../native/libc.ts"
+import { statFdCached, statPathCached } from "../native/nonblocking.ts"
+import { NR } from "../native/syscalls.ts"
+import { IORING_OP } from "../native/uring.ts"
+import type { Request } from "../engine/request.ts"
+import { checkFd, checkOffset, checkUint32, pathAddress, structAddress } from "./arguments.ts"
+import type { Offset, Path } from "./arguments.ts"
+import { pathFromBytes } from "./names.ts"
+import { decodeStat, decodeStatVfs } from "./metadata.ts"
+import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
+import { type OpenFlag, openFlags } from "./openFlags.ts"
+
+export interface OpenOptions {
+  /** fopen(3)'s letters, or the bits of open(2). Default `"r"`. O_CLOEXEC is always set. */
+  readonly flag?: OpenFlag | number | undefined
+  /** Permissions of a new file, less the umask. Default 0o666. */
+  readonly mode?: number | undefined
+}
+
+export const open = define((path: Path, options?: OpenOptions) => ({ path, ...options }), {
+  name: "open",
+  man: "open(2)",
+  encode: (request, { flag = "r", mode = 0o666, path }) => {
+    request.nr = NR.openat
+    request.a0 = AT_FDCWD
+    request.a2 = openFlags(flag)
+    request.a3 = checkUint32(mode, "mode")
+    request.a1 = pathAddress(request, path)
+  },
+  uring: {
+    opcode: IORING_OP.OPENAT,
+    prepare: (entry, r) =>
+      entry.prepare(IORING_OP.OPENAT, r.a0 as number, r.a1 as number, r.a3 as number, 0, r.a2 as number)
+  },
+  producesDescriptor: true,
+  decode: asNumber
+})
+
+const STATX_MASK = STATX_BASIC_STATS | STATX_BTIME
+
+const statxForm: UringForm = {
+  opcode: IORING_OP.STATX,
+  punted: true,
+  prepare: (entry, r) =>
+    entry.prepare(IORING_OP.STATX, r.a0 as number, r.a1 as number, r.a3 as number, r.a4, r.a2 as number)
+}
+
+const encodeStat = (flags: number) => (request: Request, input: { readonly path: Path }) => {
+  request.nr = NR.statx
+  request.a0 = AT_FDCWD
+  request.a1 = pathAddress(request, input.path)
+  request.a2 = flags
+  request.a3 = STATX_MASK
+  request.a4 = structAddress(request)
+}
+
+export const stat = define((path: Path) => ({ path }), {
+  name: "stat",
+  man: "statx(2)",
+  encode: encodeStat(0),
+  uring: statxForm,
+  inline: (request) => (statPathCached(request.a1 as number, true, request.cell!) ? 0 : PENDING),
+  decode: decodeStat
+})
+
+export const lstat = define((path: Path) => ({ path }), {
+  name: "lstat",
+  man: "statx(2)",
+  encode: encodeStat(AT_SYMLINK_NOFOLLOW),
+  uring: statxForm,
+  inline: (request) => (statPathCached(request.a1 as number, false, request.cell!) ? 0 : PENDING),
+  decode: decodeStat
+})
+
+export const fstat = define((fd: number) => ({ fd }), {
+  name: "fstat",
+  man: "statx(2)",
+  encode: (request, { fd }) => {
+    request.nr = NR.statx
+    request.a0 = checkFd(fd)
+    request.a1 = pathAddress(request, "")
+    request.a2 = AT_EMPTY_PATH
+    request.a3 = STATX_MASK
+    request.a4 = structAddress(request)
+  },
+  uring: statxForm,
+  inline: (request, { fd }) => (statFdCached(fd, request.cell!) ? 0 : PENDING),
+  decode: decodeStat
+})
+
+export const truncate = define((path: Path, length: Offset = 0) => ({ path, length }), {
+  name: "truncate",
+  man: "truncate(2)",
+  encode: (request, { length, path }) => {
+    request.nr = NR.truncate
+    request.a1 = checkOffset(length, "length")
+    request.a0 = pathAddress(request, path)
+  },
+  decode: asVoid
+})
+
+const encodeUnlink = (flags: number) => (request: Request, input: { readonly path: Path }) => {
+  request.nr = NR.unlinkat
+  request.a0 = AT_FDCWD
+  request.a1 = pathAddress(request, input.path)
+  request.a2 = flags
+}
+
+const unlinkForm: UringForm = {
+  opcode: IORING_OP.UNLINKAT,
+  prepare: (entry, r) => entry.prepare(IORING_OP.UNLINKAT, r.a0 as number, r.a1 as number, 0, 0, r.a2 as number)
+}
+
+export const unlink = define((path: Path) => ({ path }), {
+  name: "unlink",
+  man: "unlink(2)",
+  encode: encodeUnlink(0),
+  uring: unlinkForm,
+  decode: asVoid
+})
+
+export const rmdir = define((path: Path) => ({ path }), {
+  name: "rmdir",
+  man: "rmdir(2)",
+  encode: encodeUnlink(AT_REMOVEDIR),
+  uring: unlinkForm,
+  decode: asVoid
+})
+
+/** How rename(2) treats a name that exists. */
+export interface RenameOptions {
+  /** `"replace"` (the default), `"noReplace"` fails with EEXIST, `"exchange"` swaps the two names. */
+  readonly existing?: "replace" | "noReplace" | "exchange" | undefined
+}
+
+export const rename = define((path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...options }), {
+  name: "rename",
+  man: "rename(2)",
+  encode: (request, { existing, path, to }) => {
+    request.nr = NR.renameat2
+    request.a0 = AT_FDCWD
+    request.a1 = pathAddress(request, path)
+    request.a2 = AT_FDCWD
+    request.a3 = pathAddress(request, to, "to")
+    request.a4 = existing === "exchange" ? 2 : existing === "noReplace" ? 1 : 0
+  },
+  uring: {
+    opcode: IORING_OP.RENAMEAT,
+    // `length` is the second directory descriptor, `offset` the second path.
+    prepare: (entry, r) =>
+      entry.prepare(IORING_OP.RENAMEAT, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, r.a4 as number)
+  },
+  decode: asVoid
+})
+
+export const mkdir = define((path: Path, options?: { readonly mode?: number | undefined }) => ({ path, ...options }), {
+  name: "mkdir",
+  man: "mkdir(2)",
+  encode: (request, { mode = 0o777, path }) => {
+    request.nr = NR.mkdirat
+    request.a0 = AT_FDCWD
+    request.a2 = checkUint32(mode, "mode")
+    request.a1 = pathAddress(request, path)
+  },
+  uring: {
+    opcode: IORING_OP.MKDIRAT,
+    prepare: (entry, r) => entry.prepare(IORING_OP.MKDIRAT, r.a0 as number, r.a1 as number, r.a2 as number, 0, 0)
+  },
+  decode: asVoid
+})
+
+export const link = define((path: Path, to: Path) => ({ path, to }), {
+  name: "link",
+  man: "link(2)",
+  encode: (request, { path, to }) => {
+    request.nr = NR.linkat
+    request.a0 = AT_FDCWD
+    request.a1 = pathAddress(request, path)
+    request.a2 = AT_FDCWD
+    request.a3 = pathAddress(request, to, "to")
+  },
+  uring: {
+    opcode: IORING_OP.LINKAT,
+    prepare: (entry, r) => entry.prepare(IORING_OP.LINKAT, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
+  },
+  decode: asVoid
+})
+
+export const symlink = define((target: Path, path: Path) => ({ target, path }), {
+  name: "symlink",
+  man: "symlink(2)",
+  encode: (request, { path, target }) => {
+    request.nr = NR.symlinkat
+    request.a0 = pathAddress(request, target, "target")
+    request.a1 = AT_FDCWD
+    request.a2 = pathAddress(request, path)
+  },
+  uring: {
+    opcode: IORING_OP.SYMLINKAT,
+    prepare: (entry, r) => entry.prepare(IORING_OP.SYMLINKAT, r.a1 as number, r.a0 as number, 0, r.a2, 0)
+  },
+  decode: asVoid
+})
+
+/** Longest target of a symbolic link, with room to see that nothing was cut. */
+const PATH_MAX = 4096
+
+export const readlink = define((path: Path) => ({ path }), {
+  name: "readlink",
+  man: "readlink(2)",
+  encode: (request, { path }) => {
+    request.nr = NR.readlinkat
+    request.a0 = AT_FDCWD
+    request.a1 = pathAddress(request, path)
+    const target = Buffer.allocUnsafeSlow(PATH_MAX)
+    request.output = target
+    request.a2 = addressOf(target)
+    request.a3 = PATH_MAX
+  },
+  decode: (request) => pathFromBytes(request.output!, 0, request.result)
+})
+
+export const statvfs = define((path: Path) => ({ path }), {
+  name: "statvfs",
+  man: "statfs(2)",
+  encode: (request, { path }) => {
+    request.nr = NR.statfs
+    request.a0 = pathAddress(request, path)
+    request.a1 = structAddress(request)
+  },
+  decode: decodeStatVfs
+})
