@@ -6,7 +6,7 @@
 import { constants } from "node:fs"
 import * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { execute, executeMasked } from "./internal/execute.ts"
+import { execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
 import type { Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import type { DirectoryEntry } from "./internal/operation/directories.ts"
@@ -32,7 +32,7 @@ export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, A
               return done ? Effect.succeed(all) : next
             }
           )
-          return Effect.ensuring(restore(next), Effect.ignore(execute(engine, catalogue.close(fd))))
+          return Effect.ensuring(restore(next), Effect.ignore(executeUninterruptibly(engine, catalogue.close(fd))))
         }
       )
     )

@@ -1,30 +1,17 @@
-/**
- * Where Effect meets the engine: one request as an interruptible Effect.
- *
- * A request that needs no waiting is finished on the spot. Any other runs in two stages inside one uninterruptible region:
- *
- * 1. Wait for the end of the turn in which it was submitted, without a canceler. What the kernel answers from its caches is
- *    complete by then, and a turn of the event loop is no wait: most requests end here, at half the price of a cancelable one.
- * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
- *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
- *
- * `Effect.async` with a canceler in an interruptible region would not do: the fiber may yield, and be interrupted, between the
- * registration (which submits) and the installation of the canceler.
- */
-import * as Cause from "effect/Cause"
+/** Where Effect meets the engine: one request as an interruptible Effect. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { AioBadArgument, AioError } from "../AioError.ts"
 import type { Engine } from "./engine/engine.ts"
-import { Request } from "./engine/request.ts"
+import { IDLE, Request } from "./engine/request.ts"
 import { errno } from "./native/errno.ts"
 import { syscall } from "./native/libc.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
 import type { Operation } from "./operation/operation.ts"
+import { inOneStage, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 type Failure = AioError | AioBadArgument
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** What a completed request means to its fiber. */
 const outcome = <A>(request: Request): Exit.Exit<A, AioError> => {
@@ -37,10 +24,10 @@ const outcome = <A>(request: Request): Exit.Exit<A, AioError> => {
   }
 }
 
-/** A request whose end somebody's fiber waits for. */
-class Call<A> extends Request {
+/** A request whose end a fiber waits for. */
+class Call<A> extends Request implements Task<A> {
   exit: Exit.Exit<A, AioError> | undefined
-  resume: ((effect: Effect.Effect<any, any>) => void) | undefined
+  resume: Resume<A> | undefined
   restore: Restore | undefined
 
   constructor(
@@ -50,82 +37,54 @@ class Call<A> extends Request {
     super(operation)
   }
 
+  get started(): boolean {
+    return this.state !== IDLE
+  }
+
+  start(): void {
+    if (this.engine.closed) {
+      // No backend is left to run it. A descriptor can and must still be closed.
+      this.result = this.entry === close.entry ? syscall(this.nr, this.a0) : -errno.ECANCELED
+      this.settled()
+      this.release()
+    } else this.engine.submit(this)
+  }
+
+  cancel(): void {
+    this.engine.cancel(this)
+  }
+
   override settled(): void {
-    const { resume } = this
-    this.exit = outcome(this)
-    if (resume !== undefined) {
-      this.resume = undefined
-      resume(this.exit)
-    }
+    settle(this, outcome<A>(this))
   }
 
   override flushed(): void {
-    const resume = this.resume!
-    this.resume = undefined
-    resume(inFlight(this))
+    outliveTurn(this)
+  }
+
+  releaseOrphan(): Effect.Effect<void> {
+    return this.entry.producesDescriptor === true && this.exit !== undefined && this.result >= 0
+      ? Effect.ignore(executeUninterruptibly(this.engine, close(this.result)))
+      : Effect.void
   }
 }
 
-/** Stage two: the request outlives the turn. Runs in the uninterruptible region. */
-const inFlight = <A>(call: Call<A>): Effect.Effect<A, AioError> =>
-  Effect.matchCauseEffect(call.restore!(completion(call)), {
-    onFailure: (cause) =>
-      Cause.isInterruptedOnly(cause)
-        ? Effect.zipRight(cancelled(call), Effect.failCause(cause))
-        : Effect.failCause(cause),
-    onSuccess: Effect.succeed
-  })
-
-const completion = <A>(call: Call<A>): Effect.Effect<A, AioError> =>
-  Effect.async((resume) => {
-    if (call.exit === undefined) call.resume = resume
-    else resume(call.exit)
-  })
-
-/** Cancels, waits for the completion, releases what it produced. Uninterruptible, like its caller. */
-const cancelled = <A>(call: Call<A>): Effect.Effect<void> =>
-  Effect.flatMap(
-    Effect.async<void>((resume) => {
-      if (call.exit !== undefined) return resume(Effect.void)
-      call.resume = () => resume(Effect.void)
-      call.engine.cancel(call)
-    }),
-    () => (call.entry.producesDescriptor === true && call.result >= 0 ? releaseOrphan(call.engine, call.result) : Effect.void)
-  )
-
-/** Closes a descriptor that a completed request produced and that its interrupted fiber will never see. */
-const releaseOrphan = (engine: Engine, fd: number): Effect.Effect<void> =>
-  Effect.ignore(Effect.uninterruptibleMask((restore) => executeMasked(engine, close(fd), restore)))
-
-/**
- * A descriptor is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
- * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
- */
-const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>
-  Effect.matchCauseEffect(restore(Effect.void), {
-    onFailure: (cause) => Effect.zipRight(releaseOrphan(call.engine, call.result), Effect.failCause(cause)),
-    onSuccess: () => Effect.succeed(value)
-  })
-
-/** Both stages for an encoded request. Runs in the uninterruptible region that `restore` belongs to. */
-const submitted = <A>(call: Call<A>, restore: Restore): Effect.Effect<A, AioError> =>
-  Effect.async((resume) => {
-    call.restore = restore
-    call.resume = resume
-    if (call.engine.closed) {
-      // No backend is left to run it. A descriptor can and must still be closed.
-      call.result = call.entry === close.entry ? syscall(call.nr, call.a0) : -errno.ECANCELED
-      call.settled()
-      call.release()
-    } else call.engine.submit(call)
-  })
-
-const badArgument = (call: Call<any>, error: unknown): Effect.Effect<never, AioBadArgument> => {
-  call.release()
-  if (!(error instanceof BadArgument)) return Effect.die(error)
-  return Effect.fail(
-    new AioBadArgument({ operation: call.entry.name, argument: error.argument, description: error.description })
-  )
+/** Encodes and then runs; what is wrong with the arguments becomes an error before anything is handed to the engine. */
+const prepared = <A>(
+  engine: Engine,
+  operation: Operation<A>,
+  run: (call: Call<A>) => Effect.Effect<A, Failure>
+): Effect.Effect<A, Failure> => {
+  const call = new Call(engine, operation)
+  try {
+    call.encode()
+  } catch (error) {
+    call.release()
+    if (!(error instanceof BadArgument)) return Effect.die(error)
+    const { argument, description } = error
+    return Effect.fail(new AioBadArgument({ operation: call.entry.name, argument, description }))
+  }
+  return run(call)
 }
 
 /** Runs the operation in an uninterruptible region whose `restore` is given: how a Scope's acquisition stays interruptible. */
@@ -134,33 +93,44 @@ export const executeMasked = <A>(
   operation: Operation<A>,
   restore: Restore
 ): Effect.Effect<A, Failure> =>
-  Effect.suspend((): Effect.Effect<A, Failure> => {
-    const call = new Call(engine, operation)
-    try {
-      call.encode()
-    } catch (error) {
-      return badArgument(call, error)
-    }
-    return submitted(call, restore)
-  })
+  Effect.suspend(() => prepared(engine, operation, (call) => inStages(call, restore, () => call.start())))
+
+/** Runs the operation to its end, whatever happens to the fiber. */
+export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
+  Effect.uninterruptible(
+    Effect.suspend(() => prepared(engine, operation, (call) => inStages(call, (effect) => effect, () => call.start())))
+  )
+
+/** Runs an operation that is known to wait, for a device without a cache in front of it. */
+export const executeWaiting = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
+  Effect.uninterruptibleMask((restore) =>
+    prepared(engine, operation, (call) => inOneStage(call, restore, () => call.start()))
+  )
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.suspend((): Effect.Effect<A, Failure> => {
-    const call = new Call(engine, operation)
-    try {
-      call.encode()
-    } catch (error) {
-      return badArgument(call, error)
-    }
-    if (engine.tryInline(call)) {
-      const exit = outcome<A>(call)
-      call.release()
-      return exit
-    }
+  Effect.suspend(() => prepared(engine, operation, tryThenWait))
+
+const tryThenWait = <A>(call: Call<A>): Effect.Effect<A, Failure> => {
+  if (call.engine.tryInline(call)) {
+    const exit = outcome<A>(call)
+    call.release()
+    return exit
+  }
+  return Effect.uninterruptibleMask((restore) => {
+    const wait = inStages(call, restore, () => call.start())
     return call.entry.producesDescriptor === true
-      ? Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(submitted(call, restore), (value) => handOver(call, restore, value))
-        )
-      : Effect.uninterruptibleMask((restore) => submitted(call, restore))
+      ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
+      : wait
+  })
+}
+
+/**
+ * A descriptor is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
+ * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
+ */
+const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>
+  Effect.matchCauseEffect(restore(Effect.void), {
+    onFailure: (cause) => Effect.zipRight(call.releaseOrphan(), Effect.failCause(cause)),
+    onSuccess: () => Effect.succeed(value)
   })

@@ -1,6 +1,7 @@
 /** What O_DIRECT asks for. */
 import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, STATX, STATX_DIOALIGN } from "./layout.ts"
-import { addressOf, syscall } from "./libc.ts"
+import { syscall } from "./libc.ts"
+import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
 /** Bytes. */
@@ -11,15 +12,17 @@ export interface Alignment {
   readonly offset: number
 }
 
+const status = new Uint32Array(STATX.size / 4)
+const statusAddress = permanent(status)
+const emptyPathAddress = permanent(new Uint8Array(8))
+
 /** The smallest sector there is. Where a device wants more and does not say so, the kernel answers EINVAL. */
 const leastAlignment: Alignment = { memory: 512, offset: 512 }
 
 /** statx(2) with STATX_DIOALIGN (Linux 6.1). Answered from the inode in memory. */
 export const directAlignment = (fd: number): Alignment => {
-  const status = new Uint32Array(STATX.size / 4)
-  const path = new Uint8Array(8)
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC
-  const result = syscall(NR.statx, fd, addressOf(path), flags, STATX_DIOALIGN, addressOf(status))
+  const result = syscall(NR.statx, fd, emptyPathAddress, flags, STATX_DIOALIGN, statusAddress)
   const known = result === 0 && (status[STATX.mask / 4] & STATX_DIOALIGN) !== 0
   const memory = status[STATX.dioMemAlign / 4]
   const offset = status[STATX.dioOffsetAlign / 4]

@@ -6,6 +6,21 @@
  * references; nothing else may hold an address across a turn of the event loop.
  */
 import { addressOf } from "./libc.ts"
+import { unsupported } from "./platform.ts"
+
+/** What `permanent` has been given: reachable from that function, and so for as long as the module is. */
+const permanents: Array<ArrayBufferView> = []
+
+/**
+ * The address of memory that lives as long as the program: for structures that are reused by every call.
+ *
+ * A module's constant would not do. V8 collects it after the module has run unless some function mentions it, and a function that
+ * mentions only the address does not; the kernel would then read whatever took its place.
+ */
+export const permanent = (view: ArrayBufferView): number => {
+  permanents.push(view)
+  return unsupported === undefined ? addressOf(view) : 0
+}
 
 const CELL_SIZE = 512
 const CELLS_PER_SLAB = 64

@@ -2,10 +2,10 @@
  * System calls that answer from the caches or say that they cannot: the way to finish a request without a thread and without a
  * round trip. Nothing here waits for a disk, a peer or a user-space file system; whatever is not certain is `undefined`.
  *
- * The small structures below are reused by every call. That is sound because each call is over when it returns.
+ * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
 import { readFileSync } from "node:fs"
-import { addressOf, syscall, type Word } from "./libc.ts"
+import { syscall, type Word } from "./libc.ts"
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -20,14 +20,12 @@ import {
   STATX_BTIME
 } from "./layout.ts"
 import { errno } from "./errno.ts"
-import type { Cell } from "./memory.ts"
+import { type Cell, permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 import { unsupported } from "./platform.ts"
 
-const here = unsupported === undefined
-
 const vector = new Uint32Array(4)
-const vectorAddress = here ? addressOf(vector) : 0
+const vectorAddress = permanent(vector)
 const HIGH = 4294967296
 
 /**
@@ -42,13 +40,12 @@ export const readNoWait = (fd: number, address: number, length: number, offset: 
 }
 
 const openHow = (flags: number): BigUint64Array => BigUint64Array.of(BigInt(flags), 0n, BigInt(RESOLVE_CACHED))
-const follow = openHow(O_PATH | O_CLOEXEC)
-const followAddress = here ? addressOf(follow) : 0
+const followAddress = permanent(openHow(O_PATH | O_CLOEXEC))
 // O_NOFOLLOW differs between architectures.
-const noFollow = openHow(O_PATH | O_CLOEXEC | (process.arch === "arm64" ? 0o100000 : 0o400000))
-const noFollowAddress = here ? addressOf(noFollow) : 0
-const emptyPath = new Uint8Array(8)
-const emptyPathAddress = here ? addressOf(emptyPath) : 0
+const noFollowAddress = permanent(
+  openHow(O_PATH | O_CLOEXEC | (process.arch === "arm64" ? 0o100000 : 0o400000))
+)
+const emptyPathAddress = permanent(new Uint8Array(8))
 
 const STATX_MNT_ID = 0x1000
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID
@@ -109,7 +106,7 @@ export const statFdCached = (fd: number, cell: Cell): boolean => {
 }
 
 /** Off once the kernel has shown that it lacks openat2(2) or RESOLVE_CACHED (Linux 5.12), or that a sandbox forbids it. */
-let openCached = here
+let openCached = unsupported === undefined
 
 /** statx(2) of a path into the cell, from the dentry and inode caches only: whether the cell now holds the answer. */
 export const statPathCached = (path: number, followLinks: boolean, cell: Cell): boolean => {

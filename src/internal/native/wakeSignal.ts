@@ -4,7 +4,8 @@
  * Its handler is libc's `abs`: a C function that does nothing, which is all a handler has to do for the call to return EINTR
  * (without SA_RESTART). A real-time signal that nobody handles is taken, and never a process-wide one that someone may send.
  */
-import { addressOf, functionAddress, sigaction, syscall } from "./libc.ts"
+import { functionAddress, sigaction, syscall } from "./libc.ts"
+import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
 /** `struct sigaction` of glibc and musl, 64 bits: handler, 128 bytes of mask, flags, restorer. */
@@ -13,20 +14,23 @@ const SIG_DFL = 0n
 const LAST_SIGNAL = 64
 const FIRST_SIGNAL = 36
 
+const action = new BigUint64Array(SIGACTION_WORDS)
+const actionAddress = permanent(action)
+const previous = new BigUint64Array(SIGACTION_WORDS)
+const previousAddress = permanent(previous)
+
 let signal: number | undefined
 
 /** The number of the signal, installed on first use; `undefined` where every candidate is taken. */
 const wakeSignal = (): number | undefined => {
   if (signal !== undefined) return signal
   const harmless = BigInt(functionAddress("abs"))
-  const action = new BigUint64Array(SIGACTION_WORDS)
   action[0] = harmless
-  const previous = new BigUint64Array(SIGACTION_WORDS)
   for (let candidate = LAST_SIGNAL; candidate >= FIRST_SIGNAL; candidate--) {
-    if (sigaction(candidate, 0, addressOf(previous)) !== 0) continue
+    if (sigaction(candidate, 0, previousAddress) !== 0) continue
     // Another copy of this package, in a worker thread say, has installed the same handler: share it.
     if (previous[0] !== SIG_DFL && previous[0] !== harmless) continue
-    if (sigaction(candidate, addressOf(action), 0) === 0) {
+    if (sigaction(candidate, actionAddress, 0) === 0) {
       signal = candidate
       return candidate
     }

@@ -95,6 +95,13 @@ export const decodeStat = (request: Request): Stat => {
   }
 }
 
+/** Bytes of a regular file, or 0 for anything else, without the rest of a `Stat`. */
+export const decodeFileSize = (request: Request): number => {
+  const { u32 } = request.cell!
+  if (typesByMode[(u32[STATX.mode / 4] >> 12) & 15] !== "File") return 0
+  return u32[STATX.fileSize / 4] + u32[STATX.fileSize / 4 + 1] * 4294967296
+}
+
 /** The answer of statvfs(3), as statfs(2) gives it. */
 export interface StatVfs {
   /** Magic number of the file system, see statfs(2). */

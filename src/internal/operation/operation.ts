@@ -17,6 +17,11 @@ export interface UringForm {
   /** `IORING_OP_*`; probed at start, so an older kernel hands the operation to the thread pool instead. */
   readonly opcode: number
   readonly prepare: (entry: SubmissionEntry, request: Request) => void
+  /**
+   * Whether this request would keep the submitting thread busy for long (a large copy from the page cache) and is for a kernel
+   * worker (IOSQE_ASYNC).
+   */
+  readonly heavy?: (request: Request) => boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
   readonly punted?: boolean
 }

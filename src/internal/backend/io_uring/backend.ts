@@ -74,7 +74,7 @@ export class IoUringBackend implements Backend {
     this.slots[slot] = request
     request.slot = slot
     this.inFlight++
-    this.write(request, 0)
+    this.write(request, request.entry.uring!.heavy?.(request) === true ? IOSQE_ASYNC : 0)
     return true
   }
 

@@ -12,31 +12,40 @@
 import { constants } from "node:fs"
 import { errno } from "../../native/errno.ts"
 import { AT_EMPTY_PATH, O_PATH, S_IFIFO, S_IFMT, STATX } from "../../native/layout.ts"
-import { addressOf, syscall } from "../../native/libc.ts"
+import { syscall } from "../../native/libc.ts"
+import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
 import type { Request } from "../../engine/request.ts"
 
 const SEEK_CUR = 1
 const POLLIN = 1
 const POLLHUP = 16
+const STATX_TYPE = 1
 
 /** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
 const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH
 
+// Permanent, and over with when each call returns.
+const status = new Uint32Array(STATX.size / 4)
+const statusAddress = permanent(status)
+const emptyPathAddress = permanent(new Uint8Array(8))
+
 const isFifo = (fd: number): boolean => {
   // The one cheap question that regular files and directories answer differently. Nothing of it waits.
   if (syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE) return false
-  const status = new Uint8Array(STATX.size)
-  const empty = new Uint8Array(8)
-  const result = syscall(NR.statx, fd, addressOf(empty), AT_EMPTY_PATH, 1, addressOf(status))
-  return result === 0 && ((status[STATX.mode] | (status[STATX.mode + 1] << 8)) & S_IFMT) === S_IFIFO
+  const result = syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH, STATX_TYPE, statusAddress)
+  return result === 0 && (status[STATX.mode / 4] & S_IFMT) === S_IFIFO
 }
 
+/** struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered. */
+const poll = new Int32Array(2)
+const pollAddress = permanent(poll)
+const noTimeAddress = permanent(new BigInt64Array(2))
+
 const hasBeenOpened = (fd: number): boolean => {
-  // struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered.
-  const poll = new Int32Array([fd, POLLIN])
-  const noTime = new BigInt64Array(2)
-  return syscall(NR.ppoll, addressOf(poll), 1, addressOf(noTime), 0) === 1 && ((poll[1] >> 16) & (POLLIN | POLLHUP)) !== 0
+  poll[0] = fd
+  poll[1] = POLLIN
+  return syscall(NR.ppoll, pollAddress, 1, noTimeAddress, 0) === 1 && ((poll[1] >> 16) & (POLLIN | POLLHUP)) !== 0
 }
 
 export class FifoOpens {

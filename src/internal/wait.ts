@@ -1,0 +1,106 @@
+/**
+ * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
+ *
+ * 1. Wait for the end of the turn in which it was submitted, without a canceler. What the kernel answers from its caches is
+ *    complete by then, and a turn of the event loop is no wait: most requests end here, at half the price of a cancelable one.
+ * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
+ *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
+ *
+ * `Effect.async` with a canceler in an interruptible region would not do: the fiber may yield, and be interrupted, between the
+ * registration (which submits) and the installation of the canceler.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { AioError } from "../AioError.ts"
+
+/** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+export type Resume<A> = (effect: Effect.Effect<A, AioError>) => void
+
+/** Something under way in the engine that one fiber waits for. Its owner sets `exit` once and then calls `resume`, if there is one. */
+export interface Task<A> {
+  exit: Exit.Exit<A, AioError> | undefined
+  resume: Resume<A> | undefined
+  /** Set where the wait begins with stage one. */
+  restore: Restore | undefined
+  /** False before it was handed to the engine: then nothing is to be waited for. */
+  readonly started: boolean
+  /** Asks for an early end. `exit` is still the one and only end. */
+  cancel(): void
+  /** After an interrupt, when it has ended: undoes what it produced and nobody will see. */
+  releaseOrphan(): Effect.Effect<void>
+}
+
+/** Called by a task's owner: it has ended. */
+export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, AioError>): void => {
+  task.exit = exit
+  const { resume } = task
+  if (resume !== undefined) {
+    task.resume = undefined
+    resume(exit)
+  }
+}
+
+/** Called by a task's owner: its first turn is over, and it has not ended. Moves the fiber to stage two. */
+export const outliveTurn = <A>(task: Task<A>): void => {
+  const { restore, resume } = task
+  // Without `restore` the fiber has been in stage two from the start.
+  if (restore === undefined || resume === undefined) return
+  task.restore = undefined
+  task.resume = undefined
+  resume(
+    interruptibly(
+      task,
+      restore,
+      Effect.async((resume) => {
+        if (task.exit === undefined) task.resume = resume
+        else resume(task.exit)
+      })
+    )
+  )
+}
+
+const interruptibly = <A>(
+  task: Task<A>,
+  restore: Restore,
+  wait: Effect.Effect<A, AioError>
+): Effect.Effect<A, AioError> =>
+  Effect.matchCauseEffect(restore(wait), {
+    onFailure: (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.zipRight(cancelled(task), Effect.failCause(cause))
+        : Effect.failCause(cause),
+    onSuccess: Effect.succeed
+  })
+
+/** Cancels, waits for the end, releases what it produced. Uninterruptible, like its caller. */
+const cancelled = <A>(task: Task<A>): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.async<void>((resume) => {
+      if (!task.started || task.exit !== undefined) return resume(Effect.void)
+      task.resume = () => resume(Effect.void)
+      task.cancel()
+    }),
+    () => task.releaseOrphan()
+  )
+
+/** Starts a task and waits in both stages. Runs in the uninterruptible region that `restore` belongs to. */
+export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, AioError> =>
+  Effect.async((resume) => {
+    task.restore = restore
+    task.resume = resume
+    start()
+  })
+
+/** Starts a task that is known to wait, for a device without a cache in front of it: stage two at once. */
+export const inOneStage = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, AioError> =>
+  interruptibly(
+    task,
+    restore,
+    Effect.async((resume) => {
+      task.resume = resume
+      start()
+    })
+  )
