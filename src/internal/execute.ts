@@ -4,31 +4,39 @@ import * as Exit from "effect/Exit"
 import { AioBadArgument, AioError } from "../AioError.ts"
 import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
+import type { Submission } from "./engine/submission.ts"
 import { errno } from "./native/errno.ts"
 import { syscall } from "./native/libc.ts"
+import { NR } from "./native/syscalls.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
-import type { Operation } from "./operation/operation.ts"
-import { inOneStage, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
+import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
+import { type Failure, inOneStage, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
-type Failure = AioError | AioBadArgument
-
-/** What a completed request means to its fiber. */
-const outcome = <A>(request: Request): Exit.Exit<A, AioError> => {
-  const { entry, input, result } = request
+/** What a result means to the fiber that waits for it. */
+const outcome = <A>(
+  entry: Entry<any, A>,
+  input: any,
+  result: number,
+  memory: Submission | null
+): Exit.Exit<A, AioError> => {
   if (result < 0) return Exit.fail(AioError.fromErrno(-result, entry.name, input))
   try {
-    return Exit.succeed(entry.decode(request, input))
+    return Exit.succeed(entry.decode(memory!, result, input))
   } catch (defect) {
     return Exit.die(defect)
   }
 }
 
+/** What was found wrong before anything was handed to a kernel. */
+export const badArgument = (operation: string, { argument, description }: BadArgument): Exit.Exit<never, AioBadArgument> =>
+  Exit.fail(new AioBadArgument({ operation, argument, description }))
+
 /** A request whose end a fiber waits for. */
 class Call<A> extends Request implements Task<A> {
-  exit: Exit.Exit<A, AioError> | undefined
-  resume: Resume<A> | undefined
-  restore: Restore | undefined
+  exit: Exit.Exit<A, Failure> | undefined = undefined
+  resume: Resume<A> | undefined = undefined
+  restore: Restore | undefined = undefined
 
   constructor(
     readonly engine: Engine,
@@ -42,20 +50,27 @@ class Call<A> extends Request implements Task<A> {
   }
 
   start(): void {
-    if (this.engine.closed) {
-      // No backend is left to run it. A descriptor can and must still be closed.
-      this.result = this.entry === close.entry ? syscall(this.nr, this.a0) : -errno.ECANCELED
-      this.settled()
-      this.release()
-    } else this.engine.submit(this)
+    if (this.engine.closed) this.settledAfterClose()
+    else this.engine.submit(this)
+  }
+
+  /** No backend is left to run it. A descriptor can and must still be closed. */
+  private settledAfterClose(): void {
+    this.result = this.entry === close.entry ? syscall(NR.close, this.input.fd) : -errno.ECANCELED
+    this.settled(null)
   }
 
   cancel(): void {
     this.engine.cancel(this)
   }
 
-  override settled(): void {
-    settle(this, outcome<A>(this))
+  override settled(memory: Submission | null): void {
+    settle(
+      this,
+      this.problem === undefined
+        ? outcome<A>(this.entry, this.input, this.result, memory)
+        : badArgument(this.entry.name, this.problem)
+    )
   }
 
   override flushed(): void {
@@ -69,61 +84,53 @@ class Call<A> extends Request implements Task<A> {
   }
 }
 
-/** Encodes and then runs; what is wrong with the arguments becomes an error before anything is handed to the engine. */
-const prepared = <A>(
-  engine: Engine,
-  operation: Operation<A>,
-  run: (call: Call<A>) => Effect.Effect<A, Failure>
-): Effect.Effect<A, Failure> => {
-  const call = new Call(engine, operation)
-  try {
-    call.encode()
-  } catch (error) {
-    call.release()
-    if (!(error instanceof BadArgument)) return Effect.die(error)
-    const { argument, description } = error
-    return Effect.fail(new AioBadArgument({ operation: call.entry.name, argument, description }))
-  }
-  return run(call)
-}
+const waitFor = <A>(call: Call<A>, restore: Restore): Effect.Effect<A, Failure> =>
+  inStages(call, restore, () => call.start())
 
 /** Runs the operation in an uninterruptible region whose `restore` is given: how a Scope's acquisition stays interruptible. */
 export const executeMasked = <A>(
   engine: Engine,
   operation: Operation<A>,
   restore: Restore
-): Effect.Effect<A, Failure> =>
-  Effect.suspend(() => prepared(engine, operation, (call) => inStages(call, restore, () => call.start())))
+): Effect.Effect<A, Failure> => Effect.suspend(() => waitFor(new Call(engine, operation), restore))
 
 /** Runs the operation to its end, whatever happens to the fiber. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.uninterruptible(
-    Effect.suspend(() => prepared(engine, operation, (call) => inStages(call, (effect) => effect, () => call.start())))
-  )
+  Effect.uninterruptible(Effect.suspend(() => waitFor(new Call(engine, operation), (effect) => effect)))
 
 /** Runs an operation that is known to wait, for a device without a cache in front of it. */
 export const executeWaiting = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.uninterruptibleMask((restore) =>
-    prepared(engine, operation, (call) => inOneStage(call, restore, () => call.start()))
-  )
+  Effect.uninterruptibleMask((restore) => {
+    const call = new Call(engine, operation)
+    return inOneStage(call, restore, () => call.start())
+  })
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.suspend(() => prepared(engine, operation, tryThenWait))
-
-const tryThenWait = <A>(call: Call<A>): Effect.Effect<A, Failure> => {
-  if (call.engine.tryInline(call)) {
-    const exit = outcome<A>(call)
-    call.release()
-    return exit
-  }
-  return Effect.uninterruptibleMask((restore) => {
-    const wait = inStages(call, restore, () => call.start())
-    return call.entry.producesDescriptor === true
-      ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
-      : wait
+  Effect.suspend((): Effect.Effect<A, Failure> => {
+    const { entry, input } = operation
+    const tried = entry.inline !== undefined && engine.mayInline
+    if (tried) {
+      try {
+        const result = engine.tryInline(entry, input)
+        if (result !== PENDING) {
+          const exit = outcome<A>(entry, input, result, engine.scratch)
+          engine.countInline()
+          return exit
+        }
+      } catch (error) {
+        return error instanceof BadArgument ? badArgument(entry.name, error) : Effect.die(error)
+      }
+    }
+    return Effect.uninterruptibleMask((restore) => {
+      const call = new Call(engine, operation)
+      call.triedInline = tried
+      const wait = waitFor(call, restore)
+      return entry.producesDescriptor === true
+        ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
+        : wait
+    })
   })
-}
 
 /**
  * A descriptor is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has

@@ -4,18 +4,20 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { AioBadArgument, AioError } from "../AioError.ts"
+import { AioError } from "../AioError.ts"
 import type { Engine } from "./engine/engine.ts"
 import { Request } from "./engine/request.ts"
+import type { Submission } from "./engine/submission.ts"
+import { badArgument } from "./execute.ts"
 import { errno } from "./native/errno.ts"
 import { syscall } from "./native/libc.ts"
 import { NR } from "./native/syscalls.ts"
-import { BadArgument, type Path } from "./operation/arguments.ts"
+import type { BadArgument, Path } from "./operation/arguments.ts"
 import { close, fstat, open, read } from "./operation/catalogue.ts"
 import type { FileState } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
-import type { Operation } from "./operation/operation.ts"
-import { inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
+import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
+import { type Failure, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
 const UNKNOWN_SIZE_CHUNK = 65536
@@ -32,8 +34,8 @@ class Step extends Request {
     super(operation)
   }
 
-  override settled(): void {
-    this.owner.advance(this)
+  override settled(memory: Submission | null): void {
+    this.owner.advance(this.entry, this.result, memory, this.problem)
   }
 
   override flushed(): void {
@@ -42,9 +44,9 @@ class Step extends Request {
 }
 
 class ReadFile implements Task<Uint8Array> {
-  exit: Exit.Exit<Uint8Array, AioError> | undefined
-  resume: Resume<Uint8Array> | undefined
-  restore: Restore | undefined
+  exit: Exit.Exit<Uint8Array, Failure> | undefined = undefined
+  resume: Resume<Uint8Array> | undefined = undefined
+  restore: Restore | undefined = undefined
   started = false
 
   private step: Step | undefined
@@ -64,21 +66,9 @@ class ReadFile implements Task<Uint8Array> {
     private readonly path: Path
   ) {}
 
-  /** Encodes the first step: throws `BadArgument` before anything has happened. */
-  prepare(): void {
-    const step = new Step(this, open(this.path))
-    try {
-      step.encode()
-    } catch (error) {
-      step.release()
-      throw error
-    }
-    this.step = step
-  }
-
   start(): void {
     this.started = true
-    this.submit(this.step!)
+    this.run(open(this.path))
   }
 
   cancel(): void {
@@ -92,57 +82,52 @@ class ReadFile implements Task<Uint8Array> {
     return Effect.void
   }
 
-  private submit(step: Step): void {
-    if (this.engine.closed) {
-      step.result = step.entry === close.entry ? syscall(step.nr, step.a0) : -errno.ECANCELED
-      step.settled()
-      step.release()
-    } else this.engine.submit(step)
-  }
-
-  /** Runs a step of our own making: on the spot if that needs no waiting. */
+  /** Runs the next operation: on the spot if that needs no waiting. */
   private run(operation: Operation<any>): void {
+    const { engine } = this
+    const { entry, input } = operation
     const step = new Step(this, operation)
-    step.encode()
+    if (entry.inline !== undefined && engine.mayInline) {
+      step.triedInline = true
+      const result = engine.tryInline(entry, input)
+      if (result !== PENDING) {
+        // fstat(2) is answered on the spot only for local file systems, see native/nonblocking.ts.
+        if (entry === fstat.entry) this.local = true
+        // Decoded at once, counted and cleared before the next step uses the same scratch memory.
+        const size = entry === fstat.entry ? decodeFileSize(engine.scratch) : result
+        engine.countInline()
+        return entry === fstat.entry ? this.measured(size) : this.hasRead(size)
+      }
+    }
     this.step = step
-    if (this.engine.tryInline(step)) {
-      // fstat(2) is answered on the spot only for local file systems, see native/nonblocking.ts.
-      if (step.entry === fstat.entry) this.local = true
-      step.settled()
-      step.release()
-    } else this.submit(step)
+    if (engine.closed) this.advance(entry, entry === close.entry ? syscall(NR.close, this.fd) : -errno.ECANCELED, null)
+    else engine.submit(step)
   }
 
   /** A step has ended: the next one. */
-  advance(step: Step): void {
-    switch (step.entry) {
-      case open.entry:
-        return this.opened(step)
-      case fstat.entry:
-        return this.measured(step)
-      case read.entry:
-        return this.hasRead(step)
-      default:
-        return this.finish(this.outcome)
-    }
+  advance(entry: Entry<any, any>, result: number, memory: Submission | null, problem?: BadArgument): void {
+    this.step = undefined
+    if (problem !== undefined) this.finish(badArgument("readFile", problem))
+    else if (entry === close.entry) this.finish(this.outcome)
+    else if (result < 0) this.end(this.error(-result, entry.name))
+    else if (entry === open.entry) this.opened(result)
+    else if (entry === fstat.entry) this.measured(decodeFileSize(memory!))
+    else this.hasRead(result)
   }
 
-  private opened(request: Request): void {
-    if (request.result < 0) return this.finish(this.failed(request))
-    this.fd = request.result
+  private opened(fd: number): void {
+    this.fd = fd
     if (this.cancelling) this.end(this.cancelled())
-    else this.run(fstat(this.fd))
+    else this.run(fstat(fd))
   }
 
-  private measured(request: Request): void {
-    if (request.result < 0) return this.end(this.failed(request))
-    const size = decodeFileSize(request)
+  private measured(size: number): void {
     this.sizeKnown = size > 0
     try {
       this.bytes = new Uint8Array(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)
     } catch {
       // RangeError: longer than an array can be.
-      return this.end(this.error(errno.EFBIG))
+      return this.end(this.error(errno.EFBIG, "readFile"))
     }
     this.more()
   }
@@ -162,16 +147,17 @@ class ReadFile implements Task<Uint8Array> {
     this.run(read(this.fd, into, options, this.file))
   }
 
-  private hasRead(request: Request): void {
-    if (request.result < 0) return this.end(this.failed(request))
-    if (request.result === 0) return this.end(Exit.succeed(this.bytes.slice(0, this.length)))
-    this.length += request.result
+  private hasRead(count: number): void {
+    if (count < 0) return this.end(this.error(-count, "read"))
+    if (count === 0) return this.end(Exit.succeed(this.bytes.slice(0, this.length)))
+    this.length += count
     this.more()
   }
 
-  /** Closes the descriptor, then ends. */
+  /** Closes the descriptor, if there is one, then ends. */
   private end(exit: Exit.Exit<Uint8Array, AioError>): void {
-    if (this.local) {
+    if (this.fd === -1) this.finish(exit)
+    else if (this.local) {
       // A descriptor that was only read from, on a file system that has nobody to tell: close(2) just drops it. io_uring would do
       // the same on this thread, a turn later.
       syscall(NR.close, this.fd)
@@ -182,34 +168,22 @@ class ReadFile implements Task<Uint8Array> {
     }
   }
 
-  private finish(exit: Exit.Exit<Uint8Array, AioError>): void {
-    this.step = undefined
+  private finish(exit: Exit.Exit<Uint8Array, Failure>): void {
     settle(this, exit)
   }
 
-  private failed(request: Request): Exit.Exit<never, AioError> {
-    return Exit.fail(AioError.fromErrno(-request.result, request.entry.name, { path: this.path }))
-  }
-
-  private error(number: number): Exit.Exit<never, AioError> {
-    return Exit.fail(AioError.fromErrno(number, "readFile", { path: this.path }))
+  private error(number: number, operation: string): Exit.Exit<never, AioError> {
+    return Exit.fail(AioError.fromErrno(number, operation, { path: this.path }))
   }
 
   private cancelled(): Exit.Exit<never, AioError> {
-    return this.error(errno.ECANCELED)
+    return this.error(errno.ECANCELED, "readFile")
   }
 }
 
 /** The bytes of a file. */
-export const readFile = (engine: Engine, path: Path): Effect.Effect<Uint8Array, AioError | AioBadArgument> =>
-  Effect.uninterruptibleMask((restore): Effect.Effect<Uint8Array, AioError | AioBadArgument> => {
+export const readFile = (engine: Engine, path: Path): Effect.Effect<Uint8Array, Failure> =>
+  Effect.uninterruptibleMask((restore) => {
     const task = new ReadFile(engine, path)
-    try {
-      task.prepare()
-    } catch (error) {
-      if (!(error instanceof BadArgument)) return Effect.die(error)
-      const { argument, description } = error
-      return Effect.fail(new AioBadArgument({ operation: "readFile", argument, description }))
-    }
     return inStages(task, restore, () => task.start())
   })

@@ -12,16 +12,18 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { AioError } from "../AioError.ts"
+import type { AioBadArgument, AioError } from "../AioError.ts"
+
+export type Failure = AioError | AioBadArgument
 
 /** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export type Resume<A> = (effect: Effect.Effect<A, AioError>) => void
+export type Resume<A> = (effect: Effect.Effect<A, Failure>) => void
 
 /** Something under way in the engine that one fiber waits for. Its owner sets `exit` once and then calls `resume`, if there is one. */
 export interface Task<A> {
-  exit: Exit.Exit<A, AioError> | undefined
+  exit: Exit.Exit<A, Failure> | undefined
   resume: Resume<A> | undefined
   /** Set where the wait begins with stage one. */
   restore: Restore | undefined
@@ -34,7 +36,7 @@ export interface Task<A> {
 }
 
 /** Called by a task's owner: it has ended. */
-export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, AioError>): void => {
+export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, Failure>): void => {
   task.exit = exit
   const { resume } = task
   if (resume !== undefined) {
@@ -65,8 +67,8 @@ export const outliveTurn = <A>(task: Task<A>): void => {
 const interruptibly = <A>(
   task: Task<A>,
   restore: Restore,
-  wait: Effect.Effect<A, AioError>
-): Effect.Effect<A, AioError> =>
+  wait: Effect.Effect<A, Failure>
+): Effect.Effect<A, Failure> =>
   Effect.matchCauseEffect(restore(wait), {
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
@@ -87,7 +89,7 @@ const cancelled = <A>(task: Task<A>): Effect.Effect<void> =>
   )
 
 /** Starts a task and waits in both stages. Runs in the uninterruptible region that `restore` belongs to. */
-export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, AioError> =>
+export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, Failure> =>
   Effect.async((resume) => {
     task.restore = restore
     task.resume = resume
@@ -95,7 +97,7 @@ export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void):
   })
 
 /** Starts a task that is known to wait, for a device without a cache in front of it: stage two at once. */
-export const inOneStage = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, AioError> =>
+export const inOneStage = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, Failure> =>
   interruptibly(
     task,
     restore,

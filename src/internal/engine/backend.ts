@@ -1,14 +1,15 @@
 /** The contract between the engine and whatever executes requests. */
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
+import type { Submission } from "./submission.ts"
 
 /** What a backend may ask of its engine. */
 export interface Host {
   /**
-   * The one terminal event of a request: `result` is `>= 0` or `-errno`. From here on the backend must not touch the request's
-   * memory, and the kernel does not either.
+   * The one terminal event of a request: `result` is `>= 0` or `-errno`. The kernel does not touch its memory any more. When this
+   * returns, the request has been decoded, and the backend may clear and reuse the submission.
    */
-  complete(request: Request, result: number): void
+  complete(submission: Submission, result: number): void
   /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }
@@ -17,7 +18,7 @@ export interface Host {
  * A mechanism. All calls come from the event loop's thread; none throws for an input, and none waits for a disk or a peer.
  *
  * For every request accepted by `submit`, exactly one `Host.complete` follows. In between, the backend's table references the
- * request, and so everything the kernel may touch.
+ * submission, and so the request and everything the kernel may touch.
  */
 export interface Backend {
   /** As `AIO_BACKEND` names it. */
@@ -26,7 +27,10 @@ export interface Backend {
   readonly answersCached: boolean
   /** Whether this mechanism runs the operation itself. */
   supports(entry: Entry<any, any>): boolean
-  /** Takes the request over; false when there is no room, and nothing has happened. */
+  /**
+   * Encodes the request and takes it over; false when there is no room, and nothing has happened. Throws `BadArgument` where the
+   * arguments are not for a kernel; then, too, nothing has happened.
+   */
   submit(request: Request): boolean
   /** Hands everything submitted since the last call to the kernel, in one call where the mechanism can. */
   flush(): void

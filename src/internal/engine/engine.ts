@@ -6,10 +6,12 @@
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
 import { errno } from "../native/errno.ts"
-import { PENDING } from "../operation/operation.ts"
+import { BadArgument } from "../operation/arguments.ts"
+import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Queue } from "./queue.ts"
-import { DONE, IDLE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
+import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
+import { Submission } from "./submission.ts"
 
 /** Limits of one turn, so that timers and sockets get theirs. Measured in bench/engine.ts. */
 export interface Budget {
@@ -49,6 +51,8 @@ export class Engine implements Host {
   private inlineRequests: number
   private inlineBytes: number
   private onIdle: (() => void) | undefined
+  /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
+  readonly scratch = new Submission(-1)
   closed = false
   readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
 
@@ -79,29 +83,34 @@ export class Engine implements Host {
     return sum
   }
 
+  /** Whether this turn's budget allows to finish something without waiting. */
+  get mayInline(): boolean {
+    return this.inlineRequests > 0 && this.inlineBytes > 0 && !this.closed
+  }
+
   /**
-   * Finishes an encoded request on the spot if that needs no waiting: true, and `result` is set. The caller decodes and releases.
-   * `settled` is not called. False: nothing has happened, `submit` it.
+   * Tries an operation that has an inline form, on the spot: its result, or `PENDING`. A result is to be decoded from `scratch`
+   * before anything else happens. Throws `BadArgument`.
    */
-  tryInline(request: Request): boolean {
-    const { inline } = request.entry
-    if (inline === undefined || this.inlineRequests <= 0 || this.inlineBytes <= 0 || this.closed) return false
+  tryInline(entry: Entry<any, any>, input: unknown): number {
+    const { scratch } = this
     this.inlineRequests--
-    const result = inline(request, request.input)
-    if (result === PENDING) {
-      request.triedInline = true
-      return false
-    }
-    this.inlineBytes -= result
-    request.result = result
-    request.state = DONE
+    scratch.encode(entry, input)
+    const result = entry.inline!(scratch, input)
+    if (result === PENDING) scratch.clear()
+    else this.inlineBytes -= result
+    return result
+  }
+
+  /** Counts a request that never became one: it was finished by `tryInline`. Lets go of its memory. */
+  countInline(): void {
+    this.scratch.clear()
     this.counters.submitted++
     this.counters.completed++
     this.counters.inline++
-    return true
   }
 
-  /** Accepts an encoded request. Its `settled` is called exactly once, never before this returns. */
+  /** Accepts a request. Its `settled` is called exactly once, never before this returns. */
   submit(request: Request): void {
     this.counters.submitted++
     this.lane(request).queue.push(request)
@@ -116,7 +125,7 @@ export class Engine implements Host {
     const lane = this.lane(request)
     if (request.state === QUEUED) {
       lane.queue.remove(request)
-      this.complete(request, -errno.ECANCELED)
+      this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
       lane.backend.cancel(request)
       this.wake()
@@ -124,15 +133,20 @@ export class Engine implements Host {
   }
 
   /** Called by backends, see `Host`. */
-  complete(request: Request, result: number): void {
-    if (request.state === DONE) throw new Error(`second completion of a request (${request.entry.name})`)
+  complete(submission: Submission, result: number): void {
+    const request = submission.request!
+    request.submission = null
     // Interrupted by our own cancelling signal: a cancelled request, whatever the mechanism calls it.
-    request.result = request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result
+    this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
+  }
+
+  private settle(request: Request, result: number, memory: Submission | null): void {
+    if (request.state === DONE) throw new Error(`second completion of a request (${request.entry.name})`)
+    request.result = result
     request.state = DONE
     this.counters.completed++
-    if (request.result === -errno.ECANCELED) this.counters.cancelled++
-    request.settled()
-    request.release()
+    if (result === -errno.ECANCELED) this.counters.cancelled++
+    request.settled(memory)
     if (this.onIdle !== undefined && this.outstanding === 0) this.finish()
   }
 
@@ -196,38 +210,34 @@ export class Engine implements Host {
   /** Moves queued requests into the backend until it is full. */
   private dispatch({ backend, queue }: Lane): void {
     for (let request = queue.peek(); request !== null; request = queue.peek()) {
-      if (request.entry.inline !== undefined && !request.triedInline) {
-        if (this.tryQueuedInline(request, queue)) continue
-        // Waiting for the next turn's budget is faster than a thread, and as fair. (Nothing is gained where the backend itself
-        // answers from the cache.)
-        if (!request.triedInline && this.budget.inlineRequests > 0 && this.prefersInline(request, backend)) {
-          this.wake()
-          return
+      const { entry } = request
+      try {
+        if (entry.inline !== undefined && !request.triedInline) {
+          if (this.mayInline) {
+            request.triedInline = true
+            const result = this.tryInline(entry, request.input)
+            if (result !== PENDING) {
+              queue.remove(request)
+              this.counters.inline++
+              this.settle(request, result, this.scratch)
+              this.scratch.clear()
+              continue
+            }
+          } else if (this.budget.inlineRequests > 0 && (!backend.answersCached || entry.uring?.punted === true)) {
+            // Waiting for the next turn's budget is faster than a thread, and as fair.
+            this.wake()
+            return
+          }
         }
+        if (!backend.submit(request)) return
+        queue.remove(request)
+        request.state = IN_FLIGHT
+      } catch (error) {
+        if (!(error instanceof BadArgument)) throw error
+        queue.remove(request)
+        request.problem = error
+        this.settle(request, -errno.EINVAL, null)
       }
-      if (!backend.submit(request)) return
-      queue.remove(request)
-      request.state = IN_FLIGHT
     }
-  }
-
-  private prefersInline(request: Request, backend: Backend): boolean {
-    return !backend.answersCached || request.entry.uring?.punted === true
-  }
-
-  private tryQueuedInline(request: Request, queue: Queue): boolean {
-    if (this.inlineRequests <= 0 || this.inlineBytes <= 0) return false
-    this.inlineRequests--
-    const result = request.entry.inline!(request, request.input)
-    if (result === PENDING) {
-      request.triedInline = true
-      return false
-    }
-    this.inlineBytes -= result
-    queue.remove(request)
-    request.state = IDLE
-    this.counters.inline++
-    this.complete(request, result)
-    return true
   }
 }

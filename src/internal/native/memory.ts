@@ -2,7 +2,7 @@
  * Memory that is handed to the kernel.
  *
  * V8 never moves the bytes of an ArrayBuffer, but it frees them with the last reference. The rule here: whatever an address was
- * taken from is referenced by the request until its completion has been read. `cell` and `keep` on a request are those
+ * taken from is referenced by the submission until its completion has been read. Its `cell`, `keep`, `output` and request are those
  * references; nothing else may hold an address across a turn of the event loop.
  */
 import { addressOf } from "./libc.ts"
@@ -23,13 +23,12 @@ export const permanent = (view: ArrayBufferView): number => {
 }
 
 const CELL_SIZE = 512
-const CELLS_PER_SLAB = 64
 const PATH_OFFSET = 256
 const encoder = new TextEncoder()
 
 /**
- * 512 bytes of stable memory for one request: 256 for what the kernel writes (a `struct statx` is the largest), 256 for a path.
- * Cells are reused, so a request for a short path allocates no native memory.
+ * 512 bytes of stable memory: 256 for what the kernel writes (a `struct statx` is the largest), 256 for a path. A backend's slot
+ * has one and uses it again for every request, so a request for a short path allocates no native memory.
  */
 export class Cell {
   /** Where the output area starts. */
@@ -42,33 +41,15 @@ export class Cell {
   readonly pathAddress: number
   readonly path: Uint8Array
 
-  constructor(slab: ArrayBuffer, slabAddress: number, offset: number) {
-    this.address = slabAddress + offset
-    this.u32 = new Uint32Array(slab, offset, PATH_OFFSET / 4)
-    this.u64 = new BigUint64Array(slab, offset, PATH_OFFSET / 8)
-    this.i64 = new BigInt64Array(slab, offset, PATH_OFFSET / 8)
+  constructor() {
+    const memory = new ArrayBuffer(CELL_SIZE)
+    this.address = addressOf(memory)
+    this.u32 = new Uint32Array(memory, 0, PATH_OFFSET / 4)
+    this.u64 = new BigUint64Array(memory, 0, PATH_OFFSET / 8)
+    this.i64 = new BigInt64Array(memory, 0, PATH_OFFSET / 8)
     this.pathAddress = this.address + PATH_OFFSET
-    this.path = new Uint8Array(slab, offset + PATH_OFFSET, CELL_SIZE - PATH_OFFSET)
+    this.path = new Uint8Array(memory, PATH_OFFSET)
   }
-}
-
-/** Free cells are kept up to this many (2 MiB); beyond it their slabs are left to the garbage collector. */
-const MAX_FREE_CELLS = 4096
-const freeCells: Array<Cell> = []
-
-/** A cell with undefined contents. It belongs to the caller until `releaseCell`. */
-export const takeCell = (): Cell => {
-  const cell = freeCells.pop()
-  if (cell !== undefined) return cell
-  const slab = new ArrayBuffer(CELL_SIZE * CELLS_PER_SLAB)
-  const address = addressOf(slab)
-  for (let i = 1; i < CELLS_PER_SLAB; i++) freeCells.push(new Cell(slab, address, i * CELL_SIZE))
-  return new Cell(slab, address, 0)
-}
-
-/** Gives a cell back. Only after the completion of the request that held it. */
-export const releaseCell = (cell: Cell): void => {
-  if (freeCells.length < MAX_FREE_CELLS) freeCells.push(cell)
 }
 
 /** A NUL-terminated copy of a path that does not fit a cell, or of a second path. The caller keeps it referenced. */

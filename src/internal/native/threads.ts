@@ -26,6 +26,7 @@ const HIGH = 4294967296
 
 /** The system call of one request. */
 export interface Call {
+  readonly slot: number
   readonly nr: number
   readonly a0: Word
   readonly a1: Word
@@ -77,10 +78,6 @@ export class Threads {
     return (Atomics.load(control, TAIL) - Atomics.load(control, HEAD)) | 0
   }
 
-  get freeCount(): number {
-    return this.freeSlots.length
-  }
-
   /** Starts one thread. It takes work as soon as it is up, in 25 to 50 milliseconds. */
   start(): void {
     let index = this.workers.indexOf(undefined)
@@ -121,10 +118,15 @@ export class Threads {
     worker.unref()
   }
 
-  /** Writes a call into a free slot; its number, or -1 when there is none. Threads see it after `publish`. */
-  push(call: Call): number {
-    const slot = this.freeSlots.pop()
-    if (slot === undefined) return -1
+  /** The slot that the next `push` is for, or -1 when all are taken. */
+  get freeSlot(): number {
+    return this.freeSlots.at(-1) ?? -1
+  }
+
+  /** Writes a call into its slot, which must be `freeSlot`. Threads see it after `publish`. */
+  push(call: Call): void {
+    const { slot } = call
+    this.freeSlots.pop()
     const { args, control, states, submissions } = this.views
     const at = slot * ARGUMENT_WORDS
     args[at] = call.nr
@@ -137,7 +139,6 @@ export class Threads {
     Atomics.store(states, slot, QUEUED)
     Atomics.store(submissions, (control[TAIL] + this.pushed) & (CAPACITY - 1), slot)
     this.pushed++
-    return slot
   }
 
   /** Shows the pushed calls to the threads and wakes as many as there is work for. */

@@ -1,8 +1,8 @@
 /** Checks of public arguments, and their encodings. Every check names the argument as the user wrote it. */
-import type { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
 import { addressOf } from "../native/libc.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
-import { cString, takeCell, writePath } from "../native/memory.ts"
+import { cString, writePath } from "../native/memory.ts"
 
 /** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
 export type Path = string | Uint8Array
@@ -86,18 +86,15 @@ const checkPath = (path: Path, argument: string): void => {
   } else bad(argument, `must be a string or a Uint8Array, not ${show(path)}`)
 }
 
-/** The address of a path, NUL-terminated, in the request's cell or in memory that the request keeps. */
-export const pathAddress = (request: Request, path: Path, argument = "path"): number => {
+/** The address of a path, NUL-terminated, in the submission's cell or in memory that the submission keeps. */
+export const pathAddress = (submission: Submission, path: Path, argument = "path"): number => {
   checkPath(path, argument)
-  const cell = request.cell ?? (request.cell = takeCell())
-  if (!request.cellHoldsPath && writePath(cell, path)) {
-    request.cellHoldsPath = true
+  const { cell } = submission
+  if (!submission.cellHoldsPath && writePath(cell, path)) {
+    submission.cellHoldsPath = true
     return cell.pathAddress
   }
   const copy = cString(path)
-  request.keepAlso(copy)
+  submission.keepAlso(copy)
   return addressOf(copy)
 }
-
-/** The address of the request's 256 bytes for a structure. */
-export const structAddress = (request: Request): number => (request.cell ?? (request.cell = takeCell())).address

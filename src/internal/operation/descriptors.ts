@@ -8,7 +8,7 @@ import { ioVector } from "../native/memory.ts"
 import { readNoWait } from "../native/nonblocking.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
 import { BadArgument, bufferAddress, bufferLength, checkBuffers, checkFd, checkOffset, checkUint32 } from "./arguments.ts"
 import type { Offset } from "./arguments.ts"
 import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
@@ -33,13 +33,13 @@ export interface FileState {
 }
 
 /** O_DIRECT's own rules, checked before the kernel answers them with a bare EINVAL. */
-const checkAligned = ({ memory, offset: unit }: Alignment, request: Request): void => {
+const checkAligned = ({ memory, offset: unit }: Alignment, submission: Submission): void => {
   const wrong = (argument: string, description: string): never => {
     throw new BadArgument(argument, `${description} (the file was opened for direct I/O)`)
   }
-  const address = request.a1 as number
-  const length = request.a2 as number
-  const offset = request.a3
+  const address = submission.a1 as number
+  const length = submission.a2 as number
+  const offset = submission.a3
   if (address % memory !== 0) wrong("buffer", `its address must be a multiple of ${memory}: use AioBuffer.aligned`)
   if (length % unit !== 0) wrong("buffer", `its length must be a multiple of ${unit}, not ${length}`)
   if (offset !== CURRENT && (typeof offset === "number" ? offset % unit !== 0 : offset % BigInt(unit) !== 0n)) {
@@ -60,36 +60,36 @@ export interface VectorInput {
   readonly offset: Offset | undefined
 }
 
-const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (request: Request, input: TransferInput) => {
+const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
   if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
-  request.a0 = checkFd(input.fd)
-  request.a1 = bufferAddress(input.buffer)
-  request.keep = input.buffer
-  request.a2 = bufferLength(input.buffer)
+  submission.a0 = checkFd(input.fd)
+  submission.a1 = bufferAddress(input.buffer)
+  submission.keep = input.buffer
+  submission.a2 = bufferLength(input.buffer)
   if (input.offset === undefined) {
-    request.nr = NR[plain]
-    request.a3 = CURRENT
+    submission.nr = NR[plain]
+    submission.a3 = CURRENT
   } else {
-    request.nr = NR[positional]
-    request.a3 = checkOffset(input.offset)
+    submission.nr = NR[positional]
+    submission.a3 = checkOffset(input.offset)
   }
-  if (input.file?.alignment !== undefined) checkAligned(input.file.alignment, request)
+  if (input.file?.alignment !== undefined) checkAligned(input.file.alignment, submission)
 }
 
-const encodeVector = (plain: SyscallName, positional: SyscallName) => (request: Request, input: VectorInput) => {
-  request.a0 = checkFd(input.fd)
+const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
+  submission.a0 = checkFd(input.fd)
   // A copy: the caller's array may change while the request is in flight, and with it what keeps the memory alive.
   const buffers = checkBuffers(input.buffers).slice()
   const vector = ioVector(buffers)
-  request.keep = [buffers, vector]
-  request.a1 = addressOf(vector)
-  request.a2 = buffers.length
+  submission.keep = [buffers, vector]
+  submission.a1 = addressOf(vector)
+  submission.a2 = buffers.length
   if (input.offset === undefined) {
-    request.nr = NR[plain]
-    request.a3 = CURRENT
+    submission.nr = NR[plain]
+    submission.a3 = CURRENT
   } else {
-    request.nr = NR[positional]
-    request.a3 = checkOffset(input.offset)
+    submission.nr = NR[positional]
+    submission.a3 = checkOffset(input.offset)
   }
 }
 
@@ -100,7 +100,7 @@ const HEAVY = 1 << 20
 
 const transferForm = (opcode: number): UringForm => ({
   opcode,
-  heavy: ({ a2, input }) => (a2 as number) > HEAVY && input.file?.alignment === undefined,
+  heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) =>
     entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
@@ -108,7 +108,8 @@ const transferForm = (opcode: number): UringForm => ({
 /** `a2` counts buffers, not bytes. */
 const vectorForm = (opcode: number): UringForm => ({
   ...transferForm(opcode),
-  heavy: ({ input }) => input.buffers.reduce((sum: number, { byteLength }: Uint8Array) => sum + byteLength, 0) > HEAVY
+  heavy: ({ request }) =>
+    request!.input.buffers.reduce((sum: number, { byteLength }: Uint8Array) => sum + byteLength, 0) > HEAVY
 })
 
 const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
@@ -117,14 +118,14 @@ const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean
   return flags >= 0 && (flags & constants.O_DIRECT) === 0
 }
 
-const readInline = (request: Request, input: TransferInput): number => {
-  const length = request.a2 as number
+const readInline = (submission: Submission, input: TransferInput): number => {
+  const length = submission.a2 as number
   // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
   if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
   const fd = input.fd
   if (!mayReadWithoutWaiting(fd, input.file)) return PENDING
-  const address = request.a1 as number
-  const offset = request.a3
+  const address = submission.a1 as number
+  const offset = submission.a3
   const first = readNoWait(fd, address, length, offset)
   if (first === length || first === 0) return first
   if (first > 0) {
@@ -158,8 +159,8 @@ export const nop = define(() => ({}), {
   name: "nop",
   man: "io_uring_prep_nop(3)",
   // For a thread: the cheapest call there is.
-  encode: (request) => {
-    request.nr = NR.getpid
+  encode: (submission) => {
+    submission.nr = NR.getpid
   },
   uring: { opcode: IORING_OP.NOP, prepare: (entry) => entry.prepare(IORING_OP.NOP, -1, 0, 0, 0, 0) },
   decode: asVoid
@@ -168,9 +169,9 @@ export const nop = define(() => ({}), {
 export const close = define((fd: number) => ({ fd }), {
   name: "close",
   man: "close(2)",
-  encode: (request, { fd }) => {
-    request.nr = NR.close
-    request.a0 = checkFd(fd)
+  encode: (submission, { fd }) => {
+    submission.nr = NR.close
+    submission.a0 = checkFd(fd)
   },
   uring: {
     opcode: IORING_OP.CLOSE,
@@ -218,9 +219,9 @@ const IORING_FSYNC_DATASYNC = 1
 export const fsync = define((fd: number) => ({ fd }), {
   name: "fsync",
   man: "fsync(2)",
-  encode: (request, { fd }) => {
-    request.nr = NR.fsync
-    request.a0 = checkFd(fd)
+  encode: (submission, { fd }) => {
+    submission.nr = NR.fsync
+    submission.a0 = checkFd(fd)
   },
   uring: {
     opcode: IORING_OP.FSYNC,
@@ -232,9 +233,9 @@ export const fsync = define((fd: number) => ({ fd }), {
 export const fdatasync = define((fd: number) => ({ fd }), {
   name: "fdatasync",
   man: "fdatasync(2)",
-  encode: (request, { fd }) => {
-    request.nr = NR.fdatasync
-    request.a0 = checkFd(fd)
+  encode: (submission, { fd }) => {
+    submission.nr = NR.fdatasync
+    submission.a0 = checkFd(fd)
   },
   uring: {
     opcode: IORING_OP.FSYNC,
@@ -246,10 +247,10 @@ export const fdatasync = define((fd: number) => ({ fd }), {
 export const ftruncate = define((fd: number, length: Offset = 0) => ({ fd, length }), {
   name: "ftruncate",
   man: "ftruncate(2)",
-  encode: (request, { fd, length }) => {
-    request.nr = NR.ftruncate
-    request.a0 = checkFd(fd)
-    request.a1 = checkOffset(length, "length")
+  encode: (submission, { fd, length }) => {
+    submission.nr = NR.ftruncate
+    submission.a0 = checkFd(fd)
+    submission.a1 = checkOffset(length, "length")
   },
   uring: {
     opcode: IORING_OP.FTRUNCATE,
@@ -283,15 +284,15 @@ export interface AllocateOptions {
 export const fallocate = define((fd: number, options: AllocateOptions) => ({ fd, ...options }), {
   name: "fallocate",
   man: "fallocate(2)",
-  encode: (request, { fd, length, mode = "allocate", offset = 0 }) => {
-    request.nr = NR.fallocate
-    request.a0 = checkFd(fd)
+  encode: (submission, { fd, length, mode = "allocate", offset = 0 }) => {
+    submission.nr = NR.fallocate
+    submission.a0 = checkFd(fd)
     if (!Object.hasOwn(allocateModes, mode)) {
       throw new BadArgument("mode", `one of ${Object.keys(allocateModes).join(", ")}, not ${String(mode)}`)
     }
-    request.a1 = allocateModes[mode]
-    request.a2 = checkOffset(offset)
-    request.a3 = checkOffset(length, "length")
+    submission.a1 = allocateModes[mode]
+    submission.a2 = checkOffset(offset)
+    submission.a3 = checkOffset(length, "length")
   },
   uring: {
     opcode: IORING_OP.FALLOCATE,
@@ -317,15 +318,15 @@ export interface RangeOptions {
 export const fadvise = define((fd: number, advice: Advice, options?: RangeOptions) => ({ fd, advice, ...options }), {
   name: "fadvise",
   man: "posix_fadvise(2)",
-  encode: (request, { advice, fd, length = 0, offset = 0 }) => {
-    request.nr = NR.fadvise64
-    request.a0 = checkFd(fd)
-    request.a1 = checkOffset(offset)
-    request.a2 = checkOffset(length, "length")
+  encode: (submission, { advice, fd, length = 0, offset = 0 }) => {
+    submission.nr = NR.fadvise64
+    submission.a0 = checkFd(fd)
+    submission.a1 = checkOffset(offset)
+    submission.a2 = checkOffset(length, "length")
     if (!Object.hasOwn(advices, advice)) {
       throw new BadArgument("advice", `one of ${Object.keys(advices).join(", ")}, not ${String(advice)}`)
     }
-    request.a3 = advices[advice]
+    submission.a3 = advices[advice]
   },
   // Not io_uring's FADVISE: its length was 32 bits wide until Linux 6.10, and most advice goes to a kernel worker anyway.
   decode: asVoid
@@ -336,11 +337,11 @@ export const readahead = define(
   {
     name: "readahead",
     man: "readahead(2)",
-    encode: (request, { fd, length, offset = 0 }) => {
-      request.nr = NR.readahead
-      request.a0 = checkFd(fd)
-      request.a1 = checkOffset(offset)
-      request.a2 = checkUint32(length, "length")
+    encode: (submission, { fd, length, offset = 0 }) => {
+      submission.nr = NR.readahead
+      submission.a0 = checkFd(fd)
+      submission.a1 = checkOffset(offset)
+      submission.a2 = checkUint32(length, "length")
     },
     decode: asVoid
   }

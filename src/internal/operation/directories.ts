@@ -50,19 +50,16 @@ export interface DirectoryChunk {
 export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...options }), {
   name: "readdir",
   man: "getdents64(2)",
-  encode: (request, { bufferSize = 32768, fd }) => {
+  encode: (submission, { bufferSize = 32768, fd }) => {
     if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
       throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${String(bufferSize)}`)
     }
-    request.nr = NR.getdents64
-    request.a0 = checkFd(fd)
+    submission.nr = NR.getdents64
+    submission.a0 = checkFd(fd)
     const bytes = Buffer.allocUnsafeSlow(bufferSize)
-    request.output = bytes
-    request.a1 = addressOf(bytes)
-    request.a2 = bufferSize
+    submission.output = bytes
+    submission.a1 = addressOf(bytes)
+    submission.a2 = bufferSize
   },
-  decode: (request): DirectoryChunk => ({
-    entries: decodeEntries(request.output!, request.result),
-    done: request.result === 0
-  })
+  decode: ({ output }, result): DirectoryChunk => ({ entries: decodeEntries(output!, result), done: result === 0 })
 })

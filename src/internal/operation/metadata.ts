@@ -1,6 +1,6 @@
 /** What statx(2) and statfs(2) answer, decoded from a request's cell. */
 import { STATFS, STATX } from "../native/layout.ts"
-import type { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
 
 /** What kind of file a name stands for. */
 export type FileType =
@@ -72,8 +72,8 @@ const makedev = (major: number, minor: number): bigint =>
       (BigInt(minor & 0xffffff00) << 12n) |
       BigInt(minor & 0xff)
 
-export const decodeStat = (request: Request): Stat => {
-  const { i64, u32, u64 } = request.cell!
+export const decodeStat = ({ cell }: Submission): Stat => {
+  const { i64, u32, u64 } = cell
   const time = (offset: number): bigint => i64[offset / 8] * 1_000_000_000n + BigInt(u32[offset / 4 + 2])
   const mode = u32[STATX.mode / 4] & 0xffff
   return {
@@ -96,8 +96,8 @@ export const decodeStat = (request: Request): Stat => {
 }
 
 /** Bytes of a regular file, or 0 for anything else, without the rest of a `Stat`. */
-export const decodeFileSize = (request: Request): number => {
-  const { u32 } = request.cell!
+export const decodeFileSize = ({ cell }: Submission): number => {
+  const { u32 } = cell
   if (typesByMode[(u32[STATX.mode / 4] >> 12) & 15] !== "File") return 0
   return u32[STATX.fileSize / 4] + u32[STATX.fileSize / 4 + 1] * 4294967296
 }
@@ -122,8 +122,8 @@ export interface StatVfs {
   readonly flags: number
 }
 
-export const decodeStatVfs = (request: Request): StatVfs => {
-  const { u64 } = request.cell!
+export const decodeStatVfs = ({ cell }: Submission): StatVfs => {
+  const { u64 } = cell
   const number = (offset: number): number => Number(u64[offset / 8])
   return {
     type: number(STATFS.type),

@@ -4,7 +4,7 @@
  * An entry is the only place that knows an operation. Backends read from it how to run the operation, the engine what it holds
  * and produces, the public modules its arguments and its result, the documentation its name and man page.
  */
-import type { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
 import type { Word } from "../native/libc.ts"
 
 /** Writes one io_uring submission entry; implemented by the ring. Arguments as in liburing's `io_uring_prep_rw`. */
@@ -16,12 +16,12 @@ export interface SubmissionEntry {
 export interface UringForm {
   /** `IORING_OP_*`; probed at start, so an older kernel hands the operation to the thread pool instead. */
   readonly opcode: number
-  readonly prepare: (entry: SubmissionEntry, request: Request) => void
+  readonly prepare: (entry: SubmissionEntry, submission: Submission) => void
   /**
    * Whether this request would keep the submitting thread busy for long (a large copy from the page cache) and is for a kernel
    * worker (IOSQE_ASYNC).
    */
-  readonly heavy?: (request: Request) => boolean
+  readonly heavy?: (submission: Submission) => boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
   readonly punted?: boolean
 }
@@ -32,19 +32,19 @@ export interface Entry<in I, out A> {
   /** The manual page that describes it. */
   readonly man: string
   /**
-   * Checks the input and writes the operation as one system call into the request (`nr`, `a0`..`a5`), with everything the
-   * kernel will touch referenced by it (`cell`, `keep`, or the input itself). Throws `BadArgument`, and nothing else.
+   * Checks the input and writes the operation as one system call into the submission (`nr`, `a0`..`a5`), with everything the
+   * kernel will touch referenced by it (`cell`, `keep`, `output`). Throws `BadArgument`, and nothing else.
    */
-  readonly encode: (request: Request, input: I) => void
+  readonly encode: (submission: Submission, input: I) => void
   /** The io_uring form, if there is one. */
   readonly uring?: UringForm
   /**
-   * Tries the encoded request without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
+   * Tries the encoded operation without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
    * tell. Must not block on a disk, a peer or a lock.
    */
-  readonly inline?: (request: Request, input: I) => number
-  /** What a result `>= 0` means. Called once, before the request's memory is given back. */
-  readonly decode: (request: Request, input: I) => A
+  readonly inline?: (submission: Submission, input: I) => number
+  /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
+  readonly decode: (submission: Submission, result: number, input: I) => A
   /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */
   readonly producesDescriptor?: boolean
   /** Set when interrupting the call (EINTR) has already done its work: close(2) on Linux. Never repeat it. */
@@ -74,7 +74,7 @@ export const define = <Args extends ReadonlyArray<any>, I, A>(
   Object.assign((...args: Args): Operation<A> => ({ entry, input: input(...args) }), { entry })
 
 /** The decoded result is the number that the system call returned. */
-export const asNumber = (request: Request): number => request.result
+export const asNumber = (_: Submission, result: number): number => result
 
 /** The operation has no result beyond its success. */
 export const asVoid = (): void => {}

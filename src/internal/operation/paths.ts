@@ -4,8 +4,8 @@ import { addressOf } from "../native/libc.ts"
 import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Request } from "../engine/request.ts"
-import { checkFd, checkOffset, checkUint32, pathAddress, structAddress } from "./arguments.ts"
+import type { Submission } from "../engine/submission.ts"
+import { checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import type { Offset, Path } from "./arguments.ts"
 import { pathFromBytes } from "./names.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
@@ -22,12 +22,12 @@ export interface OpenOptions {
 export const open = define((path: Path, options?: OpenOptions) => ({ path, ...options }), {
   name: "open",
   man: "open(2)",
-  encode: (request, { flag = "r", mode = 0o666, path }) => {
-    request.nr = NR.openat
-    request.a0 = AT_FDCWD
-    request.a2 = openFlags(flag)
-    request.a3 = checkUint32(mode, "mode")
-    request.a1 = pathAddress(request, path)
+  encode: (submission, { flag = "r", mode = 0o666, path }) => {
+    submission.nr = NR.openat
+    submission.a0 = AT_FDCWD
+    submission.a2 = openFlags(flag)
+    submission.a3 = checkUint32(mode, "mode")
+    submission.a1 = pathAddress(submission, path)
   },
   uring: {
     opcode: IORING_OP.OPENAT,
@@ -47,13 +47,13 @@ const statxForm: UringForm = {
     entry.prepare(IORING_OP.STATX, r.a0 as number, r.a1 as number, r.a3 as number, r.a4, r.a2 as number)
 }
 
-const encodeStat = (flags: number) => (request: Request, input: { readonly path: Path }) => {
-  request.nr = NR.statx
-  request.a0 = AT_FDCWD
-  request.a1 = pathAddress(request, input.path)
-  request.a2 = flags
-  request.a3 = STATX_MASK
-  request.a4 = structAddress(request)
+const encodeStat = (flags: number) => (submission: Submission, input: { readonly path: Path }) => {
+  submission.nr = NR.statx
+  submission.a0 = AT_FDCWD
+  submission.a1 = pathAddress(submission, input.path)
+  submission.a2 = flags
+  submission.a3 = STATX_MASK
+  submission.a4 = submission.cell.address
 }
 
 export const stat = define((path: Path) => ({ path }), {
@@ -61,7 +61,7 @@ export const stat = define((path: Path) => ({ path }), {
   man: "statx(2)",
   encode: encodeStat(0),
   uring: statxForm,
-  inline: (request) => (statPathCached(request.a1 as number, true, request.cell!) ? 0 : PENDING),
+  inline: (submission) => (statPathCached(submission.a1 as number, true, submission.cell) ? 0 : PENDING),
   decode: decodeStat
 })
 
@@ -70,42 +70,42 @@ export const lstat = define((path: Path) => ({ path }), {
   man: "statx(2)",
   encode: encodeStat(AT_SYMLINK_NOFOLLOW),
   uring: statxForm,
-  inline: (request) => (statPathCached(request.a1 as number, false, request.cell!) ? 0 : PENDING),
+  inline: (submission) => (statPathCached(submission.a1 as number, false, submission.cell) ? 0 : PENDING),
   decode: decodeStat
 })
 
 export const fstat = define((fd: number) => ({ fd }), {
   name: "fstat",
   man: "statx(2)",
-  encode: (request, { fd }) => {
-    request.nr = NR.statx
-    request.a0 = checkFd(fd)
-    request.a1 = pathAddress(request, "")
-    request.a2 = AT_EMPTY_PATH
-    request.a3 = STATX_MASK
-    request.a4 = structAddress(request)
+  encode: (submission, { fd }) => {
+    submission.nr = NR.statx
+    submission.a0 = checkFd(fd)
+    submission.a1 = pathAddress(submission, "")
+    submission.a2 = AT_EMPTY_PATH
+    submission.a3 = STATX_MASK
+    submission.a4 = submission.cell.address
   },
   uring: statxForm,
-  inline: (request, { fd }) => (statFdCached(fd, request.cell!) ? 0 : PENDING),
+  inline: (submission, { fd }) => (statFdCached(fd, submission.cell) ? 0 : PENDING),
   decode: decodeStat
 })
 
 export const truncate = define((path: Path, length: Offset = 0) => ({ path, length }), {
   name: "truncate",
   man: "truncate(2)",
-  encode: (request, { length, path }) => {
-    request.nr = NR.truncate
-    request.a1 = checkOffset(length, "length")
-    request.a0 = pathAddress(request, path)
+  encode: (submission, { length, path }) => {
+    submission.nr = NR.truncate
+    submission.a1 = checkOffset(length, "length")
+    submission.a0 = pathAddress(submission, path)
   },
   decode: asVoid
 })
 
-const encodeUnlink = (flags: number) => (request: Request, input: { readonly path: Path }) => {
-  request.nr = NR.unlinkat
-  request.a0 = AT_FDCWD
-  request.a1 = pathAddress(request, input.path)
-  request.a2 = flags
+const encodeUnlink = (flags: number) => (submission: Submission, input: { readonly path: Path }) => {
+  submission.nr = NR.unlinkat
+  submission.a0 = AT_FDCWD
+  submission.a1 = pathAddress(submission, input.path)
+  submission.a2 = flags
 }
 
 const unlinkForm: UringForm = {
@@ -138,13 +138,13 @@ export interface RenameOptions {
 export const rename = define((path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...options }), {
   name: "rename",
   man: "rename(2)",
-  encode: (request, { existing, path, to }) => {
-    request.nr = NR.renameat2
-    request.a0 = AT_FDCWD
-    request.a1 = pathAddress(request, path)
-    request.a2 = AT_FDCWD
-    request.a3 = pathAddress(request, to, "to")
-    request.a4 = existing === "exchange" ? 2 : existing === "noReplace" ? 1 : 0
+  encode: (submission, { existing, path, to }) => {
+    submission.nr = NR.renameat2
+    submission.a0 = AT_FDCWD
+    submission.a1 = pathAddress(submission, path)
+    submission.a2 = AT_FDCWD
+    submission.a3 = pathAddress(submission, to, "to")
+    submission.a4 = existing === "exchange" ? 2 : existing === "noReplace" ? 1 : 0
   },
   uring: {
     opcode: IORING_OP.RENAMEAT,
@@ -158,11 +158,11 @@ export const rename = define((path: Path, to: Path, options?: RenameOptions) => 
 export const mkdir = define((path: Path, options?: { readonly mode?: number | undefined }) => ({ path, ...options }), {
   name: "mkdir",
   man: "mkdir(2)",
-  encode: (request, { mode = 0o777, path }) => {
-    request.nr = NR.mkdirat
-    request.a0 = AT_FDCWD
-    request.a2 = checkUint32(mode, "mode")
-    request.a1 = pathAddress(request, path)
+  encode: (submission, { mode = 0o777, path }) => {
+    submission.nr = NR.mkdirat
+    submission.a0 = AT_FDCWD
+    submission.a2 = checkUint32(mode, "mode")
+    submission.a1 = pathAddress(submission, path)
   },
   uring: {
     opcode: IORING_OP.MKDIRAT,
@@ -174,12 +174,12 @@ export const mkdir = define((path: Path, options?: { readonly mode?: number | un
 export const link = define((path: Path, to: Path) => ({ path, to }), {
   name: "link",
   man: "link(2)",
-  encode: (request, { path, to }) => {
-    request.nr = NR.linkat
-    request.a0 = AT_FDCWD
-    request.a1 = pathAddress(request, path)
-    request.a2 = AT_FDCWD
-    request.a3 = pathAddress(request, to, "to")
+  encode: (submission, { path, to }) => {
+    submission.nr = NR.linkat
+    submission.a0 = AT_FDCWD
+    submission.a1 = pathAddress(submission, path)
+    submission.a2 = AT_FDCWD
+    submission.a3 = pathAddress(submission, to, "to")
   },
   uring: {
     opcode: IORING_OP.LINKAT,
@@ -191,11 +191,11 @@ export const link = define((path: Path, to: Path) => ({ path, to }), {
 export const symlink = define((target: Path, path: Path) => ({ target, path }), {
   name: "symlink",
   man: "symlink(2)",
-  encode: (request, { path, target }) => {
-    request.nr = NR.symlinkat
-    request.a0 = pathAddress(request, target, "target")
-    request.a1 = AT_FDCWD
-    request.a2 = pathAddress(request, path)
+  encode: (submission, { path, target }) => {
+    submission.nr = NR.symlinkat
+    submission.a0 = pathAddress(submission, target, "target")
+    submission.a1 = AT_FDCWD
+    submission.a2 = pathAddress(submission, path)
   },
   uring: {
     opcode: IORING_OP.SYMLINKAT,
@@ -210,25 +210,25 @@ const PATH_MAX = 4096
 export const readlink = define((path: Path) => ({ path }), {
   name: "readlink",
   man: "readlink(2)",
-  encode: (request, { path }) => {
-    request.nr = NR.readlinkat
-    request.a0 = AT_FDCWD
-    request.a1 = pathAddress(request, path)
+  encode: (submission, { path }) => {
+    submission.nr = NR.readlinkat
+    submission.a0 = AT_FDCWD
+    submission.a1 = pathAddress(submission, path)
     const target = Buffer.allocUnsafeSlow(PATH_MAX)
-    request.output = target
-    request.a2 = addressOf(target)
-    request.a3 = PATH_MAX
+    submission.output = target
+    submission.a2 = addressOf(target)
+    submission.a3 = PATH_MAX
   },
-  decode: (request) => pathFromBytes(request.output!, 0, request.result)
+  decode: ({ output }, result) => pathFromBytes(output!, 0, result)
 })
 
 export const statvfs = define((path: Path) => ({ path }), {
   name: "statvfs",
   man: "statfs(2)",
-  encode: (request, { path }) => {
-    request.nr = NR.statfs
-    request.a0 = pathAddress(request, path)
-    request.a1 = structAddress(request)
+  encode: (submission, { path }) => {
+    submission.nr = NR.statfs
+    submission.a0 = pathAddress(submission, path)
+    submission.a1 = submission.cell.address
   },
   decode: decodeStatVfs
 })

@@ -18,6 +18,7 @@ import { Reactor } from "../../native/reactor.ts"
 import type { Backend, Host } from "../../engine/backend.ts"
 import type { Entry } from "../../operation/operation.ts"
 import type { Request } from "../../engine/request.ts"
+import { Submission } from "../../engine/submission.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
 
@@ -33,11 +34,11 @@ export class IoUringBackend implements Backend {
   readonly answersCached = true
   inFlight = 0
 
-  /** Requests in flight by slot: this table is what keeps them, and their buffers, alive while the kernel works on them. */
-  private readonly slots: Array<Request | null> = []
+  /** By slot: this table is what keeps requests, and their buffers, alive while the kernel works on them. */
+  private readonly slots: Array<Submission> = []
   private readonly freeSlots: Array<number> = []
-  /** Requests to be submitted once more. */
-  private toRepeat: Array<{ readonly request: Request; readonly sqeFlags: number }> = []
+  /** What is to be handed to the kernel once more. */
+  private toRepeat: Array<{ readonly submission: Submission; readonly sqeFlags: number }> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -70,22 +71,33 @@ export class IoUringBackend implements Backend {
       this.startTimer()
       return false
     }
-    const slot = this.freeSlots.pop() ?? this.slots.length
-    this.slots[slot] = request
-    request.slot = slot
+    const submission = this.freeSlot()
+    submission.encode(request.entry, request.input)
+    this.freeSlots.pop()
+    submission.request = request
+    request.submission = submission
     this.inFlight++
-    this.write(request, request.entry.uring!.heavy?.(request) === true ? IOSQE_ASYNC : 0)
+    this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
     return true
   }
 
-  private write(request: Request, sqeFlags: number): void {
-    request.entry.uring!.prepare(this.ring, request)
-    this.ring.commit(sqeFlags, 0, request.slot, OF_REQUEST)
+  /** A free slot, which is still the last of `freeSlots`. */
+  private freeSlot(): Submission {
+    if (this.freeSlots.length === 0) {
+      this.freeSlots.push(this.slots.length)
+      this.slots.push(new Submission(this.slots.length))
+    }
+    return this.slots[this.freeSlots[this.freeSlots.length - 1]]
   }
 
-  /** Submits a request once more, under the slot that it has. */
-  private again(request: Request, sqeFlags: number): void {
-    this.toRepeat.push({ request, sqeFlags })
+  private write(submission: Submission, sqeFlags: number): void {
+    submission.request!.entry.uring!.prepare(this.ring, submission)
+    this.ring.commit(sqeFlags, 0, submission.slot, OF_REQUEST)
+  }
+
+  /** Hands a submission to the kernel once more. */
+  private again(submission: Submission, sqeFlags: number): void {
+    this.toRepeat.push({ submission, sqeFlags })
     this.host.wake()
   }
 
@@ -93,9 +105,9 @@ export class IoUringBackend implements Backend {
     if (this.toRepeat.length > 0) {
       const repeats = this.toRepeat
       this.toRepeat = []
-      for (const { request, sqeFlags } of repeats) {
-        if (this.hasRoom()) this.write(request, sqeFlags)
-        else this.again(request, sqeFlags)
+      for (const { submission, sqeFlags } of repeats) {
+        if (this.hasRoom()) this.write(submission, sqeFlags)
+        else this.again(submission, sqeFlags)
       }
     }
     if (this.toCancel.length > 0) {
@@ -136,26 +148,32 @@ export class IoUringBackend implements Backend {
   private readonly deliver = (slot: number, owner: number, result: number): void => {
     // A cancel's own answer decides nothing: found, too late or not found, the target's completion is what counts.
     if (owner === OF_CANCEL) return
-    const request = this.slots[slot]!
+    const submission = this.slots[slot]
+    const request = submission.request!
+    // The kernel's own codes for "a signal came, start again" (ERESTARTSYS and its like) are not for user space, but a cancelled
+    // open on a worker shows them.
+    if (result <= -512 && result >= -516) result = -errno.EINTR
     if (request.entry.producesDescriptor === true) {
-      const verdict = this.fifos.settle(request, result)
+      const verdict = this.fifos.settle(submission, result)
       if (verdict === undefined) {
         this.startTimer()
-        return this.again(request, IOSQE_ASYNC)
+        return this.again(submission, IOSQE_ASYNC)
       }
       result = verdict
     }
-    if (result === -errno.EINTR && !request.cancelled && !request.entry.finalOnInterrupt) return this.again(request, 0)
-    this.slots[slot] = null
-    this.freeSlots.push(slot)
-    request.slot = -1
+    if (result === -errno.EINTR) {
+      if (request.entry.finalOnInterrupt === true) result = 0
+      else if (!request.cancelled) return this.again(submission, 0)
+    }
     this.inFlight--
     if (this.full && this.inFlight < this.limit) {
       this.full = false
       this.host.wake()
     }
     if (request.cancelled) this.cancelling.delete(request)
-    this.host.complete(request, request.entry.finalOnInterrupt && result === -errno.EINTR ? 0 : result)
+    this.host.complete(submission, result)
+    submission.clear()
+    this.freeSlots.push(slot)
   }
 
   cancel(request: Request): void {
@@ -165,15 +183,16 @@ export class IoUringBackend implements Backend {
   }
 
   private writeCancel(request: Request): void {
-    // Its slot may have been given to another request by now: then there is nothing left to cancel.
-    if (request.slot === -1) return
+    const { submission } = request
+    // It has ended meanwhile.
+    if (submission === null) return
     if (!this.hasRoom()) {
       this.toCancel.push(request)
       return
     }
     // The target is named by its user data: the slot, with a high half of 0.
-    this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, request.slot, 0, 0, 0)
-    this.ring.commit(0, 0, request.slot, OF_CANCEL)
+    this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, submission.slot, 0, 0, 0)
+    this.ring.commit(0, 0, submission.slot, OF_CANCEL)
   }
 
   private startTimer(): void {
@@ -201,7 +220,7 @@ export class IoUringBackend implements Backend {
   }
 
   forEachInFlight(visit: (request: Request) => void): void {
-    for (const request of this.slots) if (request !== null) visit(request)
+    for (const { request } of this.slots) if (request !== null) visit(request)
   }
 
   keepAlive(yes: boolean): void {

@@ -16,6 +16,7 @@ import { syscall } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
 import type { Request } from "../../engine/request.ts"
+import type { Submission } from "../../engine/submission.ts"
 
 const SEEK_CUR = 1
 const POLLIN = 1
@@ -57,8 +58,9 @@ export class FifoOpens {
   }
 
   /** The result to pass on, or `undefined` when the open is to be submitted again for a kernel worker. */
-  settle(request: Request, result: number): number | undefined {
-    const flags = request.a2 as number
+  settle(submission: Submission, result: number): number | undefined {
+    const request = submission.request!
+    const flags = submission.a2 as number
     const first = this.waiting.get(request)
     if (first !== undefined) {
       // A signal woke the worker, and nobody has come yet: wait on.

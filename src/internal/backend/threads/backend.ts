@@ -12,6 +12,7 @@ import { Reactor } from "../../native/reactor.ts"
 import { Threads } from "../../native/threads.ts"
 import type { Backend, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
+import { Submission } from "../../engine/submission.ts"
 
 export interface ThreadsOptions {
   /** Threads at most. Default: the cores, at least 4. */
@@ -28,8 +29,8 @@ export class ThreadsBackend implements Backend {
   readonly name = "threads"
   readonly answersCached = false
   inFlight = 0
-  /** Requests in flight by slot: this table keeps them, and their buffers, alive while a thread works on them. */
-  private readonly slots: Array<Request | null> = []
+  /** By slot: this table keeps requests, and their buffers, alive while a thread works on them. */
+  private readonly slots: Array<Submission> = []
   private readonly cancelling = new Set<Request>()
   private readonly maxParallel: number
   private threads: Threads | undefined
@@ -59,10 +60,14 @@ export class ThreadsBackend implements Backend {
   }
 
   submit(request: Request): boolean {
-    const slot = this.ensure().push(request)
+    const threads = this.ensure()
+    const slot = threads.freeSlot
     if (slot === -1) return false
-    this.slots[slot] = request
-    request.slot = slot
+    const submission = (this.slots[slot] ??= new Submission(slot))
+    submission.encode(request.entry, request.input)
+    threads.push(submission)
+    submission.request = request
+    request.submission = submission
     this.inFlight++
     return true
   }
@@ -84,31 +89,31 @@ export class ThreadsBackend implements Backend {
   }
 
   private readonly deliver = (slot: number, result: number): void => {
-    const request = this.slots[slot]!
-    this.slots[slot] = null
-    request.slot = -1
+    const submission = this.slots[slot]
     this.inFlight--
-    if (request.cancelled) this.cancelling.delete(request)
-    this.host.complete(request, result)
+    this.cancelling.delete(submission.request!)
+    this.host.complete(submission, result)
+    submission.clear()
   }
 
   /** A thread died. Whatever its call did, nobody works on it any more: its request fails, others go on with other threads. */
   private readonly onDeath = (slot: number, wasUp: boolean): void => {
     const threads = this.threads!
-    if (slot !== -1 && this.slots[slot] != null) this.deliver(slot, -errno.EIO)
+    if (slot !== -1 && this.slots[slot].request !== null) this.deliver(slot, -errno.EIO)
     this.failedStarts = wasUp ? 0 : this.failedStarts + 1
     if (this.failedStarts >= MAX_FAILED_STARTS && threads.count === 0) {
       // No thread can be had (RLIMIT_NPROC, memory): waiting for one would be waiting for ever.
       this.failedStarts = 0
       this.forEachInFlight((request) => {
-        if (threads.cancel(request.slot) === "dequeued") this.deliver(request.slot, -errno.EAGAIN)
+        const { slot } = request.submission!
+        if (threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
       })
     }
     this.host.wake()
   }
 
   cancel(request: Request): void {
-    const { slot } = request
+    const { slot } = request.submission!
     const answer = this.threads!.cancel(slot)
     if (answer === "dequeued") {
       // The slot comes back by itself; the request needs it no longer.
@@ -120,7 +125,7 @@ export class ThreadsBackend implements Backend {
   }
 
   private readonly tick = (): void => {
-    for (const request of this.cancelling) this.threads!.cancel(request.slot)
+    for (const { submission } of this.cancelling) if (submission !== null) this.threads!.cancel(submission.slot)
     if (this.cancelling.size === 0) {
       clearInterval(this.timer)
       this.timer = undefined
@@ -128,7 +133,10 @@ export class ThreadsBackend implements Backend {
   }
 
   forEachInFlight(visit: (request: Request) => void): void {
-    for (const request of this.slots) if (request !== null && request !== undefined) visit(request)
+    // Slots that were never used are holes of the array, which `forEach` passes over.
+    this.slots.forEach(({ request }) => {
+      if (request !== null) visit(request)
+    })
   }
 
   keepAlive(yes: boolean): void {

@@ -1,0 +1,60 @@
+/**
+ * A request as the kernel sees it: one system call, and the memory that it may touch.
+ *
+ * Submissions belong to a backend's table, one a slot, and are used again and again. So requests that only wait in a queue cost
+ * nothing here, and a slot's cell serves every request that passes through it. Between `encode` and the completion the table holds
+ * the submission, the submission holds the request, and the two hold everything whose address is in it.
+ */
+import { Cell } from "../native/memory.ts"
+import type { Word } from "../native/libc.ts"
+import type { Entry } from "../operation/operation.ts"
+import type { Request } from "./request.ts"
+
+export class Submission {
+  /** The system call and its arguments. */
+  nr = -1
+  a0: Word = 0
+  a1: Word = 0
+  a2: Word = 0
+  a3: Word = 0
+  a4: Word = 0
+  a5: Word = 0
+  /** Whose it is, or null for a free slot. */
+  request: Request | null = null
+  /** Memory that the kernel reads or writes. */
+  keep: unknown = null
+  /** Memory that the kernel fills and `decode` reads. */
+  output: Buffer | null = null
+  /** The cell's path area is taken. */
+  cellHoldsPath = false
+  private ownCell: Cell | null = null
+
+  constructor(readonly slot: number) {}
+
+  /** 512 bytes for structures and a path, kept for the slot's next requests. */
+  get cell(): Cell {
+    return this.ownCell ?? (this.ownCell = new Cell())
+  }
+
+  /** Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then. */
+  encode(entry: Entry<any, any>, input: unknown): void {
+    try {
+      entry.encode(this, input)
+    } catch (error) {
+      this.clear()
+      throw error
+    }
+  }
+
+  keepAlso(memory: unknown): void {
+    this.keep = this.keep === null ? memory : [this.keep, memory]
+  }
+
+  /** Lets go of the request and its memory. Only after the completion has been read and decoded. */
+  clear(): void {
+    this.request = null
+    this.keep = null
+    this.output = null
+    this.cellHoldsPath = false
+  }
+}
