@@ -53,7 +53,10 @@ export class Engine implements Host {
   private onIdle: (() => void) | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
   readonly scratch = new Submission(-1)
+  /** No new requests. */
   closed = false
+  /** The backends are gone: a turn that was scheduled before must not touch them. */
+  private ended = false
   readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
 
   /** `makeBackends` in order of preference: a request goes to the first that supports it. */
@@ -176,7 +179,10 @@ export class Engine implements Host {
     const done = this.onIdle!
     this.onIdle = undefined
     // Not from inside a backend's drain: it is still reading the ring that this frees.
-    setImmediate(() => void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done))
+    setImmediate(() => {
+      this.ended = true
+      void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
+    })
   }
 
   private lane(request: Request): Lane {
@@ -186,6 +192,7 @@ export class Engine implements Host {
 
   private readonly turn = (): void => {
     this.scheduled = false
+    if (this.ended) return
     this.inlineRequests = this.budget.inlineRequests
     this.inlineBytes = this.budget.inlineBytes
     const fresh = this.fresh
