@@ -9,10 +9,11 @@ import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "./AioError.ts"
 import { IoUringBackend } from "./internal/backend/io_uring/backend.ts"
 import { Ring, RingUnavailable } from "./internal/backend/io_uring/ring.ts"
-import { fromRingUnavailable, notThisPlatform } from "./internal/backend/io_uring/unavailable.ts"
+import { fromRingUnavailable } from "./internal/backend/io_uring/unavailable.ts"
+import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { budgetFrom, type EngineOptions, makeService } from "./internal/layer.ts"
+import { limitsFrom, type EngineOptions, makeService } from "./internal/layer.ts"
 import { errno } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { IORING_SETUP } from "./internal/native/uring.ts"
@@ -50,7 +51,7 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
     try {
       const ring = makeRing(options.entries ?? 4096)
       return Effect.succeed(
-        new Engine((host) => [new IoUringBackend(ring, host), new ThreadsBackend(host)], budgetFrom(options))
+        new Engine((host) => [new IoUringBackend(ring, host), new ThreadsBackend(host)], limitsFrom(options))
       )
     } catch (cause) {
       return cause instanceof RingUnavailable ? Effect.fail(fromRingUnavailable(cause)) : Effect.die(cause)

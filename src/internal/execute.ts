@@ -1,6 +1,7 @@
 /** Where Effect meets the engine: one request as an interruptible Effect. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { AioBadArgument, AioError } from "../AioError.ts"
 import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
@@ -11,6 +12,7 @@ import { NR } from "./native/syscalls.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
+import { priorityOf } from "./priority.ts"
 import { type Failure, inOneStage, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** What a result means to the fiber that waits for it. */
@@ -40,9 +42,11 @@ class Call<A> extends Request implements Task<A> {
 
   constructor(
     readonly engine: Engine,
-    operation: Operation<A>
+    operation: Operation<A>,
+    fiber: Fiber.RuntimeFiber<any, any>
   ) {
     super(operation)
+    this.priority = priorityOf(fiber)
   }
 
   get started(): boolean {
@@ -73,6 +77,10 @@ class Call<A> extends Request implements Task<A> {
     )
   }
 
+  override get awaitsTurn(): boolean {
+    return this.restore !== undefined
+  }
+
   override flushed(): void {
     outliveTurn(this)
   }
@@ -92,22 +100,25 @@ export const executeMasked = <A>(
   engine: Engine,
   operation: Operation<A>,
   restore: Restore
-): Effect.Effect<A, Failure> => Effect.suspend(() => waitFor(new Call(engine, operation), restore))
+): Effect.Effect<A, Failure> =>
+  Effect.withFiberRuntime((fiber) => waitFor(new Call(engine, operation, fiber), restore))
 
 /** Runs the operation to its end, whatever happens to the fiber. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.uninterruptible(Effect.suspend(() => waitFor(new Call(engine, operation), (effect) => effect)))
+  Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
 /** Runs an operation that is known to wait, for a device without a cache in front of it. */
 export const executeWaiting = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.uninterruptibleMask((restore) => {
-    const call = new Call(engine, operation)
-    return inOneStage(call, restore, () => call.start())
-  })
+  Effect.withFiberRuntime((fiber) =>
+    Effect.uninterruptibleMask((restore) => {
+      const call = new Call(engine, operation, fiber)
+      return inOneStage(call, restore, () => call.start())
+    })
+  )
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.suspend((): Effect.Effect<A, Failure> => {
+  Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
     const { entry, input } = operation
     const tried = entry.inline !== undefined && engine.mayInline
     if (tried) {
@@ -123,7 +134,7 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
       }
     }
     return Effect.uninterruptibleMask((restore) => {
-      const call = new Call(engine, operation)
+      const call = new Call(engine, operation, fiber)
       call.triedInline = tried
       const wait = waitFor(call, restore)
       return entry.producesDescriptor === true

@@ -1,15 +1,20 @@
 /** An engine as a service in a Scope. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "../AioError.ts"
-import { type Budget, defaultBudget, type Engine } from "./engine/engine.ts"
+import { defaultLimits, type Engine, type Limits } from "./engine/engine.ts"
 import { execute } from "./execute.ts"
 import type { AioService } from "./service.ts"
 
-/** What every backend's Layer takes. */
+/** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
 export interface EngineOptions {
   /** Completions delivered in one turn of the event loop, at most. Default 1024. */
   readonly maxPollRequests?: number | undefined
+  /** Time after which a turn delivers no more. Default: no limit. */
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  /** Requests under way at once; further ones wait, by priority, interruptibly. Default: no limit. */
+  readonly maxOutstanding?: number | undefined
   /**
    * How much may be finished without waiting between two turns of the event loop: requests (default 512) and bytes (default
    * 4 MiB). `false` sends every request to the backend.
@@ -17,11 +22,18 @@ export interface EngineOptions {
   readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined
 }
 
-export const budgetFrom = (options: EngineOptions): Budget => ({
-  completions: options.maxPollRequests ?? defaultBudget.completions,
-  inlineRequests: options.inline === false ? 0 : (options.inline?.requests ?? defaultBudget.inlineRequests),
-  inlineBytes: options.inline === false ? 0 : (options.inline?.bytes ?? defaultBudget.inlineBytes)
-})
+export const limitsFrom = (options: EngineOptions): Limits => {
+  const limits = defaultLimits()
+  if (options.maxPollRequests !== undefined) limits.maxPollRequests = options.maxPollRequests
+  if (options.maxPollTime !== undefined) limits.maxPollTime = Duration.toMillis(options.maxPollTime)
+  if (options.maxOutstanding !== undefined) limits.maxOutstanding = options.maxOutstanding
+  if (options.inline === false) limits.inlineRequests = 0
+  else {
+    if (options.inline?.requests !== undefined) limits.inlineRequests = options.inline.requests
+    if (options.inline?.bytes !== undefined) limits.inlineBytes = options.inline.bytes
+  }
+  return limits
+}
 
 /** Closing the Scope cancels what is outstanding, waits for it, then frees rings, maps and threads. */
 export const makeService = (

@@ -17,6 +17,7 @@ import { close, fstat, open, read } from "./operation/catalogue.ts"
 import type { FileState } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
+import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
@@ -36,6 +37,10 @@ class Step extends Request {
 
   override settled(memory: Submission | null): void {
     this.owner.advance(this.entry, this.result, memory, this.problem)
+  }
+
+  override get awaitsTurn(): boolean {
+    return true
   }
 
   override flushed(): void {
@@ -63,7 +68,8 @@ class ReadFile implements Task<Uint8Array> {
 
   constructor(
     private readonly engine: Engine,
-    private readonly path: Path
+    private readonly path: Path,
+    private readonly priority: number
   ) {}
 
   start(): void {
@@ -87,6 +93,7 @@ class ReadFile implements Task<Uint8Array> {
     const { engine } = this
     const { entry, input } = operation
     const step = new Step(this, operation)
+    step.priority = this.priority
     if (entry.inline !== undefined && engine.mayInline) {
       step.triedInline = true
       const result = engine.tryInline(entry, input)
@@ -183,7 +190,9 @@ class ReadFile implements Task<Uint8Array> {
 
 /** The bytes of a file. */
 export const readFile = (engine: Engine, path: Path): Effect.Effect<Uint8Array, Failure> =>
-  Effect.uninterruptibleMask((restore) => {
-    const task = new ReadFile(engine, path)
-    return inStages(task, restore, () => task.start())
-  })
+  Effect.withFiberRuntime((fiber) =>
+    Effect.uninterruptibleMask((restore) => {
+      const task = new ReadFile(engine, path, priorityOf(fiber))
+      return inStages(task, restore, () => task.start())
+    })
+  )

@@ -14,6 +14,16 @@ export interface Host {
   wake(): void
 }
 
+/** Where a backend's requests are. */
+export interface BackendCounts {
+  /** Taken over, and nobody works on them yet. */
+  readonly ready: number
+  /** In the kernel or in a thread. */
+  readonly executing: number
+  /** Complete, and not delivered yet. */
+  readonly pending: number
+}
+
 /**
  * A mechanism. All calls come from the event loop's thread; none throws for an input, and none waits for a disk or a peer.
  *
@@ -44,6 +54,9 @@ export interface Backend {
   forEachInFlight(visit: (request: Request) => void): void
   /** How many those are. */
   readonly inFlight: number
+  readonly counts: BackendCounts
+  /** Readable while completions wait. */
+  readonly descriptor: number
   /** Whether waiting for completions keeps the process alive. */
   keepAlive(yes: boolean): void
   /** Frees rings, maps, descriptors, threads. Called once, with nothing in flight. */

@@ -6,6 +6,7 @@
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
 import { errno } from "../native/errno.ts"
+import { blockUntilReadable, closeDescriptor, gather } from "../native/gathered.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
@@ -13,17 +14,30 @@ import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
 import { Submission } from "./submission.ts"
 
-/** Limits of one turn, so that timers and sockets get theirs. Measured in bench/engine.ts. */
-export interface Budget {
-  /** Requests finished without waiting between two turns of the event loop. 0 switches that path off. */
-  readonly inlineRequests: number
+/** How much one turn may do, so that timers and sockets get theirs, and how much may be under way. Changeable at any time. */
+export interface Limits {
+  /** Requests finished without waiting between two turns of the event loop. 0 switches that path off. Measured in bench/engine.ts. */
+  inlineRequests: number
   /** Bytes copied by them. */
-  readonly inlineBytes: number
+  inlineBytes: number
   /** Completions delivered in one turn. */
-  readonly completions: number
+  maxPollRequests: number
+  /** Milliseconds after which a turn delivers no more. */
+  maxPollTime: number
+  /** Requests accepted at once; the others wait for theirs, by priority. */
+  maxOutstanding: number
 }
 
-export const defaultBudget: Budget = { inlineRequests: 512, inlineBytes: 4 << 20, completions: 1024 }
+export const defaultLimits = (): Limits => ({
+  inlineRequests: 512,
+  inlineBytes: 4 << 20,
+  maxPollRequests: 1024,
+  maxPollTime: Number.POSITIVE_INFINITY,
+  maxOutstanding: Number.POSITIVE_INFINITY
+})
+
+/** Completions between two looks at the clock. */
+const TIME_CHECK = 32
 
 /** Counts since the engine was made. */
 export interface Counters {
@@ -37,6 +51,14 @@ export interface Counters {
   cancelled: number
 }
 
+/** Where outstanding requests are. */
+export interface Places {
+  readonly held: number
+  readonly ready: number
+  readonly executing: number
+  readonly pending: number
+}
+
 /** A backend with the requests that wait for room in it. */
 interface Lane {
   readonly backend: Backend
@@ -48,9 +70,15 @@ export class Engine implements Host {
   /** Requests submitted since the last turn, still to be told that their turn is over. */
   private fresh: Array<Request> = []
   private scheduled = false
+  private polling = false
   private inlineRequests: number
   private inlineBytes: number
+  /** Requests held back by `maxOutstanding`. */
+  private readonly gate = new Queue()
+  /** Requests past the gate that have not ended. */
+  private admitted = 0
   private onIdle: (() => void) | undefined
+  private gathered: number | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
   readonly scratch = new Submission(-1)
   /** No new requests. */
@@ -62,10 +90,10 @@ export class Engine implements Host {
   /** `makeBackends` in order of preference: a request goes to the first that supports it. */
   constructor(
     makeBackends: (host: Host) => ReadonlyArray<Backend>,
-    private readonly budget: Budget = defaultBudget
+    readonly limits: Limits = defaultLimits()
   ) {
-    this.inlineRequests = budget.inlineRequests
-    this.inlineBytes = budget.inlineBytes
+    this.inlineRequests = limits.inlineRequests
+    this.inlineBytes = limits.inlineBytes
     for (const backend of makeBackends(this)) this.lanes.push({ backend, queue: new Queue() })
   }
 
@@ -74,16 +102,29 @@ export class Engine implements Host {
     return this.lanes[0].backend
   }
 
-  /** Requests accepted and not ended. */
+  /** The mechanisms, in order of preference. */
+  get backends(): ReadonlyArray<Backend> {
+    return this.lanes.map(({ backend }) => backend)
+  }
+
+  /** Requests submitted and not ended. */
   get outstanding(): number {
     return this.counters.submitted - this.counters.completed
   }
 
-  /** Requests waiting for room in a backend. */
-  get queued(): number {
-    let sum = 0
-    for (const lane of this.lanes) sum += lane.queue.size
-    return sum
+  /** Where they are: held back by `maxOutstanding`, not started, under way, complete but not delivered. */
+  get places(): Places {
+    const { size: held } = this.gate
+    let ready = 0
+    let executing = 0
+    let pending = 0
+    for (const { backend, queue } of this.lanes) {
+      const { counts } = backend
+      ready += queue.size + counts.ready
+      executing += counts.executing
+      pending += counts.pending
+    }
+    return { held, ready, executing, pending }
   }
 
   /** Whether this turn's budget allows to finish something without waiting. */
@@ -116,9 +157,26 @@ export class Engine implements Host {
   /** Accepts a request. Its `settled` is called exactly once, never before this returns. */
   submit(request: Request): void {
     this.counters.submitted++
-    this.lane(request).queue.push(request)
-    this.fresh.push(request)
+    if (this.admitted < this.limits.maxOutstanding) this.admit(request)
+    else this.gate.push(request)
+    if (request.awaitsTurn) this.fresh.push(request)
     this.wake()
+  }
+
+  private admit(request: Request): void {
+    this.admitted++
+    request.admitted = true
+    this.lane(request).queue.push(request)
+  }
+
+  /** Lets requests through the gate as far as `maxOutstanding` allows. */
+  private admitWaiting(): void {
+    while (this.admitted < this.limits.maxOutstanding) {
+      const request = this.gate.peek()
+      if (request === null) return
+      this.gate.remove(request)
+      this.admit(request)
+    }
   }
 
   /** Asks for an early end of a submitted request. `settled` is still the one and only end. */
@@ -127,7 +185,8 @@ export class Engine implements Host {
     request.cancelled = true
     const lane = this.lane(request)
     if (request.state === QUEUED) {
-      lane.queue.remove(request)
+      const queue = request.admitted ? lane.queue : this.gate
+      queue.remove(request)
       this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
       lane.backend.cancel(request)
@@ -148,8 +207,10 @@ export class Engine implements Host {
     request.result = result
     request.state = DONE
     this.counters.completed++
+    if (request.admitted) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
     request.settled(memory)
+    if (this.gate.size > 0) this.wake()
     if (this.onIdle !== undefined && this.outstanding === 0) this.finish()
   }
 
@@ -168,6 +229,7 @@ export class Engine implements Host {
     this.closed = true
     this.onIdle = done
     if (this.outstanding === 0) return this.finish()
+    for (let request = this.gate.peek(); request !== null; request = this.gate.peek()) this.cancel(request)
     for (const { backend, queue } of this.lanes) {
       for (let request = queue.peek(); request !== null; request = queue.peek()) this.cancel(request)
       backend.forEachInFlight((request) => this.cancel(request))
@@ -181,6 +243,7 @@ export class Engine implements Host {
     // Not from inside a backend's drain: it is still reading the ring that this frees.
     setImmediate(() => {
       this.ended = true
+      if (this.gathered !== undefined && this.gathered >= 0) closeDescriptor(this.gathered)
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })
   }
@@ -192,26 +255,75 @@ export class Engine implements Host {
 
   private readonly turn = (): void => {
     this.scheduled = false
-    if (this.ended) return
-    this.inlineRequests = this.budget.inlineRequests
-    this.inlineBytes = this.budget.inlineBytes
+    this.poll()
+  }
+
+  /** One turn: dispatches, enters the kernel, delivers. How many completions it delivered. */
+  poll(): number {
+    // Not from inside a completion: the ring is being read.
+    if (this.ended || this.polling) return 0
+    this.polling = true
+    try {
+      return this.turnOnce()
+    } finally {
+      this.polling = false
+    }
+  }
+
+  private turnOnce(): number {
+    const { limits } = this
+    this.inlineRequests = limits.inlineRequests
+    this.inlineBytes = limits.inlineBytes
     const fresh = this.fresh
     if (fresh.length > 0) this.fresh = []
-    let left = this.budget.completions
+    const before = this.counters.completed
+    const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
+    let left = limits.maxPollRequests
     for (const lane of this.lanes) {
       const { backend, queue } = lane
-      for (;;) {
+      let drained: number
+      do {
+        if (this.gate.size > 0) this.admitWaiting()
         if (queue.size > 0) this.dispatch(lane)
         backend.flush()
-        const drained = backend.drain(left)
+        drained = this.drain(backend, left, deadline)
         left -= drained
-        // Completions make room: fill it in this turn, as long as something moves.
-        if (drained === 0 || queue.size === 0 || left <= 0) break
-      }
-      if (backend.hasCompletions) this.wake()
+        // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
+      } while (drained > 0 && queue.size > 0 && left > 0 && performance.now() < deadline)
+      // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
+      if ((drained > 0 && queue.size > 0) || backend.hasCompletions) this.wake()
       backend.keepAlive(backend.inFlight > 0)
     }
     for (let i = 0; i < fresh.length; i++) if (fresh[i].state !== DONE) fresh[i].flushed()
+    return this.counters.completed - before
+  }
+
+  private drain(backend: Backend, limit: number, deadline: number): number {
+    if (deadline === Number.POSITIVE_INFINITY) return backend.drain(limit)
+    let total = 0
+    while (total < limit) {
+      const count = backend.drain(Math.min(limit - total, TIME_CHECK))
+      total += count
+      if (count < TIME_CHECK || performance.now() >= deadline) break
+    }
+    return total
+  }
+
+  /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
+  get pollDescriptor(): number {
+    if (this.gathered === undefined || this.gathered < 0) this.gathered = gather(this.lanes.map(({ backend }) => backend.descriptor))
+    return this.gathered
+  }
+
+  /**
+   * Blocks this thread until a request can be settled, or nothing is outstanding, or for so many milliseconds. What waits in the
+   * engine is started first: it could not complete otherwise.
+   */
+  wait(milliseconds: number): void {
+    this.poll()
+    if (this.outstanding === 0 || this.lanes.some(({ backend }) => backend.hasCompletions)) return
+    const descriptor = this.pollDescriptor
+    if (descriptor >= 0) blockUntilReadable(descriptor, milliseconds)
   }
 
   /** Moves queued requests into the backend until it is full. */
@@ -230,7 +342,7 @@ export class Engine implements Host {
               this.scratch.clear()
               continue
             }
-          } else if (this.budget.inlineRequests > 0 && (!backend.answersCached || entry.uring?.punted === true)) {
+          } else if (this.limits.inlineRequests > 0 && (!backend.answersCached || entry.uring?.punted === true)) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
             this.wake()
             return

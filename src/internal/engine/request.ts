@@ -24,6 +24,8 @@ export abstract class Request {
   priority = 0
   /** Somebody asked for an early completion. */
   cancelled = false
+  /** It is past the limit on outstanding requests. */
+  admitted = false
   /** It was tried without waiting, and needs a backend. */
   triedInline = false
   /** What was wrong with the arguments: it ended without a system call. */
@@ -43,6 +45,11 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
+  /** Whether `flushed` is to be called. */
+  get awaitsTurn(): boolean {
+    return false
+  }
+
   /** The turn in which it was submitted is over and it is still under way. */
-  abstract flushed(): void
+  flushed(): void {}
 }

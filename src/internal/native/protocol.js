@@ -2,18 +2,36 @@
  * The shared memory between the event loop's thread and the pool's threads.
  *
  * One SharedArrayBuffer. The event loop's thread owns the slots: it writes a system call into a free one and appends the slot's
- * number to the submission ring; threads take numbers from its head by compare-and-swap. A thread that is done appends the number
- * to the completion ring and, if the loop has not been told since it last looked, writes the eventfd. Both rings are as long as
- * there are slots, so neither can overflow.
+ * number to the submission ring of its priority; threads take numbers from the heads by compare-and-swap, from the highest level
+ * that has any. A thread that is done appends the number to the completion ring and, if the loop has not been told since it last
+ * looked, writes the eventfd. Every ring is as long as there are slots, so none can overflow.
  */
 
 /** Slots, and places in each ring. A power of two. */
 export const CAPACITY = 1024
 export const MAX_THREADS = 256
+/** Priorities -4 to 4. */
+export const LEVELS = 9
 
 /** Indices of the control words. */
-export const CONTROL = { HEAD: 0, TAIL: 1, COMPLETION_TAIL: 2, SIGNALLED: 3, STOP: 4, IDLE_THREADS: 5, STARTED: 6 }
-export const { HEAD, TAIL, COMPLETION_TAIL, SIGNALLED, STOP, IDLE_THREADS } = CONTROL
+/** Grows with every publication of work or orders; what idle threads sleep on. */
+export const PUBLISHED = 0
+export const COMPLETION_TAIL = 1
+/** The eventfd has been written and not been read yet. */
+export const SIGNALLED = 2
+export const IDLE_THREADS = 3
+/** Threads that have not decided to end. */
+export const LIVE_THREADS = 4
+/** Live threads beyond this many end, when they find nothing to do (0) or as soon as they are done with a call (else). */
+export const THREAD_LIMIT = 5
+/** Idle threads that may stay for ever. */
+export const MAX_IDLE = 6
+/** Milliseconds after which the others end. */
+export const IDLE_TIMEOUT = 7
+/** Heads and tails of the submission rings, by level. */
+export const HEADS = 8
+export const TAILS = HEADS + LEVELS
+const CONTROL_WORDS = TAILS + LEVELS
 
 /** States of a slot. Only the loop's thread moves it from FREE to QUEUED and from RUNNING to CANCELLING. */
 export const FREE = 0
@@ -24,14 +42,16 @@ export const CANCELLING = 3
 /** Ended while it was queued: its request is long completed, the slot comes back when a thread meets it. */
 export const CANCELLED = 4
 
+/** In place of a thread's number: it has ended by its own decision. */
+export const RETIRED = -1
+
 /** The number of the system call and its six arguments, 64 bits each. */
 export const ARGUMENT_WORDS = 14
 
 export const EINTR = 4
 export const ECANCELED = 125
 
-const CONTROL_WORDS = 16
-const INT32S = CONTROL_WORDS + 3 * CAPACITY + 2 * MAX_THREADS + CAPACITY * ARGUMENT_WORDS
+const INT32S = CONTROL_WORDS + (LEVELS + 2) * CAPACITY + 2 * MAX_THREADS + CAPACITY * ARGUMENT_WORDS
 
 /** Bytes of the shared memory. */
 export const SHARED_SIZE = CAPACITY * 8 + INT32S * 4
@@ -41,20 +61,19 @@ export const SHARED_SIZE = CAPACITY * 8 + INT32S * 4
  * @param {SharedArrayBuffer} shared
  */
 export const views = (shared) => {
-  let at = 0
+  let at = CAPACITY * 8
   /** @param {number} length */
   const int32s = (length) => {
     const view = new Int32Array(shared, at, length)
     at += length * 4
     return view
   }
-  // First, for its alignment.
-  const results = new Float64Array(shared, 0, CAPACITY)
-  at = CAPACITY * 8
   return {
-    results,
+    // First, for its alignment.
+    results: new Float64Array(shared, 0, CAPACITY),
     control: int32s(CONTROL_WORDS),
-    submissions: int32s(CAPACITY),
+    /** LEVELS rings, one after the other. */
+    submissions: int32s(LEVELS * CAPACITY),
     completions: int32s(CAPACITY),
     states: int32s(CAPACITY),
     /** By thread: its kernel thread number, 0 before it runs. */

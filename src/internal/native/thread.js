@@ -10,16 +10,21 @@ import {
   CANCELLING,
   CAPACITY,
   COMPLETION_TAIL,
-  CONTROL,
   ECANCELED,
   EINTR,
-  HEAD,
+  HEADS,
   IDLE_THREADS,
+  IDLE_TIMEOUT,
+  LEVELS,
+  LIVE_THREADS,
+  MAX_IDLE,
+  PUBLISHED,
   QUEUED,
+  RETIRED,
   RUNNING,
   SIGNALLED,
-  STOP,
-  TAIL,
+  TAILS,
+  THREAD_LIMIT,
   views
 } from "./protocol.js"
 
@@ -64,21 +69,58 @@ const complete = (slot) => {
   if (Atomics.exchange(control, SIGNALLED, 1) === 0) call(writeNumber, eventFd, oneAddress, one.byteLength, 0, 0, 0)
 }
 
+/** The slot that is next in turn, or -1. */
+const take = () => {
+  for (let level = LEVELS - 1; level >= 0; level--) {
+    for (;;) {
+      const head = Atomics.load(control, HEADS + level)
+      if (head === Atomics.load(control, TAILS + level)) break
+      const slot = Atomics.load(submissions, level * CAPACITY + (head & (CAPACITY - 1)))
+      if (Atomics.compareExchange(control, HEADS + level, head, (head + 1) | 0) === head) return slot
+    }
+  }
+  return -1
+}
+
+/**
+ * Leaves if more threads live than `limit`. Whoever publishes work at this very moment and counts on this thread is told by its exit,
+ * and looks again.
+ * @param {number} limit
+ */
+const leaveBeyond = (limit) => {
+  for (;;) {
+    const live = Atomics.load(control, LIVE_THREADS)
+    if (live <= limit) return false
+    if (Atomics.compareExchange(control, LIVE_THREADS, live, live - 1) === live) {
+      Atomics.store(tids, index, RETIRED)
+      return true
+    }
+  }
+}
+
+/** Sleeps until something is published, or for the idle timeout; whether that ran out. @param {number} published */
+const sleep = (published) => {
+  Atomics.add(control, IDLE_THREADS, 1)
+  const timedOut = Atomics.wait(control, PUBLISHED, published, Atomics.load(control, IDLE_TIMEOUT)) === "timed-out"
+  const others = Atomics.sub(control, IDLE_THREADS, 1) - 1
+  return timedOut && others >= Atomics.load(control, MAX_IDLE)
+}
+
 Atomics.store(tids, index, call(gettidNumber, 0, 0, 0, 0, 0, 0))
-Atomics.add(control, CONTROL.STARTED, 1)
 
 for (;;) {
-  const head = Atomics.load(control, HEAD)
-  const tail = Atomics.load(control, TAIL)
-  if (head === tail) {
-    if (Atomics.load(control, STOP) !== 0) break
-    Atomics.add(control, IDLE_THREADS, 1)
-    Atomics.wait(control, TAIL, tail)
-    Atomics.sub(control, IDLE_THREADS, 1)
+  const published = Atomics.load(control, PUBLISHED)
+  const limit = Atomics.load(control, THREAD_LIMIT)
+  if (limit > 0 && leaveBeyond(limit)) break
+  const slot = take()
+  if (slot === -1) {
+    if (limit === 0 && leaveBeyond(0)) break
+    // Idle for too long, and work has not come since: one thread fewer.
+    if (sleep(published) && Atomics.load(control, PUBLISHED) === published) {
+      if (leaveBeyond(Atomics.load(control, LIVE_THREADS) - 1)) break
+    }
     continue
   }
-  const slot = Atomics.load(submissions, head & (CAPACITY - 1))
-  if (Atomics.compareExchange(control, HEAD, head, (head + 1) | 0) !== head) continue
   // Named before it runs, so that whoever cancels it finds the thread to wake.
   Atomics.store(current, index, slot)
   if (Atomics.compareExchange(states, slot, QUEUED, RUNNING) === QUEUED) results[slot] = execute(slot)

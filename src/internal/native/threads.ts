@@ -6,16 +6,23 @@ import {
   CANCELLED,
   CANCELLING,
   CAPACITY,
+  COMPLETION_TAIL,
   FREE,
-  HEAD,
+  HEADS,
   IDLE_THREADS,
+  IDLE_TIMEOUT,
+  LEVELS,
+  LIVE_THREADS,
+  MAX_IDLE,
   MAX_THREADS,
+  PUBLISHED,
   QUEUED,
+  RETIRED,
   RUNNING,
   SHARED_SIZE,
   SIGNALLED,
-  STOP,
-  TAIL,
+  TAILS,
+  THREAD_LIMIT,
   views
 } from "./protocol.js"
 import { NR } from "./syscalls.ts"
@@ -23,6 +30,9 @@ import { wakeThread } from "./wakeSignal.ts"
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 const HIGH = 4294967296
+const LOWEST_PRIORITY = -4
+
+export { MAX_THREADS }
 
 /** The system call of one request. */
 export interface Call {
@@ -50,21 +60,33 @@ export class Threads {
   private readonly workers: Array<Worker | undefined> = []
   private readonly freeSlots: Array<number> = []
   private completionHead = 0
-  private pushed = 0
+  /** Calls pushed since the last `publish`, by level. */
+  private readonly pushed: Array<number> = new Array(LEVELS).fill(0)
+  private pushedTotal = 0
   private readonly counter = new BigUint64Array(1)
   private readonly counterAddress = addressOf(this.counter)
-  /** Threads that run or are starting. */
+  /** Threads that run, are starting, or are ending. */
   count = 0
 
   /**
-   * `onDeath` is told when a thread ended unasked: the slot that it was working on (free again), or -1, and whether the thread had
-   * ever been up.
+   * `onEnd` is told when a thread has ended: the slot that it was working on (free again), or -1, and how it ended: by its own
+   * decision, unasked, or before it was ever up.
    */
-  constructor(private readonly onDeath: (slot: number, wasUp: boolean) => void) {
+  constructor(private readonly onEnd: (slot: number, how: "retired" | "died" | "stillborn") => void) {
     this.eventFd = syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK)
     this.views.current.fill(-1)
     for (let slot = CAPACITY - 1; slot >= 0; slot--) this.freeSlots.push(slot)
     open.add(this)
+  }
+
+  /** Orders to the threads; see protocol.js. */
+  configure(threadLimit: number, maxIdle: number, idleTimeout: number): void {
+    const { control } = this.views
+    Atomics.store(control, THREAD_LIMIT, threadLimit)
+    Atomics.store(control, MAX_IDLE, maxIdle)
+    Atomics.store(control, IDLE_TIMEOUT, Math.min(idleTimeout, 0x7fffffff))
+    Atomics.add(control, PUBLISHED, 1)
+    Atomics.notify(control, PUBLISHED)
   }
 
   /** Threads that wait for work. */
@@ -75,7 +97,34 @@ export class Threads {
   /** Calls that no thread has taken yet. */
   get waiting(): number {
     const { control } = this.views
-    return (Atomics.load(control, TAIL) - Atomics.load(control, HEAD)) | 0
+    let sum = 0
+    for (let level = 0; level < LEVELS; level++) {
+      sum += (Atomics.load(control, TAILS + level) - Atomics.load(control, HEADS + level)) | 0
+    }
+    return sum
+  }
+
+  /** Threads that have been started and are not up yet. */
+  get starting(): number {
+    let sum = 0
+    for (let index = 0; index < this.workers.length; index++) {
+      if (this.workers[index] !== undefined && Atomics.load(this.views.tids, index) === 0) sum++
+    }
+    return sum
+  }
+
+  /** Threads that are in a system call. */
+  get executing(): number {
+    let sum = 0
+    for (let index = 0; index < this.workers.length; index++) {
+      if (Atomics.load(this.views.current, index) !== -1) sum++
+    }
+    return sum
+  }
+
+  /** Completions that have not been taken. */
+  get pending(): number {
+    return (Atomics.load(this.views.control, COMPLETION_TAIL) - this.completionHead) | 0
   }
 
   /** Starts one thread. It takes work as soon as it is up, in 25 to 50 milliseconds. */
@@ -83,8 +132,10 @@ export class Threads {
     let index = this.workers.indexOf(undefined)
     if (index === -1) index = this.workers.length
     if (index >= MAX_THREADS) return
+    const { control, current, states, tids } = this.views
     this.count++
-    this.views.tids[index] = 0
+    Atomics.add(control, LIVE_THREADS, 1)
+    Atomics.store(tids, index, 0)
     const worker = new Worker(new URL("./thread.js", import.meta.url), {
       name: `effect-aio ${index}`,
       workerData: {
@@ -106,16 +157,23 @@ export class Threads {
     worker.on("exit", () => {
       this.workers[index] = undefined
       this.count--
+      const tid = Atomics.load(tids, index)
+      if (tid !== RETIRED) Atomics.sub(control, LIVE_THREADS, 1)
       if (!open.has(this)) return
-      const slot = Atomics.exchange(this.views.current, index, -1)
+      const slot = Atomics.exchange(current, index, -1)
       if (slot !== -1) {
-        Atomics.store(this.views.states, slot, FREE)
+        Atomics.store(states, slot, FREE)
         this.freeSlots.push(slot)
       }
-      this.onDeath(slot, Atomics.load(this.views.tids, index) !== 0)
+      this.onEnd(slot, tid === RETIRED ? "retired" : tid === 0 ? "stillborn" : "died")
     })
     // What is in flight keeps the process alive, not the threads.
     worker.unref()
+  }
+
+  /** Whether the process stays alive for the threads that there are: while somebody waits for their end. */
+  keepAlive(yes: boolean): void {
+    for (const worker of this.workers) yes ? worker?.ref() : worker?.unref()
   }
 
   /** The slot that the next `push` is for, or -1 when all are taken. */
@@ -124,7 +182,7 @@ export class Threads {
   }
 
   /** Writes a call into its slot, which must be `freeSlot`. Threads see it after `publish`. */
-  push(call: Call): void {
+  push(call: Call, priority: number): void {
     const { slot } = call
     this.freeSlots.pop()
     const { args, control, states, submissions } = this.views
@@ -137,18 +195,27 @@ export class Threads {
     setWord(args, at + 10, call.a4)
     setWord(args, at + 12, call.a5)
     Atomics.store(states, slot, QUEUED)
-    Atomics.store(submissions, (control[TAIL] + this.pushed) & (CAPACITY - 1), slot)
-    this.pushed++
+    const level = priority - LOWEST_PRIORITY
+    const position = (control[TAILS + level] + this.pushed[level]) & (CAPACITY - 1)
+    Atomics.store(submissions, level * CAPACITY + position, slot)
+    this.pushed[level]++
+    this.pushedTotal++
   }
 
   /** Shows the pushed calls to the threads and wakes as many as there is work for. */
   publish(): void {
-    if (this.pushed === 0) return
-    const { control } = this.views
-    Atomics.store(control, TAIL, (control[TAIL] + this.pushed) | 0)
-    // A thread that is about to sleep has counted itself already, and its wait fails on the new tail: no wake-up is lost.
-    if (Atomics.load(control, IDLE_THREADS) > 0) Atomics.notify(control, TAIL, this.pushed)
-    this.pushed = 0
+    const { pushed, pushedTotal, views } = this
+    if (pushedTotal === 0) return
+    const { control } = views
+    for (let level = 0; level < LEVELS; level++) {
+      if (pushed[level] === 0) continue
+      Atomics.store(control, TAILS + level, (control[TAILS + level] + pushed[level]) | 0)
+      pushed[level] = 0
+    }
+    this.pushedTotal = 0
+    Atomics.add(control, PUBLISHED, 1)
+    // A thread that is about to sleep has counted itself already, and its wait fails on the new number: no wake-up is lost.
+    if (Atomics.load(control, IDLE_THREADS) > 0) Atomics.notify(control, PUBLISHED, pushedTotal)
   }
 
   /** Whether a call to `take` would find a completion. */
@@ -161,7 +228,7 @@ export class Threads {
     const { completions, control, results, states } = this.views
     if (Atomics.load(control, SIGNALLED) !== 0) {
       // Emptied before the ring is read: a completion that comes later signals again.
-      syscall(NR.read, this.eventFd, this.counterAddress, 8)
+      syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength)
       Atomics.store(control, SIGNALLED, 0)
     }
     let count = 0
@@ -170,14 +237,15 @@ export class Threads {
       const slot = Atomics.load(completions, at) - 1
       if (slot === -1) break
       Atomics.store(completions, at, 0)
-      this.completionHead++
+      this.completionHead = (this.completionHead + 1) | 0
       const cancelled = Atomics.load(states, slot) === CANCELLED
       const result = results[slot]
       Atomics.store(states, slot, FREE)
+      if (!cancelled) {
+        deliver(slot, result)
+        count++
+      }
       this.freeSlots.push(slot)
-      if (cancelled) continue
-      deliver(slot, result)
-      count++
     }
     return count
   }
@@ -203,9 +271,7 @@ export class Threads {
   /** Ends all threads, which must have nothing to do. */
   async close(): Promise<void> {
     open.delete(this)
-    const { control } = this.views
-    Atomics.store(control, STOP, 1)
-    Atomics.notify(control, TAIL)
+    this.configure(0, 0, 0)
     // Only then: a thread that is still there may write to the descriptor, whose number may be somebody else's by then.
     await Promise.all(this.workers.map((worker) => worker?.terminate()))
     syscall(NR.close, this.eventFd)
@@ -213,9 +279,9 @@ export class Threads {
 
   /** At the exit of the process: brings threads out of calls that may wait for ever, so that they can be joined. */
   abandon(): void {
-    const { control, current, states } = this.views
-    Atomics.store(control, STOP, 1)
-    Atomics.store(control, HEAD, control[TAIL])
+    const { control, current, states, tids } = this.views
+    for (let level = 0; level < LEVELS; level++) Atomics.store(control, HEADS + level, control[TAILS + level])
+    Atomics.store(control, THREAD_LIMIT, 0)
     const pause = new Int32Array(new SharedArrayBuffer(4))
     for (let round = 0; round < 200; round++) {
       let busy = false
@@ -224,7 +290,7 @@ export class Threads {
         if (slot === -1 || this.workers[index] === undefined) continue
         busy = true
         Atomics.store(states, slot, CANCELLING)
-        wakeThread(Atomics.load(this.views.tids, index))
+        wakeThread(Atomics.load(tids, index))
       }
       if (!busy) return
       Atomics.wait(pause, 0, 0, 5)

@@ -100,6 +100,7 @@ const HEAVY = 1 << 20
 
 const transferForm = (opcode: number): UringForm => ({
   opcode,
+  takesPriority: true,
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) =>
     entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)

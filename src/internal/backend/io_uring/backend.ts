@@ -15,7 +15,7 @@
 import { errno, errnoName } from "../../native/errno.ts"
 import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
 import { Reactor } from "../../native/reactor.ts"
-import type { Backend, Host } from "../../engine/backend.ts"
+import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Entry } from "../../operation/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
@@ -28,6 +28,12 @@ const OF_CANCEL = 1
 
 /** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
 const RETRY_INTERVAL = 10
+
+/**
+ * A request's priority as ioprio_set(2) writes it: the best-effort class, levels 0 (first) to 7 (last) around its usual 4. What a
+ * disk's scheduler makes of it is its own affair; the engine's queue goes by the priority itself.
+ */
+const ioPriority = (priority: number): number => (2 << 13) | Math.min(4 - priority, 7)
 
 export class IoUringBackend implements Backend {
   readonly name = "io_uring"
@@ -92,7 +98,13 @@ export class IoUringBackend implements Backend {
 
   private write(submission: Submission, sqeFlags: number): void {
     submission.request!.entry.uring!.prepare(this.ring, submission)
-    this.ring.commit(sqeFlags, 0, submission.slot, OF_REQUEST)
+    const { entry, priority } = submission.request!
+    this.ring.commit(
+      sqeFlags,
+      priority !== 0 && entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
+      submission.slot,
+      OF_REQUEST
+    )
   }
 
   /** Hands a submission to the kernel once more. */
@@ -218,6 +230,15 @@ export class IoUringBackend implements Backend {
       this.timer = undefined
     }
     this.host.wake()
+  }
+
+  get counts(): BackendCounts {
+    const { ready } = this.ring
+    return { ready: this.ring.unsubmitted, executing: this.inFlight - ready - this.ring.unsubmitted, pending: ready }
+  }
+
+  get descriptor(): number {
+    return this.ring.fd
   }
 
   forEachInFlight(visit: (request: Request) => void): void {

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs"
 import { AioUnavailable } from "../../../AioError.ts"
 import { errno, errnoMessage, errnoName } from "../../native/errno.ts"
-import { unsupported } from "../../native/platform.ts"
 import type { RingUnavailable } from "./ring.ts"
 
 const OTHERWISE = "or use another backend (AIO_BACKEND=threads)"
@@ -53,12 +52,3 @@ export const fromRingUnavailable = (cause: RingUnavailable): AioUnavailable => {
   const [reason, remedy] = explain(cause)
   return new AioUnavailable({ backend: "io_uring", reason, remedy, errno: cause.errno })
 }
-
-/** Off Linux, or on an unknown processor. */
-export const notThisPlatform = (backend: string): AioUnavailable =>
-  new AioUnavailable({
-    backend,
-    reason: unsupported!,
-    remedy: "Use NodeFileSystem of @effect/platform-node there.",
-    errno: errno.ENOSYS
-  })

@@ -2,22 +2,36 @@
  * A pool of threads, each in one system call at a time: what runs everything everywhere.
  *
  * What threads are bad at, and what is done about it here: a thread costs 25-50 ms to start and megabytes to keep, so they start on
- * demand; every request crosses to another core and back, so what is cached is tried without one first, and the two rings in
- * shared memory are written and read in batches; a thread in a call that may wait for ever cannot be given up, so it is woken by a
- * signal.
+ * demand and end when idle; every request crosses to another core and back, so what is cached is tried without one first, and the
+ * rings in shared memory are written and read in batches; a thread in a call that may wait for ever cannot be given up, so it is
+ * woken by a signal.
  */
 import { availableParallelism } from "node:os"
-import { errno } from "../../native/errno.ts"
-import { Reactor } from "../../native/reactor.ts"
-import { Threads } from "../../native/threads.ts"
-import type { Backend, Host } from "../../engine/backend.ts"
+import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
+import { errno } from "../../native/errno.ts"
+import { Reactor } from "../../native/reactor.ts"
+import { MAX_THREADS, Threads } from "../../native/threads.ts"
 
-export interface ThreadsOptions {
-  /** Threads at most. Default: the cores, at least 4. */
-  readonly maxParallel?: number | undefined
+/** How many threads there are, and for how long. All can be changed while the pool runs. */
+export interface ThreadControls {
+  /** Threads that are started with the first request and stay. */
+  minParallel: number
+  /** Threads at most. 0: those that run end when the requests handed to them are done, and new requests wait. */
+  maxParallel: number
+  /** Idle threads that may stay for ever. */
+  maxIdle: number
+  /** Milliseconds after which the other idle threads end. */
+  idleTimeout: number
 }
+
+export const defaultControls = (): ThreadControls => ({
+  minParallel: 0,
+  maxParallel: Math.max(4, availableParallelism()),
+  maxIdle: Math.max(4, availableParallelism()),
+  idleTimeout: 10_000
+})
 
 /** Milliseconds between two signals to a thread whose request has been asked to end. */
 const RETRY_INTERVAL = 5
@@ -32,19 +46,18 @@ export class ThreadsBackend implements Backend {
   /** By slot: this table keeps requests, and their buffers, alive while a thread works on them. */
   private readonly slots: Array<Submission> = []
   private readonly cancelling = new Set<Request>()
-  private readonly maxParallel: number
   private threads: Threads | undefined
   private reactor: Reactor | undefined
   private timer: NodeJS.Timeout | undefined
   /** Threads that ended before they were up, in a row. */
   private failedStarts = 0
+  /** Called when a thread has ended: who waits for fewer of them. */
+  private onFewer: Array<() => void> = []
 
   constructor(
     private readonly host: Host,
-    options: ThreadsOptions = {}
-  ) {
-    this.maxParallel = options.maxParallel ?? Math.max(4, availableParallelism())
-  }
+    readonly controls: ThreadControls = defaultControls()
+  ) {}
 
   supports(): boolean {
     return true
@@ -53,19 +66,43 @@ export class ThreadsBackend implements Backend {
   /** The pool starts on first use. */
   private ensure(): Threads {
     if (this.threads === undefined) {
-      this.threads = new Threads(this.onDeath)
+      this.threads = new Threads(this.onEnd)
       this.reactor = new Reactor(this.threads.eventFd, () => this.host.wake())
+      this.configure()
     }
     return this.threads
+  }
+
+  /** Makes changed `controls` known to the threads, and starts or ends as many as they ask for. */
+  configure(): void {
+    const { idleTimeout, maxIdle, maxParallel, minParallel } = this.controls
+    this.threads?.configure(maxParallel, Math.max(maxIdle, minParallel), idleTimeout)
+    this.host.wake()
+  }
+
+  /** Calls `done` when there are not more than `limit` threads. */
+  whenAtMost(limit: number, done: () => void): void {
+    const reached = this.threadCount <= limit
+    this.threads?.keepAlive(!reached)
+    if (reached) done()
+    else this.onFewer.push(() => this.whenAtMost(limit, done))
+  }
+
+  get threadCount(): number {
+    return this.threads?.count ?? 0
+  }
+
+  get idleThreads(): number {
+    return this.threads?.idle ?? 0
   }
 
   submit(request: Request): boolean {
     const threads = this.ensure()
     const slot = threads.freeSlot
-    if (slot === -1) return false
+    if (slot === -1 || this.controls.maxParallel === 0) return false
     const submission = (this.slots[slot] ??= new Submission(slot))
     submission.encode(request.entry, request.input)
-    threads.push(submission)
+    threads.push(submission, request.priority)
     submission.request = request
     request.submission = submission
     this.inFlight++
@@ -76,8 +113,13 @@ export class ThreadsBackend implements Backend {
     const { threads } = this
     if (threads === undefined) return
     threads.publish()
-    let wanted = Math.min(threads.waiting - threads.idle, this.maxParallel - threads.count)
-    while (wanted-- > 0) threads.start()
+    const { maxParallel, minParallel } = this.controls
+    const most = Math.min(maxParallel, MAX_THREADS)
+    if (threads.count >= most) return
+    // Threads that are starting will take a request each, too.
+    const needed = threads.waiting - threads.idle - threads.starting
+    const wanted = Math.min(Math.max(needed, minParallel - threads.count), most - threads.count)
+    for (let i = 0; i < wanted; i++) threads.start()
   }
 
   drain(limit: number): number {
@@ -88,6 +130,17 @@ export class ThreadsBackend implements Backend {
     return this.threads?.hasCompletions === true
   }
 
+  get counts(): BackendCounts {
+    const { threads } = this
+    return threads === undefined
+      ? { ready: 0, executing: 0, pending: 0 }
+      : { ready: threads.waiting, executing: threads.executing, pending: threads.pending }
+  }
+
+  get descriptor(): number {
+    return this.ensure().eventFd
+  }
+
   private readonly deliver = (slot: number, result: number): void => {
     const submission = this.slots[slot]
     this.inFlight--
@@ -96,11 +149,11 @@ export class ThreadsBackend implements Backend {
     submission.clear()
   }
 
-  /** A thread died. Whatever its call did, nobody works on it any more: its request fails, others go on with other threads. */
-  private readonly onDeath = (slot: number, wasUp: boolean): void => {
+  /** A thread has ended. If it died in a call, nobody works on that any more: its request fails, others go on with other threads. */
+  private readonly onEnd = (slot: number, how: "retired" | "died" | "stillborn"): void => {
     const threads = this.threads!
     if (slot !== -1 && this.slots[slot].request !== null) this.deliver(slot, -errno.EIO)
-    this.failedStarts = wasUp ? 0 : this.failedStarts + 1
+    this.failedStarts = how === "stillborn" ? this.failedStarts + 1 : 0
     if (this.failedStarts >= MAX_FAILED_STARTS && threads.count === 0) {
       // No thread can be had (RLIMIT_NPROC, memory): waiting for one would be waiting for ever.
       this.failedStarts = 0
@@ -109,6 +162,7 @@ export class ThreadsBackend implements Backend {
         if (threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
       })
     }
+    for (const look of this.onFewer.splice(0)) look()
     this.host.wake()
   }
 
