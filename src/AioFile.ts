@@ -17,12 +17,13 @@ import { directAlignment } from "./internal/native/direct.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
 import { BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
-import type {
-  Advice,
-  AllocateOptions,
-  FileState,
-  RangeOptions,
-  TransferOptions
+import {
+  type Advice,
+  type AllocateOptions,
+  type FileState,
+  fileState,
+  type RangeOptions,
+  type TransferOptions
 } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
@@ -93,7 +94,10 @@ export interface AioFile {
     readonly offset?: Offset | undefined
     readonly length: number
   }) => Effect.Effect<void, Failure>
-  /** The bytes from `offset` (default 0) on, `length` of them or up to the end of the file. */
+  /**
+   * The bytes from `offset` (default 0) on, `length` of them or up to the end of the file. Of a pipe or a terminal: what comes,
+   * until it ends.
+   */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
   /** Writes everything it gets, from `offset` (default 0) on. */
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
@@ -113,6 +117,9 @@ export interface StreamOptions {
 }
 
 const DEFAULT_CHUNK_SIZE = 262144
+
+/** In place of a position: the stream has seen the end of its file. */
+const END = Number.POSITIVE_INFINITY
 
 /** How files whose requirements are unknown want it: most devices have sectors of 512 bytes, all are content with 4096. */
 const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
@@ -158,6 +165,22 @@ class FileImpl implements AioFile {
     return this.state.alignment === undefined ? execute(this.engine, request) : executeWaiting(this.engine, request)
   }
 
+  /** A direct read gives part of a sector only at the end of the file, and nothing could be read after it. */
+  private endsWithin(count: number): boolean {
+    const { alignment } = this.state
+    return alignment !== undefined && count % alignment.offset !== 0
+  }
+
+  /** A position, for files that have them; pipes and their like go on where they are. */
+  private at(offset: Offset | undefined): TransferOptions | undefined {
+    return this.state.seekable ? { offset } : undefined
+  }
+
+  private wholeSectors(length: number): number {
+    const unit = this.state.alignment?.offset ?? 1
+    return Math.ceil(length / unit) * unit
+  }
+
   private allocateBuffer(length: number): Uint8Array<ArrayBuffer> {
     const { alignment } = this.state
     return alignment === undefined ? new Uint8Array(length) : allocateAligned(length, Math.max(4096, alignment.memory))
@@ -194,8 +217,8 @@ class FileImpl implements AioFile {
                 advance(options?.offset, done)
               ),
               (count) =>
-                count === 0
-                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected: buffer.byteLength, received: done }))
+                count === 0 || (count < buffer.byteLength - done && this.endsWithin(count))
+                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected: buffer.byteLength, received: done + count }))
                   : from(done + count)
             )
       return from(0)
@@ -203,7 +226,7 @@ class FileImpl implements AioFile {
   }
 
   readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return this.run(catalogue.readv(this.fd, buffers, options))
+    return execute(this.engine, catalogue.readv(this.fd, buffers, options, this.state))
   }
 
   write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
@@ -220,7 +243,7 @@ class FileImpl implements AioFile {
   }
 
   writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return this.run(catalogue.writev(this.fd, buffers, options))
+    return execute(this.engine, catalogue.writev(this.fd, buffers, options, this.state))
   }
 
   get sync(): Effect.Effect<void, Failure> {
@@ -264,11 +287,15 @@ class FileImpl implements AioFile {
         const start = options.offset ?? 0
         return Effect.succeed(
           Stream.unfoldChunkEffect(0, (done) => {
-            const left = length === undefined ? chunkSize : Number(BigInt(length) - BigInt(done))
+            if (done === END) return Effect.succeed(Option.none())
+            const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
             if (left <= 0) return Effect.succeed(Option.none())
-            return Effect.map(this.readAlloc(Math.min(chunkSize, left), { offset: advance(start, done) }), (bytes) =>
-              bytes.length === 0 ? Option.none() : Option.some([Chunk.of(bytes), done + bytes.length])
-            )
+            const asked = this.wholeSectors(Math.min(chunkSize, left))
+            return Effect.map(this.readAlloc(asked, this.at(advance(start, done))), (bytes) => {
+              if (bytes.length === 0) return Option.none()
+              const next = this.endsWithin(bytes.length) ? END : done + bytes.length
+              return Option.some([Chunk.of(bytes.length > left ? bytes.subarray(0, left) : bytes), next])
+            })
           })
         )
       })
@@ -279,7 +306,7 @@ class FileImpl implements AioFile {
     return Sink.suspend(() => {
       let offset: Offset = options.offset ?? 0
       return Sink.forEach((bytes: Uint8Array) =>
-        Effect.map(this.writeAll(bytes, { offset }), () => {
+        Effect.map(this.writeAll(bytes, this.at(offset)), () => {
           offset = advance(offset, bytes.byteLength)!
         })
       )
@@ -370,7 +397,7 @@ const acquire = (
     return Effect.map(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
       const direct = (flag & constants.O_DIRECT) !== 0
       const alignment = direct ? directAlignment(fd) : undefined
-      return new FileImpl(engine, fd, { noWait: !direct, closed: false, alignment })
+      return new FileImpl(engine, fd, fileState(fd, alignment))
     })
   })
 
@@ -422,4 +449,4 @@ const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effec
  * @category constructors
  */
 export const fromDescriptor = (fd: number): Effect.Effect<AioFile, never, Aio> =>
-  Effect.map(Aio, ({ engine }) => new FileImpl(engine, fd, { noWait: false, closed: false, alignment: undefined }))
+  Effect.map(Aio, ({ engine }) => new FileImpl(engine, fd, { ...fileState(fd, undefined), noWait: false }))

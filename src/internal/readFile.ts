@@ -57,7 +57,7 @@ class ReadFile implements Task<Uint8Array> {
   private step: Step | undefined
   private cancelling = false
   private fd = -1
-  private file: FileState = { noWait: true, closed: false, alignment: undefined }
+  private file: FileState = { noWait: true, seekable: true, closed: false, alignment: undefined }
   private bytes: Uint8Array = empty
   /** What to end with once the descriptor is closed. */
   private outcome: Exit.Exit<Uint8Array, AioError> = nothing

@@ -38,6 +38,13 @@ export class Submission {
 
   /** Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then. */
   encode(entry: Entry<any, any>, input: unknown): void {
+    // What an entry leaves out is 0, and not what the slot's last request had there.
+    this.a0 = 0
+    this.a1 = 0
+    this.a2 = 0
+    this.a3 = 0
+    this.a4 = 0
+    this.a5 = 0
     try {
       entry.encode(this, input)
     } catch (error) {

@@ -3,7 +3,7 @@ import { constants } from "node:fs"
 import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
 import type { Alignment } from "../native/direct.ts"
-import { addressOf, syscall } from "../native/libc.ts"
+import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
 import { readNoWait } from "../native/nonblocking.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
@@ -26,6 +26,8 @@ export interface TransferOptions {
 export interface FileState {
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
+  /** Whether it has positions: not for pipes, sockets, terminals. */
+  readonly seekable: boolean
   /** Its number may be another file's by now. */
   closed: boolean
   /** What O_DIRECT asks of buffers, lengths and offsets; `undefined` for files that go through the page cache. */
@@ -33,13 +35,10 @@ export interface FileState {
 }
 
 /** O_DIRECT's own rules, checked before the kernel answers them with a bare EINVAL. */
-const checkAligned = ({ memory, offset: unit }: Alignment, submission: Submission): void => {
+const checkAligned = ({ memory, offset: unit }: Alignment, address: number, length: number, offset: Word): void => {
   const wrong = (argument: string, description: string): never => {
     throw new BadArgument(argument, `${description} (the file was opened for direct I/O)`)
   }
-  const address = submission.a1 as number
-  const length = submission.a2 as number
-  const offset = submission.a3
   if (address % memory !== 0) wrong("buffer", `its address must be a multiple of ${memory}: use AioBuffer.aligned`)
   if (length % unit !== 0) wrong("buffer", `its length must be a multiple of ${unit}, not ${length}`)
   if (offset !== CURRENT && (typeof offset === "number" ? offset % unit !== 0 : offset % BigInt(unit) !== 0n)) {
@@ -58,6 +57,7 @@ export interface VectorInput {
   readonly fd: number
   readonly buffers: ReadonlyArray<Uint8Array>
   readonly offset: Offset | undefined
+  readonly file: FileState | undefined
 }
 
 const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
@@ -73,10 +73,13 @@ const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (submiss
     submission.nr = NR[positional]
     submission.a3 = checkOffset(input.offset)
   }
-  if (input.file?.alignment !== undefined) checkAligned(input.file.alignment, submission)
+  if (input.file?.alignment !== undefined) {
+    checkAligned(input.file.alignment, submission.a1, submission.a2, submission.a3)
+  }
 }
 
 const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
+  if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
   submission.a0 = checkFd(input.fd)
   // A copy: the caller's array may change while the request is in flight, and with it what keeps the memory alive.
   const buffers = checkBuffers(input.buffers).slice()
@@ -91,6 +94,10 @@ const encodeVector = (plain: SyscallName, positional: SyscallName) => (submissio
     submission.nr = NR[positional]
     submission.a3 = checkOffset(input.offset)
   }
+  const alignment = input.file?.alignment
+  if (alignment !== undefined) {
+    for (const buffer of buffers) checkAligned(alignment, bufferAddress(buffer), buffer.byteLength, submission.a3)
+  }
 }
 
 /**
@@ -101,9 +108,24 @@ const HEAVY = 1 << 20
 const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
+  // io_uring ignores the offset of what has none: pipes, sockets, terminals.
+  refuse: ({ a0, a3, request }) => (a3 !== CURRENT && !isSeekable(a0 as number, request!.input.file) ? -errno.ESPIPE : 0),
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) =>
     entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
+})
+
+const SEEK_CUR = 1
+
+const isSeekable = (fd: number, file: FileState | undefined): boolean =>
+  file === undefined ? syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE : file.seekable
+
+/** What can be known of a descriptor without waiting. */
+export const fileState = (fd: number, alignment: Alignment | undefined): FileState => ({
+  noWait: alignment === undefined,
+  seekable: isSeekable(fd, undefined),
+  closed: false,
+  alignment
 })
 
 /** `a2` counts buffers, not bytes. */
@@ -150,11 +172,12 @@ const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, fil
   file
 })
 
-const vector = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => ({
-  fd,
-  buffers,
-  offset: options?.offset
-})
+const vector = (
+  fd: number,
+  buffers: ReadonlyArray<Uint8Array>,
+  options?: TransferOptions,
+  file?: FileState
+): VectorInput => ({ fd, buffers, offset: options?.offset, file })
 
 export const nop = define(() => ({}), {
   name: "nop",

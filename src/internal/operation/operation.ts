@@ -22,6 +22,8 @@ export interface UringForm {
    * worker (IOSQE_ASYNC).
    */
   readonly heavy?: (submission: Submission) => boolean
+  /** The error (`-errno`) that the system call would give and io_uring would not, or 0. */
+  readonly refuse?: (submission: Submission) => number
   /** Its submission entry has an I/O priority. */
   readonly takesPriority?: boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */

@@ -45,6 +45,8 @@ export class IoUringBackend implements Backend {
   private readonly freeSlots: Array<number> = []
   /** What is to be handed to the kernel once more. */
   private toRepeat: Array<{ readonly submission: Submission; readonly sqeFlags: number }> = []
+  /** What was refused without asking the kernel: completions like others. */
+  private readonly refused: Array<{ readonly submission: Submission; readonly result: number }> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -83,7 +85,9 @@ export class IoUringBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
+    const refusal = request.entry.uring!.refuse?.(submission) ?? 0
+    if (refusal < 0) this.refused.push({ submission, result: refusal })
+    else this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
     return true
   }
 
@@ -148,13 +152,18 @@ export class IoUringBackend implements Backend {
   }
 
   drain(limit: number): number {
-    const count = this.ring.reap(limit, this.deliver)
+    let count = 0
+    for (; count < limit && this.refused.length > 0; count++) {
+      const { submission, result } = this.refused.pop()!
+      this.deliver(submission.slot, OF_REQUEST, result)
+    }
+    count += this.ring.reap(limit - count, this.deliver)
     this.completions += count
     return count
   }
 
   get hasCompletions(): boolean {
-    return this.ring.ready > 0 || this.ring.needsEnter
+    return this.ring.ready > 0 || this.refused.length > 0 || this.ring.needsEnter
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
