@@ -15,6 +15,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
+import * as IoUring from "./IoUring.ts"
 import { poolOf } from "./internal/backend/pool.ts"
 import { checkCounts } from "./internal/counts.ts"
 import type { Counters } from "./internal/engine/engine.ts"
@@ -22,9 +23,21 @@ import * as catalogue from "./internal/operation/catalogue.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { clampPriority, currentPriority } from "./internal/priority.ts"
 import { Aio, type AioService } from "./internal/service.ts"
-import * as IoUring from "./IoUring.ts"
 import * as ThreadPool from "./ThreadPool.ts"
 
+export type { Offset, Path } from "./internal/operation/arguments.ts"
+export type {
+  Advice,
+  AllocateMode,
+  AllocateOptions,
+  RangeOptions,
+  TransferOptions
+} from "./internal/operation/descriptors.ts"
+export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
+export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
+export type { OpenFlag } from "./internal/operation/openFlags.ts"
+export type { OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { AioService, Operation }
 export {
   /**
    * The service that runs asynchronous I/O.
@@ -34,14 +47,6 @@ export {
    */
   Aio
 }
-
-export type { AioService, Operation }
-export type { Offset, Path } from "./internal/operation/arguments.ts"
-export type { Advice, AllocateMode, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
-export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
-export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
-export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 
 /**
  * The operations as values: `Aio.request.read(fd, buffer)` describes what `Aio.read(fd, buffer)` does, for `Aio.submit`. The same

@@ -37,7 +37,11 @@ export class AioError extends Data.TaggedError("AioError")<{
    *
    * @since 0.1.0
    */
-  static fromErrno(errno: number, operation: string, subject: { readonly path?: Path; readonly fd?: number }): AioError {
+  static fromErrno(
+    errno: number,
+    operation: string,
+    subject: { readonly path?: Path; readonly fd?: number }
+  ): AioError {
     return new AioError({ code: errnoName(errno), errno, operation, path: subject.path, fd: subject.fd })
   }
 }

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import { constants } from "node:fs"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Chunk from "effect/Chunk"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
@@ -15,7 +15,7 @@ import type { Engine } from "./internal/engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly, executeWaiting } from "./internal/execute.ts"
 import { directAlignment } from "./internal/native/direct.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
-import { BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
+import { type BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import {
   type Advice,
@@ -123,7 +123,11 @@ const END = Number.POSITIVE_INFINITY
 
 /** How files whose requirements are unknown want it: most devices have sectors of 512 bytes, all are content with 4096. */
 const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
-  offset === undefined ? undefined : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER ? offset + by : BigInt(offset) + BigInt(by)
+  offset === undefined
+    ? undefined
+    : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER
+      ? offset + by
+      : BigInt(offset) + BigInt(by)
 
 class FileImpl implements AioFile {
   readonly [TypeId]: TypeId = TypeId
@@ -199,10 +203,7 @@ class FileImpl implements AioFile {
     })
   }
 
-  readExactly(
-    into: number | Uint8Array,
-    options?: TransferOptions
-  ): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
+  readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
     return Effect.suspend(() => {
       const problem = typeof into === "number" ? badLength("readExactly", into) : undefined
       if (problem !== undefined) return problem

@@ -13,7 +13,16 @@ import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
-import { type Failure, inOneStage, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
+import {
+  type Failure,
+  inOneStage,
+  inStages,
+  outliveTurn,
+  type Restore,
+  type Resume,
+  settle,
+  type Task
+} from "./wait.ts"
 
 /** What a result means to the fiber that waits for it. */
 const outcome = <A>(
@@ -31,8 +40,10 @@ const outcome = <A>(
 }
 
 /** What was found wrong before anything was handed to a kernel. */
-export const badArgument = (operation: string, { argument, description }: BadArgument): Exit.Exit<never, AioBadArgument> =>
-  Exit.fail(new AioBadArgument({ operation, argument, description }))
+export const badArgument = (
+  operation: string,
+  { argument, description }: BadArgument
+): Exit.Exit<never, AioBadArgument> => Exit.fail(new AioBadArgument({ operation, argument, description }))
 
 /** A request whose end a fiber waits for. */
 class Call<A> extends Request implements Task<A> {
@@ -100,8 +111,7 @@ export const executeMasked = <A>(
   engine: Engine,
   operation: Operation<A>,
   restore: Restore
-): Effect.Effect<A, Failure> =>
-  Effect.withFiberRuntime((fiber) => waitFor(new Call(engine, operation, fiber), restore))
+): Effect.Effect<A, Failure> => Effect.withFiberRuntime((fiber) => waitFor(new Call(engine, operation, fiber), restore))
 
 /** Runs the operation to its end, whatever happens to the fiber. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
@@ -137,9 +147,7 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
       const call = new Call(engine, operation, fiber)
       call.triedInline = tried
       const wait = waitFor(call, restore)
-      return entry.producesDescriptor === true
-        ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
-        : wait
+      return entry.producesDescriptor === true ? Effect.flatMap(wait, (value) => handOver(call, restore, value)) : wait
     })
   })
 

@@ -277,7 +277,8 @@ export class Engine implements Host {
     const fresh = this.fresh
     if (fresh.length > 0) this.fresh = []
     const before = this.counters.completed
-    const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
+    const deadline =
+      limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
     let left = limits.maxPollRequests
     for (const lane of this.lanes) {
       const { backend, queue } = lane
@@ -311,7 +312,8 @@ export class Engine implements Host {
 
   /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
   get pollDescriptor(): number {
-    if (this.gathered === undefined || this.gathered < 0) this.gathered = gather(this.lanes.map(({ backend }) => backend.descriptor))
+    if (this.gathered === undefined || this.gathered < 0)
+      this.gathered = gather(this.lanes.map(({ backend }) => backend.descriptor))
     return this.gathered
   }
 

@@ -5,8 +5,9 @@
  * nothing here, and a slot's cell serves every request that passes through it. Between `encode` and the completion the table holds
  * the submission, the submission holds the request, and the two hold everything whose address is in it.
  */
-import { Cell } from "../native/memory.ts"
+
 import type { Word } from "../native/libc.ts"
+import { Cell } from "../native/memory.ts"
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
 

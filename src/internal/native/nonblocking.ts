@@ -5,7 +5,7 @@
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
 import { readFileSync } from "node:fs"
-import { syscall, type Word } from "./libc.ts"
+import { errno } from "./errno.ts"
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -19,10 +19,10 @@ import {
   STATX_BASIC_STATS,
   STATX_BTIME
 } from "./layout.ts"
-import { errno } from "./errno.ts"
+import { syscall, type Word } from "./libc.ts"
 import { type Cell, permanent } from "./memory.ts"
-import { NR } from "./syscalls.ts"
 import { unsupported } from "./platform.ts"
+import { NR } from "./syscalls.ts"
 
 const vector = new Uint32Array(4)
 const vectorAddress = permanent(vector)
@@ -42,9 +42,7 @@ export const readNoWait = (fd: number, address: number, length: number, offset: 
 const openHow = (flags: number): BigUint64Array => BigUint64Array.of(BigInt(flags), 0n, BigInt(RESOLVE_CACHED))
 const followAddress = permanent(openHow(O_PATH | O_CLOEXEC))
 // O_NOFOLLOW differs between architectures.
-const noFollowAddress = permanent(
-  openHow(O_PATH | O_CLOEXEC | (process.arch === "arm64" ? 0o100000 : 0o400000))
-)
+const noFollowAddress = permanent(openHow(O_PATH | O_CLOEXEC | (process.arch === "arm64" ? 0o100000 : 0o400000)))
 const emptyPathAddress = permanent(new Uint8Array(8))
 
 const STATX_MNT_ID = 0x1000

@@ -1,7 +1,7 @@
 /** Checks of public arguments, and their encodings. Every check names the argument as the user wrote it. */
 import type { Submission } from "../engine/submission.ts"
-import { addressOf } from "../native/libc.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
+import { addressOf } from "../native/libc.ts"
 import { cString, writePath } from "../native/memory.ts"
 
 /** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
@@ -72,7 +72,8 @@ export const bufferLength = (buffer: Uint8Array): number => Math.min(buffer.byte
 export const checkBuffers = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
   if (!Array.isArray(buffers)) return bad("buffers", `must be an array of Uint8Arrays, not ${show(buffers)}`)
   if (buffers.length > 1024) return bad("buffers", `at most 1024 (IOV_MAX) in one call, not ${buffers.length}`)
-  for (const buffer of buffers) if (!ArrayBuffer.isView(buffer)) bad("buffers", `must hold Uint8Arrays, not ${show(buffer)}`)
+  for (const buffer of buffers)
+    if (!ArrayBuffer.isView(buffer)) bad("buffers", `must hold Uint8Arrays, not ${show(buffer)}`)
   return buffers
 }
 

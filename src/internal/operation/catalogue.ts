@@ -5,19 +5,6 @@ import * as paths from "./paths.ts"
 
 export const { close, fadvise, fallocate, fdatasync, fsync, ftruncate, nop, read, readahead, readv, write, writev } =
   descriptors
-export const {
-  fstat,
-  link,
-  lstat,
-  mkdir,
-  open,
-  readlink,
-  rename,
-  rmdir,
-  stat,
-  statvfs,
-  symlink,
-  truncate,
-  unlink
-} = paths
+export const { fstat, link, lstat, mkdir, open, readlink, rename, rmdir, stat, statvfs, symlink, truncate, unlink } =
+  paths
 export const { readdir } = directories

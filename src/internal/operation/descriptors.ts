@@ -1,16 +1,24 @@
 /** Operations on open descriptors. */
 import { constants } from "node:fs"
+import type { Submission } from "../engine/submission.ts"
+import type { Alignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
-import type { Alignment } from "../native/direct.ts"
 import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
 import { readNoWait } from "../native/nonblocking.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Submission } from "../engine/submission.ts"
-import { BadArgument, bufferAddress, bufferLength, checkBuffers, checkFd, checkOffset, checkUint32 } from "./arguments.ts"
 import type { Offset } from "./arguments.ts"
+import {
+  BadArgument,
+  bufferAddress,
+  bufferLength,
+  checkBuffers,
+  checkFd,
+  checkOffset,
+  checkUint32
+} from "./arguments.ts"
 import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
@@ -60,23 +68,24 @@ export interface VectorInput {
   readonly file: FileState | undefined
 }
 
-const encodeTransfer = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
-  if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
-  submission.a0 = checkFd(input.fd)
-  submission.a1 = bufferAddress(input.buffer)
-  submission.keep = input.buffer
-  submission.a2 = bufferLength(input.buffer)
-  if (input.offset === undefined) {
-    submission.nr = NR[plain]
-    submission.a3 = CURRENT
-  } else {
-    submission.nr = NR[positional]
-    submission.a3 = checkOffset(input.offset)
+const encodeTransfer =
+  (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
+    if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
+    submission.a0 = checkFd(input.fd)
+    submission.a1 = bufferAddress(input.buffer)
+    submission.keep = input.buffer
+    submission.a2 = bufferLength(input.buffer)
+    if (input.offset === undefined) {
+      submission.nr = NR[plain]
+      submission.a3 = CURRENT
+    } else {
+      submission.nr = NR[positional]
+      submission.a3 = checkOffset(input.offset)
+    }
+    if (input.file?.alignment !== undefined) {
+      checkAligned(input.file.alignment, submission.a1, submission.a2, submission.a3)
+    }
   }
-  if (input.file?.alignment !== undefined) {
-    checkAligned(input.file.alignment, submission.a1, submission.a2, submission.a3)
-  }
-}
 
 const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
   if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
@@ -109,10 +118,10 @@ const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
   // io_uring ignores the offset of what has none: pipes, sockets, terminals.
-  refuse: ({ a0, a3, request }) => (a3 !== CURRENT && !isSeekable(a0 as number, request!.input.file) ? -errno.ESPIPE : 0),
+  refuse: ({ a0, a3, request }) =>
+    a3 !== CURRENT && !isSeekable(a0 as number, request!.input.file) ? -errno.ESPIPE : 0,
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
-  prepare: (entry, r) =>
-    entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
+  prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
 
 const SEEK_CUR = 1

@@ -1,6 +1,7 @@
 /** What statx(2) and statfs(2) answer, decoded from a request's cell. */
-import { STATFS, STATX } from "../native/layout.ts"
+
 import type { Submission } from "../engine/submission.ts"
+import { STATFS, STATX } from "../native/layout.ts"
 
 /** What kind of file a name stands for. */
 export type FileType =

@@ -1,16 +1,24 @@
 /** Operations on names. */
-import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from "../native/layout.ts"
+
+import type { Submission } from "../engine/submission.ts"
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  STATX_BASIC_STATS,
+  STATX_BTIME
+} from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Submission } from "../engine/submission.ts"
-import { checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import type { Offset, Path } from "./arguments.ts"
-import { pathFromBytes } from "./names.ts"
+import { checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
-import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
+import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
+import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
 
 export interface OpenOptions {
   /** fopen(3)'s letters, or the bits of open(2). Default `"r"`. O_CLOEXEC is always set. */

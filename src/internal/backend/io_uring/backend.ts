@@ -12,13 +12,14 @@
  * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
-import { errno, errnoName } from "../../native/errno.ts"
-import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
-import { Reactor } from "../../native/reactor.ts"
+
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
-import type { Entry } from "../../operation/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
+import { errno, errnoName } from "../../native/errno.ts"
+import { Reactor } from "../../native/reactor.ts"
+import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
+import type { Entry } from "../../operation/operation.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
 
@@ -140,7 +141,9 @@ export class IoUringBackend implements Backend {
     // turn offers it again. Anything else means that the ring is gone (somebody closed its descriptor), and with it all knowledge
     // of what the kernel still touches: nothing after that would be safe.
     if (result < 0 && result !== -errno.EAGAIN && result !== -errno.EBUSY && result !== -errno.EINTR) {
-      throw new Error(`io_uring_enter: ${errnoName(-result)}: the ring's descriptor was closed or replaced by someone else`)
+      throw new Error(
+        `io_uring_enter: ${errnoName(-result)}: the ring's descriptor was closed or replaced by someone else`
+      )
     }
     if (this.ring.unsubmitted > 0) this.host.wake()
   }

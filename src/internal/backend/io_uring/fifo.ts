@@ -10,13 +10,13 @@
  * hang-up, and it is the answer.
  */
 import { constants } from "node:fs"
+import type { Request } from "../../engine/request.ts"
+import type { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { AT_EMPTY_PATH, O_PATH, S_IFIFO, S_IFMT, STATX } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
-import type { Request } from "../../engine/request.ts"
-import type { Submission } from "../../engine/submission.ts"
 
 const SEEK_CUR = 1
 const POLLIN = 1
