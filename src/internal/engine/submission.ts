@@ -34,7 +34,8 @@ export class Submission {
 
   /** 512 bytes for structures and a path, kept for the slot's next requests. */
   get cell(): Cell {
-    return this.ownCell ?? (this.ownCell = new Cell())
+    this.ownCell ??= new Cell()
+    return this.ownCell
   }
 
   /** Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then. */

@@ -100,7 +100,8 @@ export class ThreadsBackend implements Backend {
     const threads = this.ensure()
     const slot = threads.freeSlot
     if (slot === -1 || this.controls.maxParallel === 0) return false
-    const submission = (this.slots[slot] ??= new Submission(slot))
+    this.slots[slot] ??= new Submission(slot)
+    const submission = this.slots[slot]
     submission.encode(request.entry, request.input)
     threads.push(submission, request.priority)
     submission.request = request
