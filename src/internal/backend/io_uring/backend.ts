@@ -13,10 +13,12 @@
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
 
+import { isMainThread } from "node:worker_threads"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
+import { blockUntilReadable } from "../../native/gathered.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
 import type { Entry } from "../../operation/operation.ts"
@@ -35,6 +37,17 @@ const RETRY_INTERVAL = 10
  * disk's scheduler makes of it is its own affair; the engine's queue goes by the priority itself.
  */
 const ioPriority = (priority: number): number => (2 << 13) | Math.min(4 - priority, 7)
+
+/** Rings of this thread. */
+const open = new Set<IoUringBackend>()
+
+// A worker thread that exits frees its memory while the process, and what the kernel has in flight, go on. (Nothing can be done about
+// `worker.terminate()`, which runs no JavaScript any more.)
+if (!isMainThread) {
+  process.once("exit", () => {
+    for (const backend of open) backend.abandon()
+  })
+}
 
 export class IoUringBackend implements Backend {
   readonly name = "io_uring"
@@ -68,6 +81,7 @@ export class IoUringBackend implements Backend {
     this.limit = ring.completionEntries
     this.fifos = new FifoOpens()
     this.reactor = new Reactor(ring.fd, () => host.wake())
+    open.add(this)
   }
 
   supports({ uring }: Entry<any, any>): boolean {
@@ -262,8 +276,24 @@ export class IoUringBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    open.delete(this)
     clearInterval(this.timer)
     this.reactor.close()
+    this.ring.close()
+  }
+
+  /** Cancels everything and waits for it without the event loop, at most a second. */
+  abandon(): void {
+    for (let round = 0; round < 100 && this.inFlight > 0; round++) {
+      this.forEachInFlight((request) => this.writeCancel(request))
+      this.ring.enter()
+      blockUntilReadable(this.ring.fd, RETRY_INTERVAL)
+      this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner) => {
+        if (owner === OF_CANCEL) return
+        this.slots[slot].clear()
+        this.inFlight--
+      })
+    }
     this.ring.close()
   }
 }
