@@ -1,0 +1,23 @@
+/**
+ * The engine under the public API, from the built package: what is measured is what is published, and there is one copy of it.
+ *
+ * Imported by computed URLs, so that types are checked without a build.
+ */
+import type * as EngineModule from "../src/internal/engine/engine.ts"
+import type * as RequestModule from "../src/internal/engine/request.ts"
+
+const load = <Module>(path: string): Promise<Module> =>
+  import(new URL(`../dist/internal/${path}.js`, import.meta.url).href)
+
+export const { defaultLimits, Engine } = await load<typeof EngineModule>("engine/engine")
+export const { Request } = await load<typeof RequestModule>("engine/request")
+export const { Ring } = await load<typeof import("../src/internal/backend/io_uring/ring.ts")>("backend/io_uring/ring")
+export const { IoUringBackend } =
+  await load<typeof import("../src/internal/backend/io_uring/backend.ts")>("backend/io_uring/backend")
+export const { ThreadsBackend } =
+  await load<typeof import("../src/internal/backend/threads/backend.ts")>("backend/threads/backend")
+export const { IORING_SETUP } = await load<typeof import("../src/internal/native/uring.ts")>("native/uring")
+export const { PENDING } = await load<typeof import("../src/internal/operation/operation.ts")>("operation/operation")
+
+export type Engine = EngineModule.Engine
+export type Limits = EngineModule.Limits

@@ -1,0 +1,67 @@
+/** Results as text and as JSON. */
+import { mkdirSync, writeFileSync } from "node:fs"
+import * as os from "node:os"
+import { dirname } from "node:path"
+import type { ComparisonResult, Effort, Figure } from "./measure.ts"
+import type { Verdict } from "./targets.ts"
+
+/** Columns as wide as their widest cell; all but the first flush right, as numbers are read. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+        .join("  ")
+        .trimEnd()
+    )
+    .map((line) => `  ${line}`)
+    .join("\n")
+}
+
+/** Three significant digits, or whole with thousands apart. */
+export const number = (value: number): string =>
+  value >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)))
+
+export const comparisonText = ({ name, sides, title, unit }: ComparisonResult): string =>
+  [
+    `${title} (${name})`,
+    table([
+      ["", `${unit}/s`, "first is faster", "CPU us each", "first uses"],
+      ...sides.map(({ cpuMicros, firstIsFaster, firstUsesCpu, perSecond, side }) => [
+        side,
+        number(perSecond),
+        `${firstIsFaster.toFixed(2)}x`,
+        cpuMicros.toFixed(2),
+        `${Math.round(firstUsesCpu * 100)}%`
+      ])
+    ]),
+    ""
+  ].join("\n")
+
+export const figuresText = (title: string, figures: ReadonlyArray<Figure>): string =>
+  [title, table(figures.map(({ name, unit, value }) => [name, number(value), unit])), ""].join("\n")
+
+export const verdictsText = (verdicts: ReadonlyArray<Verdict>): string =>
+  ["Targets", table(verdicts.map(({ claim, measured, outcome }) => [claim, measured, outcome])), ""].join("\n")
+
+/** Everything that was measured, each sample included. */
+export interface Report {
+  readonly backends: ReadonlyArray<string>
+  readonly effort: Effort
+  readonly comparisons: ReadonlyArray<ComparisonResult>
+  readonly figures: Readonly<Record<string, ReadonlyArray<Figure>>>
+  readonly targets: ReadonlyArray<Verdict>
+}
+
+export const writeReport = (path: string, report: Report): void => {
+  const machine = {
+    node: process.version,
+    kernel: os.release(),
+    architecture: process.arch,
+    cpu: os.cpus()[0]?.model,
+    cores: os.availableParallelism()
+  }
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify({ date: new Date().toISOString(), machine, ...report }, null, 2)}\n`)
+}
