@@ -12,7 +12,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, type AioError } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { execute, executeMasked, executeUninterruptibly, executeWaiting } from "./internal/execute.ts"
+import { execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
 import { directAlignment } from "./internal/native/direct.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
 import { type BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
@@ -166,7 +166,7 @@ class FileImpl implements AioFile {
       entry: operation.entry,
       input: { fd: this.fd, buffer, offset, file: this.state }
     }
-    return this.state.alignment === undefined ? execute(this.engine, request) : executeWaiting(this.engine, request)
+    return execute(this.engine, request)
   }
 
   /** A direct read gives part of a sector only at the end of the file, and nothing could be read after it. */
@@ -187,7 +187,7 @@ class FileImpl implements AioFile {
 
   private allocateBuffer(length: number): Uint8Array<ArrayBuffer> {
     const { alignment } = this.state
-    return alignment === undefined ? new Uint8Array(length) : allocateAligned(length, Math.max(4096, alignment.memory))
+    return alignment === undefined ? uninitialized(length) : allocateAligned(length, Math.max(4096, alignment.memory))
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
@@ -314,6 +314,10 @@ class FileImpl implements AioFile {
     })
   }
 }
+
+/** A new array, not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers. */
+const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
 
 const badLength = (
   operation: string,

@@ -13,16 +13,7 @@ import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
-import {
-  type Failure,
-  inOneStage,
-  inStages,
-  outliveTurn,
-  type Restore,
-  type Resume,
-  settle,
-  type Task
-} from "./wait.ts"
+import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** What a result means to the fiber that waits for it. */
 const outcome = <A>(
@@ -88,12 +79,12 @@ class Call<A> extends Request implements Task<A> {
     )
   }
 
-  override get awaitsTurn(): boolean {
+  override get hasPatience(): boolean {
     return this.restore !== undefined
   }
 
-  override flushed(): void {
-    outliveTurn(this)
+  override overdue(): void {
+    losePatience(this)
   }
 
   releaseOrphan(): Effect.Effect<void> {
@@ -116,15 +107,6 @@ export const executeMasked = <A>(
 /** Runs the operation to its end, whatever happens to the fiber. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
-
-/** Runs an operation that is known to wait, for a device without a cache in front of it. */
-export const executeWaiting = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.withFiberRuntime((fiber) =>
-    Effect.uninterruptibleMask((restore) => {
-      const call = new Call(engine, operation, fiber)
-      return inOneStage(call, restore, () => call.start())
-    })
-  )
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>

@@ -16,7 +16,7 @@ export interface EngineOptions {
   /** Requests under way at once; further ones wait, by priority, interruptibly. Default: no limit. */
   readonly maxOutstanding?: number | undefined
   /**
-   * How much may be finished without waiting between two turns of the event loop: requests (default 512) and bytes (default
+   * How much may be finished without waiting between two turns of the event loop: requests (default 256) and bytes (default
    * 4 MiB). `false` sends every request to the backend.
    */
   readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined

@@ -18,7 +18,7 @@ import type { FileState } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
-import { type Failure, inStages, outliveTurn, type Restore, type Resume, settle, type Task } from "./wait.ts"
+import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
 const UNKNOWN_SIZE_CHUNK = 65536
@@ -39,12 +39,12 @@ class Step extends Request {
     this.owner.advance(this.entry, this.result, memory, this.problem)
   }
 
-  override get awaitsTurn(): boolean {
+  override get hasPatience(): boolean {
     return true
   }
 
-  override flushed(): void {
-    outliveTurn(this.owner)
+  override overdue(): void {
+    losePatience(this.owner)
   }
 }
 

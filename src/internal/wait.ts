@@ -1,8 +1,8 @@
 /**
  * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
  *
- * 1. Wait for the end of the turn in which it was submitted, without a canceler. What the kernel answers from its caches is
- *    complete by then, and a turn of the event loop is no wait: most requests end here, at half the price of a cancelable one.
+ * 1. Wait without a canceler, for some milliseconds at most (the engine's `PATIENCE`). What is cached, and what a healthy disk answers (which could not
+ *    be called back anyway), is complete by then: most requests end here, at half the price of a cancelable one.
  * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
  *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
  *
@@ -25,7 +25,7 @@ export type Resume<A> = (effect: Effect.Effect<A, Failure>) => void
 export interface Task<A> {
   exit: Exit.Exit<A, Failure> | undefined
   resume: Resume<A> | undefined
-  /** Set where the wait begins with stage one. */
+  /** Set in stage one. */
   restore: Restore | undefined
   /** False before it was handed to the engine: then nothing is to be waited for. */
   readonly started: boolean
@@ -45,10 +45,9 @@ export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, Failure>): void => {
   }
 }
 
-/** Called by a task's owner: its first turn is over, and it has not ended. Moves the fiber to stage two. */
-export const outliveTurn = <A>(task: Task<A>): void => {
+/** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
+export const losePatience = <A>(task: Task<A>): void => {
   const { restore, resume } = task
-  // Without `restore` the fiber has been in stage two from the start.
   if (restore === undefined || resume === undefined) return
   task.restore = undefined
   task.resume = undefined
@@ -95,14 +94,3 @@ export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void):
     task.resume = resume
     start()
   })
-
-/** Starts a task that is known to wait, for a device without a cache in front of it: stage two at once. */
-export const inOneStage = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, Failure> =>
-  interruptibly(
-    task,
-    restore,
-    Effect.async((resume) => {
-      task.resume = resume
-      start()
-    })
-  )

@@ -29,12 +29,18 @@ export interface Limits {
 }
 
 export const defaultLimits = (): Limits => ({
-  inlineRequests: 512,
+  inlineRequests: 256,
   inlineBytes: 4 << 20,
   maxPollRequests: 1024,
   maxPollTime: Number.POSITIVE_INFINITY,
   maxOutstanding: Number.POSITIVE_INFINITY
 })
+
+/**
+ * Milliseconds between two ticks of the clock that tells requests they are overdue: after one to two of them. Long enough for a disk
+ * under load, short enough for whoever interrupts. See wait.ts.
+ */
+const PATIENCE = 5
 
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
@@ -67,8 +73,10 @@ interface Lane {
 
 export class Engine implements Host {
   private readonly lanes: Array<Lane> = []
-  /** Requests submitted since the last turn, still to be told that their turn is over. */
-  private fresh: Array<Request> = []
+  /** Requests since the last tick of the clock of patience, and since the one before. */
+  private young: Array<Request> = []
+  private old: Array<Request> = []
+  private clock: NodeJS.Timeout | undefined
   private scheduled = false
   private polling = false
   private inlineRequests: number
@@ -159,7 +167,11 @@ export class Engine implements Host {
     this.counters.submitted++
     if (this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
-    if (request.awaitsTurn) this.fresh.push(request)
+    if (request.hasPatience) {
+      this.young.push(request)
+      // Requests in flight keep the process alive, not this.
+      this.clock ??= setInterval(this.age, PATIENCE).unref()
+    }
     this.wake()
   }
 
@@ -243,6 +255,7 @@ export class Engine implements Host {
     // Not from inside a backend's drain: it is still reading the ring that this frees.
     setImmediate(() => {
       this.ended = true
+      clearInterval(this.clock)
       if (this.gathered !== undefined && this.gathered >= 0) closeDescriptor(this.gathered)
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })
@@ -274,8 +287,6 @@ export class Engine implements Host {
     const { limits } = this
     this.inlineRequests = limits.inlineRequests
     this.inlineBytes = limits.inlineBytes
-    const fresh = this.fresh
-    if (fresh.length > 0) this.fresh = []
     const before = this.counters.completed
     const deadline =
       limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
@@ -295,8 +306,19 @@ export class Engine implements Host {
       if ((drained > 0 && queue.size > 0) || backend.hasCompletions) this.wake()
       backend.keepAlive(backend.inFlight > 0)
     }
-    for (let i = 0; i < fresh.length; i++) if (fresh[i].state !== DONE) fresh[i].flushed()
     return this.counters.completed - before
+  }
+
+  /** Tells requests that have seen two ticks that they are overdue. */
+  private readonly age = (): void => {
+    const { old } = this
+    this.old = this.young
+    this.young = []
+    for (const request of old) if (request.state !== DONE) request.overdue()
+    if (this.old.length === 0) {
+      clearInterval(this.clock)
+      this.clock = undefined
+    }
   }
 
   private drain(backend: Backend, limit: number, deadline: number): number {

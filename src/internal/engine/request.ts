@@ -45,11 +45,11 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
-  /** Whether `flushed` is to be called. */
-  get awaitsTurn(): boolean {
+  /** Whether `overdue` is to be called. */
+  get hasPatience(): boolean {
     return false
   }
 
-  /** The turn in which it was submitted is over and it is still under way. */
-  flushed(): void {}
+  /** It has been under way for some milliseconds. Called at most once, and not when it is done. */
+  overdue(): void {}
 }
