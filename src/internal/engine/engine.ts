@@ -194,6 +194,8 @@ export class Engine implements Host {
   /** Asks for an early end of a submitted request. `settled` is still the one and only end. */
   cancel(request: Request): void {
     if (request.state === DONE || request.cancelled) return
+    // A close that was given up would leave its descriptor open, with nobody who knows it.
+    if (request.entry.finalOnInterrupt === true) return
     request.cancelled = true
     const lane = this.lane(request)
     if (request.state === QUEUED) {
@@ -241,9 +243,9 @@ export class Engine implements Host {
     this.closed = true
     this.onIdle = done
     if (this.outstanding === 0) return this.finish()
-    for (let request = this.gate.peek(); request !== null; request = this.gate.peek()) this.cancel(request)
+    this.gate.forEach((request) => this.cancel(request))
     for (const { backend, queue } of this.lanes) {
-      for (let request = queue.peek(); request !== null; request = queue.peek()) this.cancel(request)
+      queue.forEach((request) => this.cancel(request))
       backend.forEachInFlight((request) => this.cancel(request))
     }
     this.wake()

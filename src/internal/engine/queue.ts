@@ -34,6 +34,17 @@ export class Queue {
     return null
   }
 
+  /** Calls `visit` for every request, which may be taken out by it. */
+  forEach(visit: (request: Request) => void): void {
+    for (const head of this.heads) {
+      for (let request = head; request !== null; ) {
+        const { next } = request
+        visit(request)
+        request = next
+      }
+    }
+  }
+
   /** Takes a queued request out, wherever it stands. */
   remove(request: Request): void {
     const level = request.priority - LOWEST

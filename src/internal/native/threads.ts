@@ -228,8 +228,9 @@ export class Threads {
     const { completions, control, results, states } = this.views
     if (Atomics.load(control, SIGNALLED) !== 0) {
       // Emptied before the ring is read: a completion that comes later signals again.
-      syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength)
-      Atomics.store(control, SIGNALLED, 0)
+      // EAGAIN: the thread has set the flag and is about to write. Then the flag stands until that write wakes us.
+      const emptied = syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) > 0
+      if (emptied) Atomics.store(control, SIGNALLED, 0)
     }
     let count = 0
     while (count < limit) {
@@ -273,7 +274,18 @@ export class Threads {
     open.delete(this)
     this.configure(0, 0, 0)
     // Only then: a thread that is still there may write to the descriptor, whose number may be somebody else's by then.
-    await Promise.all(this.workers.map((worker) => worker?.terminate()))
+    // They leave by themselves: `terminate` in the middle of a start leaks what the start had opened, or ends the process (an addon
+    // that is being loaded cannot throw).
+    await Promise.all(
+      this.workers.map(
+        (worker) =>
+          worker &&
+          new Promise<void>((resolve) => {
+            worker.ref()
+            worker.once("exit", () => resolve())
+          })
+      )
+    )
     syscall(NR.close, this.eventFd)
   }
 
@@ -286,8 +298,11 @@ export class Threads {
     for (let round = 0; round < 200; round++) {
       let busy = false
       for (let index = 0; index < this.workers.length; index++) {
+        if (this.workers[index] === undefined) continue
+        // Still loading its addon, where being ended by Node would end the process: it leaves by itself in a moment.
+        if (Atomics.load(tids, index) === 0) busy = true
         const slot = Atomics.load(current, index)
-        if (slot === -1 || this.workers[index] === undefined) continue
+        if (slot === -1) continue
         busy = true
         Atomics.store(states, slot, CANCELLING)
         wakeThread(Atomics.load(tids, index))

@@ -186,7 +186,8 @@ const vector = (
   buffers: ReadonlyArray<Uint8Array>,
   options?: TransferOptions,
   file?: FileState
-): VectorInput => ({ fd, buffers, offset: options?.offset, file })
+  // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
+): VectorInput => ({ fd, buffers: Array.isArray(buffers) ? buffers.slice() : buffers, offset: options?.offset, file })
 
 export const nop = define(() => ({}), {
   name: "nop",

@@ -248,9 +248,8 @@ export class IoUringBackend implements Backend {
     if (this.full && this.completions - this.completionsAtLastTick <= this.limit >> 6) {
       this.limit += this.ring.completionEntries
       this.full = false
-    }
+    } else if (this.inFlight < this.ring.completionEntries) this.limit = this.ring.completionEntries
     this.completionsAtLastTick = this.completions
-    if (this.inFlight <= this.ring.completionEntries) this.limit = this.ring.completionEntries
     if (this.cancelling.size === 0 && this.fifos.size === 0 && !this.full) {
       clearInterval(this.timer)
       this.timer = undefined
