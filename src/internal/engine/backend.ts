@@ -10,6 +10,10 @@ export interface Host {
    * returns, the request has been decoded, and the backend may clear and reuse the submission.
    */
   complete(submission: Submission, result: number): void
+  /** A request that was taken over without a submission is to be queued again. */
+  giveBack(request: Request): void
+  /** The end of a request that was taken over without a submission. */
+  abort(request: Request, result: number): void
   /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }
@@ -59,6 +63,8 @@ export interface Backend {
   readonly descriptor: number
   /** Whether waiting for completions keeps the process alive. */
   keepAlive(yes: boolean): void
+  /** No more requests will come but closes: whatever holds requests back is to be lifted. */
+  prepareClose(): void
   /** Frees rings, maps, descriptors, threads. Called once, with nothing in flight. */
   close(): Promise<void>
 }

@@ -6,7 +6,8 @@
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
 import { errno } from "../native/errno.ts"
-import { blockUntilReadable, closeDescriptor, gather } from "../native/gathered.ts"
+import { Gathered } from "../native/gathered.ts"
+import { POLLIN, pollEvents } from "../native/readiness.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
@@ -86,7 +87,7 @@ export class Engine implements Host {
   /** Requests past the gate that have not ended. */
   private admitted = 0
   private onIdle: (() => void) | undefined
-  private gathered: number | undefined
+  private gathered: Gathered | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
   readonly scratch = new Submission(-1)
   /** No new requests. */
@@ -216,6 +217,17 @@ export class Engine implements Host {
     this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
   }
 
+  /** Called by backends, see `Host`. */
+  giveBack(request: Request): void {
+    this.lane(request).queue.push(request)
+    this.wake()
+  }
+
+  /** Called by backends, see `Host`. */
+  abort(request: Request, result: number): void {
+    this.settle(request, result, null)
+  }
+
   private settle(request: Request, result: number, memory: Submission | null): void {
     if (request.state === DONE) throw new Error(`second completion of a request (${request.entry.name})`)
     request.result = result
@@ -243,6 +255,9 @@ export class Engine implements Host {
     this.closed = true
     this.onIdle = done
     if (this.outstanding === 0) return this.finish()
+    // Closes are not cancelled, and must not wait for ever either.
+    this.limits.maxOutstanding = Number.POSITIVE_INFINITY
+    for (const { backend } of this.lanes) backend.prepareClose()
     this.gate.forEach((request) => this.cancel(request))
     for (const { backend, queue } of this.lanes) {
       queue.forEach((request) => this.cancel(request))
@@ -258,7 +273,7 @@ export class Engine implements Host {
     setImmediate(() => {
       this.ended = true
       clearInterval(this.clock)
-      if (this.gathered !== undefined && this.gathered >= 0) closeDescriptor(this.gathered)
+      this.gathered?.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })
   }
@@ -336,9 +351,11 @@ export class Engine implements Host {
 
   /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
   get pollDescriptor(): number {
-    if (this.gathered === undefined || this.gathered < 0)
-      this.gathered = gather(this.lanes.map(({ backend }) => backend.descriptor))
-    return this.gathered
+    if (this.gathered === undefined || this.gathered.fd < 0) {
+      this.gathered = new Gathered()
+      for (const { backend } of this.lanes) this.gathered.watch(backend.descriptor)
+    }
+    return this.gathered.fd
   }
 
   /**
@@ -349,7 +366,7 @@ export class Engine implements Host {
     this.poll()
     if (this.outstanding === 0 || this.lanes.some(({ backend }) => backend.hasCompletions)) return
     const descriptor = this.pollDescriptor
-    if (descriptor >= 0) blockUntilReadable(descriptor, milliseconds)
+    if (descriptor >= 0) pollEvents(descriptor, POLLIN, milliseconds)
   }
 
   /** Moves queued requests into the backend until it is full. */

@@ -26,6 +26,8 @@ export class Submission {
   keep: unknown = null
   /** Memory that the kernel fills and `decode` reads. */
   output: Buffer | null = null
+  /** It keeps its thread for long, and may for ever. */
+  isStuck = false
   /** The cell's path area is taken. */
   cellHoldsPath = false
   private ownCell: Cell | null = null
@@ -65,5 +67,6 @@ export class Submission {
     this.keep = null
     this.output = null
     this.cellHoldsPath = false
+    this.isStuck = false
   }
 }

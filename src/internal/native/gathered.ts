@@ -1,40 +1,52 @@
-/** Several descriptors as one that is readable when any of them is: epoll(7). */
+/** Several descriptors as one that is readable when any of them is ready: epoll(7). */
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
+const EPOLL_CTL_DEL = 2
+const EPOLL_CTL_MOD = 3
 const EPOLLIN = 1
-const POLLIN = 1
-const NANOSECONDS = 1_000_000_000
 
-// struct epoll_event is packed on x64: 32 bits of events, then 64 of data; padded elsewhere. The data is not used.
-const event = new Uint32Array([EPOLLIN, 0, 0, 0])
-const eventAddress = permanent(event)
-const poll = new Int32Array(2)
-const pollAddress = permanent(poll)
-const time = new BigInt64Array(2)
-const timeAddress = permanent(time)
+// struct epoll_event is packed on x64 (32 bits of events, then 64 of data), and padded elsewhere.
+const EVENT_WORDS = process.arch === "x64" ? 3 : 4
+const DATA = process.arch === "x64" ? 1 : 2
+const MOST_EVENTS = 64
+const events = new Uint32Array(EVENT_WORDS * MOST_EVENTS)
+const eventsAddress = permanent(events)
 
-/** A descriptor that is readable when any of `descriptors` is. The caller closes it. `-errno` where none can be had. */
-export const gather = (descriptors: ReadonlyArray<number>): number => {
-  const fd = syscall(NR.epoll_create1, EPOLL_CLOEXEC)
-  if (fd < 0) return fd
-  for (const descriptor of descriptors) syscall(NR.epoll_ctl, fd, EPOLL_CTL_ADD, descriptor, eventAddress)
-  return fd
-}
+export class Gathered {
+  /** Readable while any of the descriptors is ready. */
+  readonly fd = syscall(NR.epoll_create1, EPOLL_CLOEXEC)
 
-/** Blocks this thread until the descriptor is readable, at most for so many milliseconds: poll(2). */
-export const blockUntilReadable = (fd: number, milliseconds: number): void => {
-  poll[0] = fd
-  poll[1] = POLLIN
-  const nanoseconds = Math.round(milliseconds * 1e6)
-  time[0] = BigInt(Math.floor(nanoseconds / NANOSECONDS))
-  time[1] = BigInt(nanoseconds % NANOSECONDS)
-  syscall(NR.ppoll, pollAddress, 1, timeAddress, 0)
-}
+  private control(operation: number, fd: number, wanted: number): number {
+    events[0] = wanted
+    events[DATA] = fd
+    events[DATA + 1] = 0
+    return syscall(NR.epoll_ctl, this.fd, operation, fd, eventsAddress)
+  }
 
-export const closeDescriptor = (fd: number): void => {
-  syscall(NR.close, fd)
+  /** Watches a descriptor for these events (poll(2)'s). False where that cannot be: it is always ready, or closed. */
+  watch(fd: number, wanted = EPOLLIN): boolean {
+    if (this.control(EPOLL_CTL_MOD, fd, wanted) === 0) return true
+    return this.control(EPOLL_CTL_ADD, fd, wanted) === 0
+  }
+
+  unwatch(fd: number): void {
+    this.control(EPOLL_CTL_DEL, fd, 0)
+  }
+
+  /** Calls `visit` with descriptors that are ready now. */
+  forEachReady(visit: (fd: number) => void): void {
+    const count = syscall(NR.epoll_pwait, this.fd, eventsAddress, MOST_EVENTS, 0, 0, 0)
+    // Copied out first: `visit` may watch and unwatch, and that uses the same memory.
+    const ready: Array<number> = []
+    for (let i = 0; i < count; i++) ready.push(events[i * EVENT_WORDS + DATA])
+    for (const fd of ready) visit(fd)
+  }
+
+  close(): void {
+    if (this.fd >= 0) syscall(NR.close, this.fd)
+  }
 }

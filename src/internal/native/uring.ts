@@ -45,6 +45,7 @@ export const IORING_OFF_SQES = 0x10000000
 
 export const IORING_REGISTER_EVENTFD = 4
 export const IORING_REGISTER_PROBE = 8
+export const IORING_REGISTER_IOWQ_MAX_WORKERS = 19
 export const IO_URING_OP_SUPPORTED = 1
 
 /** `struct io_uring_params`, as indices of 32-bit words. */

@@ -7,6 +7,7 @@ import { F_GETFL } from "../native/layout.ts"
 import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
 import { readNoWait } from "../native/nonblocking.ts"
+import { isSeekable, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset } from "./arguments.ts"
@@ -119,20 +120,18 @@ const transferForm = (opcode: number): UringForm => ({
   takesPriority: true,
   // io_uring ignores the offset of what has none: pipes, sockets, terminals.
   refuse: ({ a0, a3, request }) =>
-    a3 !== CURRENT && !isSeekable(a0 as number, request!.input.file) ? -errno.ESPIPE : 0,
+    a3 !== CURRENT && !hasPositions(a0 as number, request!.input.file) ? -errno.ESPIPE : 0,
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
 
-const SEEK_CUR = 1
-
-const isSeekable = (fd: number, file: FileState | undefined): boolean =>
-  file === undefined ? syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE : file.seekable
+const hasPositions = (fd: number, file: FileState | undefined): boolean =>
+  file === undefined ? isSeekable(fd) : file.seekable
 
 /** What can be known of a descriptor without waiting. */
 export const fileState = (fd: number, alignment: Alignment | undefined): FileState => ({
   noWait: alignment === undefined,
-  seekable: isSeekable(fd, undefined),
+  seekable: isSeekable(fd),
   closed: false,
   alignment
 })
@@ -149,6 +148,14 @@ const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean
   const flags = syscall(NR.fcntl, fd, F_GETFL)
   return flags >= 0 && (flags & constants.O_DIRECT) === 0
 }
+
+/** What to wait for before a transfer at the current position of something that has none, or 0 if it need not wait. */
+const peerEvents =
+  (events: number) =>
+  ({ fd, file, offset }: TransferInput | VectorInput): number =>
+    offset === undefined && file?.closed !== true && !hasPositions(fd, file) && pollEvents(fd, events, 0) === 0
+      ? events
+      : 0
 
 const readInline = (submission: Submission, input: TransferInput): number => {
   const length = submission.a2 as number
@@ -220,6 +227,7 @@ export const read = define(transfer, {
   man: "pread(2)",
   encode: encodeTransfer("read", "pread64"),
   uring: transferForm(IORING_OP.READ),
+  peerEvents: peerEvents(POLLIN),
   inline: readInline,
   decode: asNumber
 })
@@ -229,6 +237,7 @@ export const write = define(transfer, {
   man: "pwrite(2)",
   encode: encodeTransfer("write", "pwrite64"),
   uring: transferForm(IORING_OP.WRITE),
+  peerEvents: peerEvents(POLLOUT),
   decode: asNumber
 })
 
@@ -237,6 +246,7 @@ export const readv = define(vector, {
   man: "preadv(2)",
   encode: encodeVector("readv", "preadv"),
   uring: vectorForm(IORING_OP.READV),
+  peerEvents: peerEvents(POLLIN),
   decode: asNumber
 })
 
@@ -245,6 +255,7 @@ export const writev = define(vector, {
   man: "pwritev(2)",
   encode: encodeVector("writev", "pwritev"),
   uring: vectorForm(IORING_OP.WRITEV),
+  peerEvents: peerEvents(POLLOUT),
   decode: asNumber
 })
 

@@ -47,6 +47,11 @@ export interface Entry<in I, out A> {
    * tell. Must not block on a disk, a peer or a lock.
    */
   readonly inline?: (submission: Submission, input: I) => number
+  /**
+   * The events of poll(2) on `input.fd` without which the call would wait for a peer, maybe for ever; 0 if it can go ahead. Asked
+   * without waiting, before the input has been checked.
+   */
+  readonly peerEvents?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
   /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */

@@ -18,8 +18,8 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
-import { blockUntilReadable } from "../../native/gathered.ts"
 import { Reactor } from "../../native/reactor.ts"
+import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
 import type { Entry } from "../../operation/operation.ts"
 import { FifoOpens } from "./fifo.ts"
@@ -274,6 +274,8 @@ export class IoUringBackend implements Backend {
     this.reactor.keepAlive(yes)
   }
 
+  prepareClose(): void {}
+
   async close(): Promise<void> {
     open.delete(this)
     clearInterval(this.timer)
@@ -286,7 +288,7 @@ export class IoUringBackend implements Backend {
     for (let round = 0; round < 100 && this.inFlight > 0; round++) {
       this.forEachInFlight((request) => this.writeCancel(request))
       this.ring.enter()
-      blockUntilReadable(this.ring.fd, RETRY_INTERVAL)
+      pollEvents(this.ring.fd, POLLIN, RETRY_INTERVAL)
       this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner) => {
         if (owner === OF_CANCEL) return
         this.slots[slot].clear()

@@ -16,11 +16,9 @@ import { errno } from "../../native/errno.ts"
 import { AT_EMPTY_PATH, O_PATH, S_IFIFO, S_IFMT, STATX } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
+import { isSeekable, POLLHUP, POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
 
-const SEEK_CUR = 1
-const POLLIN = 1
-const POLLHUP = 16
 const STATX_TYPE = 1
 
 /** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
@@ -33,21 +31,12 @@ const emptyPathAddress = permanent(new Uint8Array(8))
 
 const isFifo = (fd: number): boolean => {
   // The one cheap question that regular files and directories answer differently. Nothing of it waits.
-  if (syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE) return false
+  if (isSeekable(fd)) return false
   const result = syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH, STATX_TYPE, statusAddress)
   return result === 0 && (status[STATX.mode / 4] & S_IFMT) === S_IFIFO
 }
 
-/** struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered. */
-const poll = new Int32Array(2)
-const pollAddress = permanent(poll)
-const noTimeAddress = permanent(new BigInt64Array(2))
-
-const hasBeenOpened = (fd: number): boolean => {
-  poll[0] = fd
-  poll[1] = POLLIN
-  return syscall(NR.ppoll, pollAddress, 1, noTimeAddress, 0) === 1 && ((poll[1] >> 16) & (POLLIN | POLLHUP)) !== 0
-}
+const hasBeenOpened = (fd: number): boolean => (pollEvents(fd, POLLIN, 0) & (POLLIN | POLLHUP)) !== 0
 
 export class FifoOpens {
   /** Requests submitted for the second time; a reader's first descriptor, or -1. */

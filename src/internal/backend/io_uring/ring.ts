@@ -16,6 +16,7 @@ import {
   IORING_FEAT_SINGLE_MMAP,
   IORING_OFF_SQ_RING,
   IORING_OFF_SQES,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PROBE,
   IORING_SQ_CQ_OVERFLOW,
   IORING_SQ_TASKRUN,
@@ -27,6 +28,7 @@ import type { SubmissionEntry } from "../../operation/operation.ts"
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const HIGH = 4294967296
+const BOUNDED_WORKERS = 64
 
 /** Why a ring could not be made: the call that failed and its error number. */
 export class RingUnavailable {
@@ -95,6 +97,16 @@ export class Ring implements SubmissionEntry {
     const array = params[PARAMS.sqArray] / 4
     for (let i = 0; i < this.entries; i++) this.words[array + i] = i
     this.supported = this.probe()
+    this.allowWorkers()
+  }
+
+  /**
+   * Opens of FIFOs wait on the kernel's "bounded" workers, of which there are four a core by default: that many would keep every
+   * fsync waiting. Linux 5.15; older kernels keep their default.
+   */
+  private allowWorkers(): void {
+    const workers = new Uint32Array([BOUNDED_WORKERS, 0])
+    syscall(NR.io_uring_register, this.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, addressOf(workers), workers.length)
   }
 
   private fail(call: RingUnavailable["call"], number: number): never {

@@ -5,14 +5,20 @@
  * demand and end when idle; every request crosses to another core and back, so what is cached is tried without one first, and the
  * rings in shared memory are written and read in batches; a thread in a call that may wait for ever cannot be given up, so it is
  * woken by a signal.
+ *
+ * A handful of threads in calls that wait for a peer would stop everything else, the closing of files included. Transfers on pipes,
+ * sockets and terminals therefore wait in an epoll set first (parking.ts). An open of a FIFO cannot; a thread that is in an open for
+ * long does not count for `maxParallel`.
  */
 import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
+import { Gathered } from "../../native/gathered.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
+import { Parking } from "./parking.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
 export interface ThreadControls {
@@ -36,6 +42,9 @@ export const defaultControls = (): ThreadControls => ({
 /** Milliseconds between two signals to a thread whose request has been asked to end. */
 const RETRY_INTERVAL = 5
 
+/** Milliseconds between two looks at opens: one that is seen twice takes long. */
+const LONG_OPEN = 20
+
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
 
@@ -47,10 +56,21 @@ export class ThreadsBackend implements Backend {
   private readonly slots: Array<Submission> = []
   private readonly cancelling = new Set<Request>()
   private threads: Threads | undefined
+  private gathered: Gathered | undefined
+  private parking: Parking | undefined
   private reactor: Reactor | undefined
   private timer: NodeJS.Timeout | undefined
   /** Threads that ended before they were up, in a row. */
   private failedStarts = 0
+  /** Opens in flight that take long. */
+  private stuck = 0
+  /** Threads that may live, as they have been told. */
+  private allowed = 0
+  private maxIdle = 0
+  private idleTimeout = 0
+  private opensTimer: NodeJS.Timeout | undefined
+  /** Opens that were in flight at the last look. */
+  private opensSeen = new Set<Request>()
   /** Called when a thread has ended: who waits for fewer of them. */
   private onFewer: Array<() => void> = []
 
@@ -67,7 +87,10 @@ export class ThreadsBackend implements Backend {
   private ensure(): Threads {
     if (this.threads === undefined) {
       this.threads = new Threads(this.onEnd)
-      this.reactor = new Reactor(this.threads.eventFd, () => this.host.wake())
+      this.gathered = new Gathered()
+      this.gathered.watch(this.threads.eventFd)
+      this.parking = new Parking(this.gathered)
+      this.reactor = new Reactor(this.gathered.fd, () => this.host.wake())
       this.configure()
     }
     return this.threads
@@ -76,8 +99,34 @@ export class ThreadsBackend implements Backend {
   /** Makes changed `controls` known to the threads, and starts or ends as many as they ask for. */
   configure(): void {
     const { idleTimeout, maxIdle, maxParallel, minParallel } = this.controls
-    this.threads?.configure(maxParallel, Math.max(maxIdle, minParallel), idleTimeout)
+    this.maxIdle = Math.max(maxIdle, minParallel)
+    this.idleTimeout = idleTimeout
+    this.allow(maxParallel === 0 ? 0 : maxParallel + this.stuck)
     this.host.wake()
+  }
+
+  /** Tells the threads how many of them may be. */
+  private allow(threads: number): void {
+    this.allowed = threads
+    this.threads?.configure(threads, this.maxIdle, this.idleTimeout)
+  }
+
+  /** While requests wait for a thread: an open that takes long is one of a FIFO, and waits for a peer. */
+  private watchOpens(): void {
+    this.opensTimer ??= setTimeout(() => {
+      this.opensTimer = undefined
+      const seen = this.opensSeen
+      this.opensSeen = new Set()
+      this.slots.forEach((submission) => {
+        const { isStuck, request } = submission
+        if (request === null || isStuck || request.entry.producesDescriptor !== true) return
+        if (seen.has(request)) {
+          submission.isStuck = true
+          this.stuck++
+        } else this.opensSeen.add(request)
+      })
+      this.host.wake()
+    }, LONG_OPEN).unref()
   }
 
   /** Calls `done` when there are not more than `limit` threads. */
@@ -100,6 +149,10 @@ export class ThreadsBackend implements Backend {
     const threads = this.ensure()
     const slot = threads.freeSlot
     if (slot === -1 || this.controls.maxParallel === 0) return false
+    if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
+      this.inFlight++
+      return true
+    }
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input)
@@ -115,8 +168,11 @@ export class ThreadsBackend implements Backend {
     if (threads === undefined) return
     threads.publish()
     const { maxParallel, minParallel } = this.controls
-    const most = Math.min(maxParallel, MAX_THREADS)
+    const most = Math.min(maxParallel + this.stuck, MAX_THREADS)
+    if (threads.waiting > 0) this.watchOpens()
     if (threads.count >= most) return
+    // Surplus threads leave by the idle timeout, or when the controls are set.
+    if (most > this.allowed) this.allow(most)
     // Threads that are starting will take a request each, too.
     const needed = threads.waiting - threads.idle - threads.starting
     const wanted = Math.min(Math.max(needed, minParallel - threads.count), most - threads.count)
@@ -124,7 +180,12 @@ export class ThreadsBackend implements Backend {
   }
 
   drain(limit: number): number {
-    return this.threads === undefined ? 0 : this.threads.take(limit, this.deliver)
+    if (this.threads === undefined) return 0
+    this.parking!.forEachReady((request) => {
+      this.inFlight--
+      this.host.giveBack(request)
+    })
+    return this.threads.take(limit, this.deliver)
   }
 
   get hasCompletions(): boolean {
@@ -135,16 +196,18 @@ export class ThreadsBackend implements Backend {
     const { threads } = this
     return threads === undefined
       ? { ready: 0, executing: 0, pending: 0 }
-      : { ready: threads.waiting, executing: threads.executing, pending: threads.pending }
+      : { ready: threads.waiting, executing: threads.executing + this.parking!.size, pending: threads.pending }
   }
 
   get descriptor(): number {
-    return this.ensure().eventFd
+    this.ensure()
+    return this.gathered!.fd
   }
 
   private readonly deliver = (slot: number, result: number): void => {
     const submission = this.slots[slot]
     this.inFlight--
+    if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
     this.host.complete(submission, result)
     submission.clear()
@@ -158,9 +221,8 @@ export class ThreadsBackend implements Backend {
     if (this.failedStarts >= MAX_FAILED_STARTS && threads.count === 0) {
       // No thread can be had (RLIMIT_NPROC, memory): waiting for one would be waiting for ever.
       this.failedStarts = 0
-      this.forEachInFlight((request) => {
-        const { slot } = request.submission!
-        if (threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
+      this.slots.forEach(({ request, slot }) => {
+        if (request !== null && threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
       })
     }
     for (const look of this.onFewer.splice(0)) look()
@@ -168,6 +230,11 @@ export class ThreadsBackend implements Backend {
   }
 
   cancel(request: Request): void {
+    if (this.parking!.leave(request)) {
+      this.inFlight--
+      this.host.abort(request, -errno.ECANCELED)
+      return
+    }
     const { slot } = request.submission!
     const answer = this.threads!.cancel(slot)
     if (answer === "dequeued") {
@@ -188,6 +255,7 @@ export class ThreadsBackend implements Backend {
   }
 
   forEachInFlight(visit: (request: Request) => void): void {
+    this.parking?.forEach(visit)
     // Slots that were never used are holes of the array, which `forEach` passes over.
     this.slots.forEach(({ request }) => {
       if (request !== null) visit(request)
@@ -198,9 +266,17 @@ export class ThreadsBackend implements Backend {
     this.reactor?.keepAlive(yes)
   }
 
+  prepareClose(): void {
+    if (this.controls.maxParallel > 0) return
+    this.controls.maxParallel = 1
+    this.configure()
+  }
+
   async close(): Promise<void> {
     clearInterval(this.timer)
+    clearTimeout(this.opensTimer)
     this.reactor?.close()
+    this.gathered?.close()
     await this.threads?.close()
   }
 }

@@ -1,0 +1,28 @@
+/** When to interrupt: at every stage that a request passes through. */
+import { Effect } from "effect"
+import type { Random } from "./random.ts"
+
+/** One turn of the event loop. */
+export const nextTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** Waits for nothing, for other fibers, for one or more turns of the event loop, or for a millisecond or two. */
+export const someTime = (random: Random): Effect.Effect<void> => {
+  switch (random.integer(8)) {
+    case 0:
+      return Effect.void
+    case 1:
+    case 2:
+      return Effect.yieldNow()
+    case 3:
+    case 4:
+      return nextTurn
+    case 5:
+      return Effect.zipRight(nextTurn, nextTurn)
+    case 6:
+      return Effect.zipRight(Effect.yieldNow(), nextTurn)
+    default:
+      return Effect.sleep(random.integer(3))
+  }
+}
