@@ -153,7 +153,12 @@ const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean
 const peerEvents =
   (events: number) =>
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
-    offset === undefined && file?.closed !== true && !hasPositions(fd, file) && pollEvents(fd, events, 0) === 0
+    offset === undefined &&
+    file?.closed !== true &&
+    !hasPositions(fd, file) &&
+    pollEvents(fd, events, 0) === 0 &&
+    // A descriptor with O_NONBLOCK does not want to wait: EAGAIN is its answer.
+    (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) === 0
       ? events
       : 0
 
