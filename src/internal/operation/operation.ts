@@ -49,7 +49,7 @@ export interface Entry<in I, out A> {
   readonly inline?: (submission: Submission, input: I) => number
   /**
    * The events of poll(2) on `input.fd` without which the call would wait for a peer, maybe for ever; 0 if it can go ahead. Asked
-   * without waiting, before the input has been checked.
+   * without waiting, of input that has been encoded once.
    */
   readonly peerEvents?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */

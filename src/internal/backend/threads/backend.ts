@@ -149,13 +149,14 @@ export class ThreadsBackend implements Backend {
     const threads = this.ensure()
     const slot = threads.freeSlot
     if (slot === -1 || this.controls.maxParallel === 0) return false
-    if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
-      this.inFlight++
-      return true
-    }
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input)
+    if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
+      submission.clear()
+      this.inFlight++
+      return true
+    }
     threads.push(submission, request.priority)
     submission.request = request
     request.submission = submission
