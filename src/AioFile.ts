@@ -12,10 +12,10 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, type AioError } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
+import { badArgument, execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
 import { directAlignment } from "./internal/native/direct.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
-import { type BadArgument, checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
+import { checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import {
   type Advice,
@@ -205,7 +205,7 @@ class FileImpl implements AioFile {
 
   readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
     return Effect.suspend(() => {
-      const problem = typeof into === "number" ? badLength("readExactly", into) : undefined
+      const problem = ArrayBuffer.isView(into) ? undefined : badLength("readExactly", into, "into")
       if (problem !== undefined) return problem
       const buffer = typeof into === "number" ? this.allocateBuffer(into) : into
       const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
@@ -331,7 +331,7 @@ const badLength = (
         new AioBadArgument({
           operation,
           argument,
-          description: `must be a whole number of bytes from ${least}, not ${length}`
+          description: `must be a whole number of bytes from ${least}, not ${String(length)}`
         })
       )
 
@@ -345,8 +345,7 @@ const badOffset = (
     checkOffset(offset, argument)
     return undefined
   } catch (error) {
-    const { description } = error as BadArgument
-    return Effect.fail(new AioBadArgument({ operation, argument, description }))
+    return badArgument(operation, error)
   }
 }
 
@@ -442,8 +441,7 @@ const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effec
   try {
     return openFlags(flag) | (direct ? constants.O_DIRECT : 0)
   } catch (error) {
-    const { argument, description } = error as BadArgument
-    return Effect.fail(new AioBadArgument({ operation: "open", argument, description }))
+    return badArgument("open", error)
   }
 }
 

@@ -12,6 +12,7 @@ import { Ring, RingUnavailable } from "./internal/backend/io_uring/ring.ts"
 import { fromRingUnavailable } from "./internal/backend/io_uring/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
+import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { errno } from "./internal/native/errno.ts"
@@ -65,7 +66,14 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  makeService(makeEngine(options))
+  Effect.zipRight(
+    checkOptions(
+      "io_uring",
+      { entries: options.entries, maxOutstanding: options.maxOutstanding, maxPollRequests: options.maxPollRequests },
+      1
+    ),
+    makeService(makeEngine(options))
+  )
 
 /**
  * `Aio` on io_uring.

@@ -7,13 +7,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { AioBadArgument, AioUnavailable } from "./AioError.ts"
+import { type AioBadArgument, AioUnavailable } from "./AioError.ts"
 import { poolOf } from "./internal/backend/pool.ts"
 import { defaultControls, type ThreadControls, ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCounts } from "./internal/counts.ts"
+import { checkCounts, checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
@@ -56,19 +57,35 @@ const controlsFrom = (current: ThreadControls, changes: Controls): ThreadControl
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  makeService(
-    Effect.suspend(() =>
-      unsupported === undefined
-        ? Effect.succeed(
-            new Engine(
-              (host) => [new ThreadsBackend(host, controlsFrom(defaultControls(), options))],
-              limitsFrom(options)
-            )
-          )
-        : Effect.fail(notThisPlatform("threads"))
-    )
+export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> => {
+  const { maxIdle, maxOutstanding, maxParallel, maxPollRequests, minParallel } = options
+  return Effect.zipRight(
+    Effect.zipRight(
+      checkOptions("threads", { maxIdle, maxParallel, minParallel }, 0),
+      checkOptions("threads", { maxOutstanding, maxPollRequests }, 1)
+    ),
+    makeService(Effect.suspend(() => makeEngine(options)))
   )
+}
+
+const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> => {
+  if (unsupported !== undefined) return Effect.fail(notThisPlatform("threads"))
+  const engine = new Engine(
+    (host) => [new ThreadsBackend(host, controlsFrom(defaultControls(), options))],
+    limitsFrom(options)
+  )
+  const failure = poolOf(engine)!.open()
+  return failure === 0
+    ? Effect.succeed(engine)
+    : Effect.fail(
+        new AioUnavailable({
+          backend: "threads",
+          reason: `${errnoMessage(-failure)} (${errnoName(-failure)})`,
+          remedy: "Raise the limit on open files (ulimit -n).",
+          errno: -failure
+        })
+      )
+}
 
 /**
  * `Aio` on a pool of threads.

@@ -31,10 +31,10 @@ const outcome = <A>(
 }
 
 /** What was found wrong before anything was handed to a kernel. */
-export const badArgument = (
-  operation: string,
-  { argument, description }: BadArgument
-): Exit.Exit<never, AioBadArgument> => Exit.fail(new AioBadArgument({ operation, argument, description }))
+export const badArgument = (operation: string, problem: unknown): Exit.Exit<never, AioBadArgument> =>
+  problem instanceof BadArgument
+    ? Exit.fail(new AioBadArgument({ operation, argument: problem.argument, description: problem.description }))
+    : Exit.die(problem)
 
 /** A request whose end a fiber waits for. */
 class Call<A> extends Request implements Task<A> {
@@ -122,7 +122,7 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
           return exit
         }
       } catch (error) {
-        return error instanceof BadArgument ? badArgument(entry.name, error) : Effect.die(error)
+        return badArgument(entry.name, error)
       }
     }
     return Effect.uninterruptibleMask((restore) => {

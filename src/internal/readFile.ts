@@ -12,7 +12,7 @@ import { badArgument } from "./execute.ts"
 import { errno } from "./native/errno.ts"
 import { syscall } from "./native/libc.ts"
 import { NR } from "./native/syscalls.ts"
-import type { BadArgument, Path } from "./operation/arguments.ts"
+import type { Path } from "./operation/arguments.ts"
 import { close, fstat, open, read } from "./operation/catalogue.ts"
 import type { FileState } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
@@ -112,7 +112,7 @@ class ReadFile implements Task<Uint8Array> {
   }
 
   /** A step has ended: the next one. */
-  advance(entry: Entry<any, any>, result: number, memory: Submission | null, problem?: BadArgument): void {
+  advance(entry: Entry<any, any>, result: number, memory: Submission | null, problem?: unknown): void {
     this.step = undefined
     if (problem !== undefined) this.finish(badArgument("readFile", problem))
     else if (entry === close.entry) this.finish(this.outcome)

@@ -8,7 +8,6 @@
 import { errno } from "../native/errno.ts"
 import { Gathered } from "../native/gathered.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
-import { BadArgument } from "../operation/arguments.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Queue } from "./queue.ts"
@@ -288,26 +287,26 @@ export class Engine implements Host {
     this.poll()
   }
 
-  /** One turn: dispatches, enters the kernel, delivers. How many completions it delivered. */
-  poll(): number {
+  /** One turn: dispatches, enters the kernel, delivers at most `limit` completions. How many requests ended. */
+  poll(limit = this.limits.maxPollRequests): number {
     // Not from inside a completion: the ring is being read.
     if (this.ended || this.polling) return 0
     this.polling = true
     try {
-      return this.turnOnce()
+      return this.turnOnce(limit)
     } finally {
       this.polling = false
     }
   }
 
-  private turnOnce(): number {
+  private turnOnce(limit: number): number {
     const { limits } = this
     this.inlineRequests = limits.inlineRequests
     this.inlineBytes = limits.inlineBytes
     const before = this.counters.completed
     const deadline =
       limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
-    let left = limits.maxPollRequests
+    let left = limit
     for (const lane of this.lanes) {
       const { backend, queue } = lane
       let drained: number
@@ -363,8 +362,8 @@ export class Engine implements Host {
    * engine is started first: it could not complete otherwise.
    */
   wait(milliseconds: number): void {
-    this.poll()
-    if (this.outstanding === 0 || this.lanes.some(({ backend }) => backend.hasCompletions)) return
+    if (this.lanes.some(({ backend }) => backend.hasCompletions)) return
+    if (this.poll(0) > 0 || this.outstanding === 0) return
     const descriptor = this.pollDescriptor
     if (descriptor >= 0) pollEvents(descriptor, POLLIN, milliseconds)
   }
@@ -395,7 +394,6 @@ export class Engine implements Host {
         queue.remove(request)
         request.state = IN_FLIGHT
       } catch (error) {
-        if (!(error instanceof BadArgument)) throw error
         queue.remove(request)
         request.problem = error
         this.settle(request, -errno.EINVAL, null)

@@ -4,7 +4,6 @@
  * Life: idle -> queued -> in flight -> done. `done` happens exactly once, and only when the kernel no longer touches anything that
  * the request references. Small on purpose: a million of them may wait at once.
  */
-import type { BadArgument } from "../operation/arguments.ts"
 import type { Entry, Operation } from "../operation/operation.ts"
 import type { Submission } from "./submission.ts"
 
@@ -28,8 +27,8 @@ export abstract class Request {
   admitted = false
   /** It was tried without waiting, and needs a backend. */
   triedInline = false
-  /** What was wrong with the arguments: it ended without a system call. */
-  problem: BadArgument | undefined = undefined
+  /** Why it could not be encoded, and so ended without a system call: a `BadArgument`, or a defect of ours. */
+  problem: unknown = undefined
   /** Its place in a backend's table while it is in flight. */
   submission: Submission | null = null
 

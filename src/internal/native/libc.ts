@@ -4,13 +4,27 @@
  * Everything is declared with integers; addresses travel as Numbers (user space ends below 2^47, far under 2^53). A Number
  * keeps nothing alive: whoever passes an address says what does.
  */
-import koffi from "koffi"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { isMainThread } from "node:worker_threads"
+import type Koffi from "koffi"
 import { unsupported } from "./platform.ts"
+
+/** Not a static import: where this package does nothing, koffi may have no binary, and would throw. */
+export const koffi: typeof Koffi =
+  unsupported === undefined ? createRequire(import.meta.url)("koffi") : (undefined as never)
 
 /** An argument of a system call. A bigint only where a Number would lose bits: offsets from 2^53 up. */
 export type Word = number | bigint
 
 const lib = unsupported === undefined ? koffi.load(null) : undefined
+
+// Node unloads koffi with the last worker thread that uses it, and closes handles afterwards with code that is not there any more. If
+// the main thread does not hold it, pin it: dlopen(3) again, with RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE.
+if (lib !== undefined && !isMainThread) {
+  const path = /^.* (\/.*koffi\.node)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1]
+  if (path !== undefined) lib.func("dlopen", "void *", ["str", "int"])(path, 1 | 4 | 0x1000)
+}
 
 const rawSyscall = lib?.func("syscall", "int64_t", Array(7).fill("int64_t")) as (
   nr: number,

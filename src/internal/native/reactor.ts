@@ -8,7 +8,8 @@
  * A fourth: a worker thread that is ended by `worker.terminate()` just while a descriptor becomes readable takes the process with it,
  * since the callback cannot run any more.
  */
-import koffi, { type node } from "koffi"
+import type { node } from "koffi"
+import { koffi } from "./libc.ts"
 
 /** Handles of this thread that watch. */
 const open = new Set<Reactor>()

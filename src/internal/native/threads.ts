@@ -136,21 +136,16 @@ export class Threads {
     this.count++
     Atomics.add(control, LIVE_THREADS, 1)
     Atomics.store(tids, index, 0)
-    const worker = new Worker(new URL("./thread.js", import.meta.url), {
-      name: `effect-aio ${index}`,
-      workerData: {
-        shared: this.shared,
-        index,
-        eventFd: this.eventFd,
-        closeNumber: NR.close,
-        gettidNumber: NR.gettid,
-        writeNumber: NR.write
-      },
-      // Nothing of the program's own start-up (loaders, inspectors) belongs into a thread that makes system calls.
-      execArgv: [],
-      env: SHARE_ENV,
-      trackUnmanagedFds: false
-    })
+    const worker = this.makeWorker(index)
+    if (worker === undefined) {
+      // As if it had ended at once: nobody is in the middle of anything then.
+      setImmediate(() => {
+        this.count--
+        Atomics.sub(control, LIVE_THREADS, 1)
+        if (open.has(this)) this.onEnd(-1, "stillborn")
+      })
+      return
+    }
     this.workers[index] = worker
     // An error is always followed by the exit, which does all there is to do.
     worker.on("error", () => {})
@@ -174,6 +169,29 @@ export class Threads {
   /** Whether the process stays alive for the threads that there are: while somebody waits for their end. */
   keepAlive(yes: boolean): void {
     for (const worker of this.workers) yes ? worker?.ref() : worker?.unref()
+  }
+
+  /** `undefined` where the system gives no more threads (EAGAIN). */
+  private makeWorker(index: number): Worker | undefined {
+    try {
+      return new Worker(new URL("./thread.js", import.meta.url), {
+        name: `effect-aio ${index}`,
+        workerData: {
+          shared: this.shared,
+          index,
+          eventFd: this.eventFd,
+          closeNumber: NR.close,
+          gettidNumber: NR.gettid,
+          writeNumber: NR.write
+        },
+        // Nothing of the program's own start-up (loaders, inspectors) belongs into a thread that makes system calls.
+        execArgv: [],
+        env: SHARE_ENV,
+        trackUnmanagedFds: false
+      })
+    } catch {
+      return undefined
+    }
   }
 
   /** The slot that the next `push` is for, or -1 when all are taken. */
@@ -267,6 +285,12 @@ export class Threads {
       }
     }
     return "done"
+  }
+
+  /** Undoes the construction, before any thread was started. */
+  discard(): void {
+    open.delete(this)
+    if (this.eventFd >= 0) syscall(NR.close, this.eventFd)
   }
 
   /** Ends all threads, which must have nothing to do. */

@@ -25,7 +25,7 @@ export type OpenFlag = keyof typeof byLetter
 export const openFlags = (flag: OpenFlag | number): number => {
   if (typeof flag === "number") return checkUint32(flag, "flag") | O_CLOEXEC
   if (!Object.hasOwn(byLetter, flag)) {
-    throw new BadArgument("flag", `one of ${Object.keys(byLetter).join(", ")} or a number, not ${JSON.stringify(flag)}`)
+    throw new BadArgument("flag", `one of ${Object.keys(byLetter).join(", ")} or a number, not ${String(flag)}`)
   }
   return byLetter[flag] | O_CLOEXEC
 }

@@ -14,7 +14,7 @@ import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
-import { checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
+import { BadArgument, checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
@@ -137,22 +137,28 @@ export const rmdir = define((path: Path) => ({ path }), {
   decode: asVoid
 })
 
+/** `RENAME_*` of renameat2(2). */
+const renameFlags = { replace: 0, noReplace: 1, exchange: 2 } as const
+
 /** How rename(2) treats a name that exists. */
 export interface RenameOptions {
   /** `"replace"` (the default), `"noReplace"` fails with EEXIST, `"exchange"` swaps the two names. */
-  readonly existing?: "replace" | "noReplace" | "exchange" | undefined
+  readonly existing?: keyof typeof renameFlags | undefined
 }
 
 export const rename = define((path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...options }), {
   name: "rename",
   man: "rename(2)",
-  encode: (submission, { existing, path, to }) => {
+  encode: (submission, { existing = "replace", path, to }) => {
+    if (!Object.hasOwn(renameFlags, existing)) {
+      throw new BadArgument("existing", `one of ${Object.keys(renameFlags).join(", ")}, not ${String(existing)}`)
+    }
     submission.nr = NR.renameat2
     submission.a0 = AT_FDCWD
     submission.a1 = pathAddress(submission, path)
     submission.a2 = AT_FDCWD
     submission.a3 = pathAddress(submission, to, "to")
-    submission.a4 = existing === "exchange" ? 2 : existing === "noReplace" ? 1 : 0
+    submission.a4 = renameFlags[existing]
   },
   uring: {
     opcode: IORING_OP.RENAMEAT,

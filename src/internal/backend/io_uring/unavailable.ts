@@ -14,15 +14,15 @@ const sysctl = (): string => {
   }
 }
 
-const forbidden = (): readonly [reason: string, remedy: string] => {
+const forbidden = (code: string): readonly [reason: string, remedy: string] => {
   const value = sysctl()
   return value === "0"
     ? [
-        "this process may not call io_uring_setup (EPERM): a seccomp filter forbids it, as Docker's and most containers' does",
+        `this process may not call io_uring_setup (${code}): a seccomp filter forbids it, as Docker's and most containers' does`,
         `Allow io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp profile, ${OTHERWISE}.`
       ]
     : [
-        `the sysctl kernel.io_uring_disabled is ${value} (EPERM)`,
+        `the sysctl kernel.io_uring_disabled is ${value} (${code})`,
         `Set it to 0 (sysctl -w kernel.io_uring_disabled=0), ${OTHERWISE}.`
       ]
 }
@@ -35,14 +35,14 @@ const explain = ({ call, errno: number }: RingUnavailable): readonly [reason: st
   switch (number) {
     case errno.EPERM:
     case errno.EACCES:
-      return forbidden()
+      return forbidden(errnoName(number))
     case errno.ENOSYS:
       return ["this kernel has no io_uring (ENOSYS)", `Use Linux 5.6 or newer, ${OTHERWISE}.`]
     case errno.ENOMEM:
-      return [failure, "Raise the limit on locked memory (ulimit -l), or ask for fewer entries."]
+      return [failure, `Raise the limit on locked memory (ulimit -l), ask for fewer entries, ${OTHERWISE}.`]
     case errno.EMFILE:
     case errno.ENFILE:
-      return [failure, "Raise the limit on open files (ulimit -n)."]
+      return [failure, `Raise the limit on open files (ulimit -n), ${OTHERWISE}.`]
     default:
       return [failure, `Check the options of the Layer, ${OTHERWISE}.`]
   }

@@ -83,23 +83,33 @@ export class ThreadsBackend implements Backend {
     return true
   }
 
-  /** The pool starts on first use. */
-  private ensure(): Threads {
-    if (this.threads === undefined) {
-      this.threads = new Threads(this.onEnd)
-      this.gathered = new Gathered()
-      this.gathered.watch(this.threads.eventFd)
-      this.parking = new Parking(this.gathered)
-      this.reactor = new Reactor(this.gathered.fd, () => this.host.wake())
-      this.configure()
+  /**
+   * The pool's descriptors and shared memory; threads come on demand. 0, or the error (`-errno`) that there are no descriptors left
+   * for it.
+   */
+  open(): number {
+    if (this.threads !== undefined) return 0
+    const threads = new Threads(this.onEnd)
+    const gathered = new Gathered()
+    const failure = Math.min(threads.eventFd, gathered.fd)
+    if (failure < 0) {
+      threads.discard()
+      gathered.close()
+      return failure
     }
-    return this.threads
+    gathered.watch(threads.eventFd)
+    this.threads = threads
+    this.gathered = gathered
+    this.parking = new Parking(gathered)
+    this.reactor = new Reactor(gathered.fd, () => this.host.wake())
+    this.configure()
+    return 0
   }
 
   /** Makes changed `controls` known to the threads, and starts or ends as many as they ask for. */
   configure(): void {
     const { idleTimeout, maxIdle, maxParallel, minParallel } = this.controls
-    this.maxIdle = Math.max(maxIdle, minParallel)
+    this.maxIdle = Math.min(Math.max(maxIdle, minParallel), MAX_THREADS)
     this.idleTimeout = idleTimeout
     this.allow(maxParallel === 0 ? 0 : maxParallel + this.stuck)
     this.host.wake()
@@ -107,8 +117,8 @@ export class ThreadsBackend implements Backend {
 
   /** Tells the threads how many of them may be. */
   private allow(threads: number): void {
-    this.allowed = threads
-    this.threads?.configure(threads, this.maxIdle, this.idleTimeout)
+    this.allowed = Math.min(threads, MAX_THREADS)
+    this.threads?.configure(this.allowed, this.maxIdle, this.idleTimeout)
   }
 
   /** While requests wait for a thread: an open that takes long is one of a FIFO, and waits for a peer. */
@@ -146,7 +156,17 @@ export class ThreadsBackend implements Backend {
   }
 
   submit(request: Request): boolean {
-    const threads = this.ensure()
+    const failure = this.open()
+    if (failure < 0) {
+      // The next turn: a request does not end while it is being taken over.
+      this.inFlight++
+      setImmediate(() => {
+        this.inFlight--
+        this.host.abort(request, failure)
+      })
+      return true
+    }
+    const threads = this.threads!
     const slot = threads.freeSlot
     if (slot === -1 || this.controls.maxParallel === 0) return false
     this.slots[slot] ??= new Submission(slot)
@@ -201,8 +221,8 @@ export class ThreadsBackend implements Backend {
   }
 
   get descriptor(): number {
-    this.ensure()
-    return this.gathered!.fd
+    const failure = this.open()
+    return failure < 0 ? failure : this.gathered!.fd
   }
 
   private readonly deliver = (slot: number, result: number): void => {
@@ -231,12 +251,14 @@ export class ThreadsBackend implements Backend {
   }
 
   cancel(request: Request): void {
-    if (this.parking!.leave(request)) {
+    if (this.parking?.leave(request) === true) {
       this.inFlight--
       this.host.abort(request, -errno.ECANCELED)
       return
     }
-    const { slot } = request.submission!
+    // It is about to fail for want of a pool.
+    if (request.submission === null) return
+    const { slot } = request.submission
     const answer = this.threads!.cancel(slot)
     if (answer === "dequeued") {
       // The slot comes back by itself; the request needs it no longer.
