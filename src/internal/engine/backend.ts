@@ -41,6 +41,8 @@ export interface Backend {
   readonly answersCached: boolean
   /** Whether this mechanism runs the operation itself. */
   supports(entry: Entry<any, any>): boolean
+  /** Called first in every turn. */
+  beginTurn(): void
   /**
    * Encodes the request and takes it over; false when there is no room, and nothing has happened. Throws `BadArgument` where the
    * arguments are not for a kernel; then, too, nothing has happened.

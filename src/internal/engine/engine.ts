@@ -309,6 +309,7 @@ export class Engine implements Host {
     let left = limit
     for (const lane of this.lanes) {
       const { backend, queue } = lane
+      backend.beginTurn()
       let drained: number
       do {
         if (this.gate.size > 0) this.admitWaiting()

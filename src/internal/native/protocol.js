@@ -42,6 +42,9 @@ export const CANCELLING = 3
 /** Ended while it was queued: its request is long completed, the slot comes back when a thread meets it. */
 export const CANCELLED = 4
 
+/** In place of a slot: the thread counts as idle. */
+export const SLEEPING = -2
+
 /** In place of a thread's number: it has ended by its own decision. */
 export const RETIRED = -1
 
@@ -78,7 +81,7 @@ export const views = (shared) => {
     states: int32s(CAPACITY),
     /** By thread: its kernel thread number, 0 before it runs. */
     tids: int32s(MAX_THREADS),
-    /** By thread: the slot that it works on, or -1. */
+    /** By thread: the slot that it works on, SLEEPING, or -1. */
     current: int32s(MAX_THREADS),
     args: int32s(CAPACITY * ARGUMENT_WORDS)
   }

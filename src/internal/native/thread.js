@@ -23,6 +23,7 @@ import {
   RETIRED,
   RUNNING,
   SIGNALLED,
+  SLEEPING,
   TAILS,
   THREAD_LIMIT,
   views
@@ -98,21 +99,31 @@ const leaveBeyond = (limit) => {
   }
 }
 
-/** Sleeps until something is published, or for the idle timeout; whether that ran out. @param {number} published */
+/**
+ * Sleeps until something is published; whether it did so for the idle timeout, which only counts for threads beyond the ones that may
+ * stay.
+ * @param {number} published
+ */
 const sleep = (published) => {
-  Atomics.add(control, IDLE_THREADS, 1)
-  const timedOut = Atomics.wait(control, PUBLISHED, published, Atomics.load(control, IDLE_TIMEOUT)) === "timed-out"
-  const others = Atomics.sub(control, IDLE_THREADS, 1) - 1
-  return timedOut && others >= Atomics.load(control, MAX_IDLE)
+  // Should this thread be ended from outside, its place among the idle ones is given back for it.
+  Atomics.store(current, index, SLEEPING)
+  const mayStay = Atomics.add(control, IDLE_THREADS, 1) < Atomics.load(control, MAX_IDLE)
+  const timeout = mayStay ? Number.POSITIVE_INFINITY : Atomics.load(control, IDLE_TIMEOUT)
+  const timedOut = Atomics.wait(control, PUBLISHED, published, timeout) === "timed-out"
+  Atomics.sub(control, IDLE_THREADS, 1)
+  Atomics.store(current, index, -1)
+  return timedOut
 }
 
-Atomics.store(tids, index, call(gettidNumber, 0, 0, 0, 0, 0, 0))
+const tid = call(gettidNumber, 0, 0, 0, 0, 0, 0)
 
 for (;;) {
   const published = Atomics.load(control, PUBLISHED)
   const limit = Atomics.load(control, THREAD_LIMIT)
   if (limit > 0 && leaveBeyond(limit)) break
   const slot = take()
+  // Only now is it up: until it has looked for work, it counts as a thread that will.
+  Atomics.store(tids, index, tid)
   if (slot === -1) {
     if (limit === 0 && leaveBeyond(0)) break
     // Idle for too long, and work has not come since: one thread fewer.

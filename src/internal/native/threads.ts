@@ -21,6 +21,7 @@ import {
   RUNNING,
   SHARED_SIZE,
   SIGNALLED,
+  SLEEPING,
   TAILS,
   THREAD_LIMIT,
   views
@@ -31,6 +32,9 @@ import { wakeThread } from "./wakeSignal.ts"
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 const HIGH = 4294967296
 const LOWEST_PRIORITY = -4
+
+/** Slots that each priority leaves to those above it. */
+const RESERVED_SLOTS = 16
 
 export { MAX_THREADS }
 
@@ -117,7 +121,7 @@ export class Threads {
   get executing(): number {
     let sum = 0
     for (let index = 0; index < this.workers.length; index++) {
-      if (Atomics.load(this.views.current, index) !== -1) sum++
+      if (Atomics.load(this.views.current, index) >= 0) sum++
     }
     return sum
   }
@@ -154,8 +158,9 @@ export class Threads {
       this.count--
       const tid = Atomics.load(tids, index)
       if (tid !== RETIRED) Atomics.sub(control, LIVE_THREADS, 1)
+      if (Atomics.load(current, index) === SLEEPING) Atomics.sub(control, IDLE_THREADS, 1)
       if (!open.has(this)) return
-      const slot = Atomics.exchange(current, index, -1)
+      const slot = Math.max(Atomics.exchange(current, index, -1), -1)
       if (slot !== -1) {
         Atomics.store(states, slot, FREE)
         this.freeSlots.push(slot)
@@ -194,9 +199,11 @@ export class Threads {
     }
   }
 
-  /** The slot that the next `push` is for, or -1 when all are taken. */
-  get freeSlot(): number {
-    return this.freeSlots.at(-1) ?? -1
+  /** The slot that the next `push` is for, or -1 when all are taken that a request of this priority may take. */
+  freeSlot(priority: number): number {
+    // Lower priorities leave some to each higher one: those would not overtake if they could not get in.
+    const reserved = (LEVELS - 1 - (priority - LOWEST_PRIORITY)) * RESERVED_SLOTS
+    return this.freeSlots.length > reserved ? this.freeSlots[this.freeSlots.length - 1] : -1
   }
 
   /** Writes a call into its slot, which must be `freeSlot`. Threads see it after `publish`. */
@@ -266,6 +273,11 @@ export class Threads {
       }
       this.freeSlots.push(slot)
     }
+    // For other event loops: the descriptor stays readable while there is more.
+    if (this.hasCompletions && Atomics.exchange(control, SIGNALLED, 1) === 0) {
+      this.counter[0] = 1n
+      syscall(NR.write, this.eventFd, this.counterAddress, this.counter.byteLength)
+    }
     return count
   }
 
@@ -326,7 +338,7 @@ export class Threads {
         // Still loading its addon, where being ended by Node would end the process: it leaves by itself in a moment.
         if (Atomics.load(tids, index) === 0) busy = true
         const slot = Atomics.load(current, index)
-        if (slot === -1) continue
+        if (slot < 0) continue
         busy = true
         Atomics.store(states, slot, CANCELLING)
         wakeThread(Atomics.load(tids, index))

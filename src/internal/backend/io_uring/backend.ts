@@ -132,6 +132,8 @@ export class IoUringBackend implements Backend {
     this.host.wake()
   }
 
+  beginTurn(): void {}
+
   flush(): void {
     if (this.toRepeat.length > 0) {
       const repeats = this.toRepeat

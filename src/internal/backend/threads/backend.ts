@@ -112,6 +112,7 @@ export class ThreadsBackend implements Backend {
     this.maxIdle = Math.min(Math.max(maxIdle, minParallel), MAX_THREADS)
     this.idleTimeout = idleTimeout
     this.allow(maxParallel === 0 ? 0 : maxParallel + this.stuck)
+    this.lookAgain()
     this.host.wake()
   }
 
@@ -135,16 +136,22 @@ export class ThreadsBackend implements Backend {
           this.stuck++
         } else this.opensSeen.add(request)
       })
+      this.lookAgain()
       this.host.wake()
     }, LONG_OPEN).unref()
   }
 
-  /** Calls `done` when there are not more than `limit` threads. */
+  /** Calls `done` when there are not more than `limit` threads, those apart that are stuck, or when so many are allowed again. */
   whenAtMost(limit: number, done: () => void): void {
-    const reached = this.threadCount <= limit
+    const reached = this.threadCount <= Math.max(limit, this.controls.maxParallel) + this.stuck
+    if (!reached) this.watchOpens()
     this.threads?.keepAlive(!reached)
     if (reached) done()
     else this.onFewer.push(() => this.whenAtMost(limit, done))
+  }
+
+  private lookAgain(): void {
+    for (const look of this.onFewer.splice(0)) look()
   }
 
   get threadCount(): number {
@@ -167,7 +174,7 @@ export class ThreadsBackend implements Backend {
       return true
     }
     const threads = this.threads!
-    const slot = threads.freeSlot
+    const slot = threads.freeSlot(request.priority)
     if (slot === -1 || this.controls.maxParallel === 0) return false
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
@@ -182,6 +189,13 @@ export class ThreadsBackend implements Backend {
     request.submission = submission
     this.inFlight++
     return true
+  }
+
+  beginTurn(): void {
+    this.parking?.forEachReady((request) => {
+      this.inFlight--
+      this.host.giveBack(request)
+    })
   }
 
   flush(): void {
@@ -201,12 +215,7 @@ export class ThreadsBackend implements Backend {
   }
 
   drain(limit: number): number {
-    if (this.threads === undefined) return 0
-    this.parking!.forEachReady((request) => {
-      this.inFlight--
-      this.host.giveBack(request)
-    })
-    return this.threads.take(limit, this.deliver)
+    return this.threads === undefined ? 0 : this.threads.take(limit, this.deliver)
   }
 
   get hasCompletions(): boolean {
@@ -246,7 +255,7 @@ export class ThreadsBackend implements Backend {
         if (request !== null && threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
       })
     }
-    for (const look of this.onFewer.splice(0)) look()
+    this.lookAgain()
     this.host.wake()
   }
 
