@@ -110,9 +110,10 @@ const sleep = (published) => {
   const mayStay = Atomics.add(control, IDLE_THREADS, 1) < Atomics.load(control, MAX_IDLE)
   const timeout = mayStay ? Number.POSITIVE_INFINITY : Atomics.load(control, IDLE_TIMEOUT)
   const timedOut = Atomics.wait(control, PUBLISHED, published, timeout) === "timed-out"
-  Atomics.sub(control, IDLE_THREADS, 1)
+  const others = Atomics.sub(control, IDLE_THREADS, 1) - 1
   Atomics.store(current, index, -1)
-  return timedOut
+  // Counted again: of several that were woken together, each saw the others.
+  return timedOut && others >= Atomics.load(control, MAX_IDLE)
 }
 
 const tid = call(gettidNumber, 0, 0, 0, 0, 0, 0)

@@ -108,15 +108,6 @@ export class Threads {
     return sum
   }
 
-  /** Threads that have been started and are not up yet. */
-  get starting(): number {
-    let sum = 0
-    for (let index = 0; index < this.workers.length; index++) {
-      if (this.workers[index] !== undefined && Atomics.load(this.views.tids, index) === 0) sum++
-    }
-    return sum
-  }
-
   /** Threads that are in a system call. */
   get executing(): number {
     let sum = 0

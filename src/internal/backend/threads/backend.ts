@@ -62,6 +62,8 @@ export class ThreadsBackend implements Backend {
   private timer: NodeJS.Timeout | undefined
   /** Threads that ended before they were up, in a row. */
   private failedStarts = 0
+  /** A thread has been needed. */
+  private used = false
   /** Opens in flight that take long. */
   private stuck = 0
   /** Threads that may live, as they have been told. */
@@ -143,7 +145,8 @@ export class ThreadsBackend implements Backend {
 
   /** Calls `done` when there are not more than `limit` threads, those apart that are stuck, or when so many are allowed again. */
   whenAtMost(limit: number, done: () => void): void {
-    const reached = this.threadCount <= Math.max(limit, this.controls.maxParallel) + this.stuck
+    const most = Math.max(limit, this.controls.maxParallel)
+    const reached = this.threadCount <= (most === 0 ? 0 : most + this.stuck)
     if (!reached) this.watchOpens()
     this.threads?.keepAlive(!reached)
     if (reached) done()
@@ -184,6 +187,7 @@ export class ThreadsBackend implements Backend {
       this.inFlight++
       return true
     }
+    this.used = true
     threads.push(submission, request.priority)
     submission.request = request
     request.submission = submission
@@ -208,9 +212,9 @@ export class ThreadsBackend implements Backend {
     if (threads.count >= most) return
     // Surplus threads leave by the idle timeout, or when the controls are set.
     if (most > this.allowed) this.allow(most)
-    // Threads that are starting will take a request each, too.
-    const needed = threads.waiting - threads.idle - threads.starting
-    const wanted = Math.min(Math.max(needed, minParallel - threads.count), most - threads.count)
+    // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
+    const needed = threads.waiting - (threads.count - threads.executing)
+    const wanted = Math.min(Math.max(needed, (this.used ? minParallel : 0) - threads.count), most - threads.count)
     for (let i = 0; i < wanted; i++) threads.start()
   }
 
