@@ -207,6 +207,8 @@ export class ThreadsBackend implements Backend {
     if (threads === undefined) return
     threads.publish()
     const { maxParallel, minParallel } = this.controls
+    // With 0, those that there are drain what was handed over.
+    if (maxParallel === 0) return
     const most = Math.min(maxParallel + this.stuck, MAX_THREADS)
     if (threads.waiting > 0) this.watchOpens()
     if (threads.count >= most) return
