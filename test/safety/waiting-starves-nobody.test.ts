@@ -31,7 +31,8 @@ describe.each(backends)("$name", ({ layer }) => {
       const waiting = yield* Effect.forEach(pipes, (fd) => Effect.fork(Aio.read(fd, new Uint8Array(8))))
       yield* Effect.sleep(50)
       const done = yield* Effect.fork(diskWork(join(directory, "file")))
-      yield* Effect.sleep(3000).pipe(Effect.raceFirst(Fiber.await(done)))
+      // Long enough for forty threads to start on a busy machine; what is starved waits for ever.
+      yield* Effect.sleep(20_000).pipe(Effect.raceFirst(Fiber.await(done)))
       const inTime = done.unsafePoll() !== null
       // First, so that a failure does not hang.
       yield* Fiber.interruptAll(waiting)
@@ -47,7 +48,8 @@ describe.each(backends)("$name", ({ layer }) => {
       const waiting = yield* Effect.forEach(names, (name) => Effect.fork(Aio.open(name)))
       yield* Effect.sleep(50)
       const done = yield* Effect.fork(diskWork(join(directory, "file")))
-      yield* Effect.sleep(3000).pipe(Effect.raceFirst(Fiber.await(done)))
+      // Long enough for forty threads to start on a busy machine; what is starved waits for ever.
+      yield* Effect.sleep(20_000).pipe(Effect.raceFirst(Fiber.await(done)))
       const inTime = done.unsafePoll() !== null
       yield* Fiber.interruptAll(waiting)
       yield* Fiber.join(done)

@@ -60,7 +60,8 @@ it.scopedLive("0: what was handed over is drained, all threads are gone, new req
     const { release } = yield* busy(2)
     yield* executing(2)
     const handed = yield* Effect.forEach(Array.from({ length: 500 }), () => Effect.fork(Aio.nop()))
-    yield* Effect.sleep(20)
+    const { backend } = (yield* Aio.Aio).engine
+    expect(yield* settled(() => backend.inFlight, 502)).toBe(502)
     const stopped = yield* Effect.fork(ThreadPool.setMaxParallel(0))
     yield* Effect.sleep(20)
     const later = yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.fork(Aio.nop()))

@@ -209,7 +209,8 @@ export class ThreadsBackend implements Backend {
     const { maxParallel, minParallel } = this.controls
     // With 0, those that there are drain what was handed over.
     if (maxParallel === 0) return
-    const most = Math.min(maxParallel + this.stuck, MAX_THREADS)
+    // Twice the stuck ones: where one open waits for a peer, the next in the queue often does, too.
+    const most = Math.min(maxParallel + 2 * this.stuck, MAX_THREADS)
     if (threads.waiting > 0) this.watchOpens()
     if (threads.count >= most) return
     // Surplus threads leave by the idle timeout, or when the controls are set.
