@@ -27,6 +27,14 @@ import * as ThreadPool from "./ThreadPool.ts"
 
 export type { Offset, Path } from "./internal/operation/arguments.ts"
 export type {
+  AccessOptions,
+  FileTime,
+  LinkOptions,
+  OwnerOptions,
+  TimesOptions
+} from "./internal/operation/attributes.ts"
+export type { CopyOptions } from "./internal/operation/copies.ts"
+export type {
   Advice,
   AllocateMode,
   AllocateOptions,
@@ -37,6 +45,7 @@ export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService, Operation }
 export {
   /**
@@ -288,6 +297,63 @@ export const readlink = run(catalogue.readlink)
  * @category operations
  */
 export const readdir = run(catalogue.readdir)
+
+/**
+ * Whether this process (its real user) may use a file in these ways; it may have changed by the time it tries. access(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const access = run(catalogue.access)
+
+/**
+ * Changes permission bits. chmod(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const chmod = run(catalogue.chmod)
+
+/**
+ * Changes owner and group. chown(2), lchown(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const chown = run(catalogue.chown)
+
+/**
+ * Changes the times of last access and of last modification. utimensat(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const utimes = run(catalogue.utimes)
+
+/**
+ * Copies a range from one open file to another without its bytes passing through this process: how many were copied, 0 at the end of
+ * the source. copy_file_range(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const copyRange = run(catalogue.copyRange)
+
+/**
+ * Waits until a descriptor is ready. Regular files always are. poll(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pollFd = run(catalogue.pollFd)
+
+/**
+ * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. flock(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const flock = run(catalogue.flock)
 
 /**
  * Size and free space of the file system that a path is on. statvfs(3).

@@ -13,7 +13,6 @@ import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, type AioError } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { badArgument, execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
-import { directAlignment } from "./internal/native/direct.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
 import { checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
@@ -121,7 +120,7 @@ const DEFAULT_CHUNK_SIZE = 262144
 /** In place of a position: the stream has seen the end of its file. */
 const END = Number.POSITIVE_INFINITY
 
-/** How files whose requirements are unknown want it: most devices have sectors of 512 bytes, all are content with 4096. */
+/** A position that much further on; none stays none. */
 const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
   offset === undefined
     ? undefined
@@ -138,11 +137,21 @@ class FileImpl implements AioFile {
     readonly state: FileState
   ) {}
 
-  /** Closes the descriptor. What close(2) reports (EIO of earlier writes) cannot be mended there: `sync` is how to ask. */
+  /** Ends the requests that still use the descriptor, then closes it. What close(2) reports (EIO of earlier writes) cannot be mended there: `sync` is how to ask. */
   get release(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.state.closed = true
-      return Effect.ignore(executeUninterruptibly(this.engine, catalogue.close(this.fd)))
+      const { engine, state } = this
+      state.closed = true
+      const close = Effect.ignore(executeUninterruptibly(engine, catalogue.close(this.fd)))
+      // Fibers that outlive the Scope may have requests under way. Their number must not become another file's under them.
+      return state.users === 0 ? close : Effect.zipRight(this.unused, close)
+    })
+  }
+
+  private get unused(): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      this.state.onUnused = () => resume(Effect.void)
+      this.engine.cancelUsers(this.state)
     })
   }
 
@@ -153,7 +162,7 @@ class FileImpl implements AioFile {
         ? Effect.fail(
             new AioBadArgument({ operation: operation.entry.name, argument: "file", description: "it is closed" })
           )
-        : execute(this.engine, operation)
+        : execute(this.engine, { entry: operation.entry, input: { ...operation.input, file: this.state } })
     )
   }
 
@@ -400,8 +409,7 @@ const acquire = (
     if (typeof flag !== "number") return flag
     return Effect.map(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
       const direct = (flag & constants.O_DIRECT) !== 0
-      const alignment = direct ? directAlignment(fd) : undefined
-      return new FileImpl(engine, fd, fileState(fd, alignment))
+      return new FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct)))
     })
   })
 
@@ -452,4 +460,11 @@ const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effec
  * @category constructors
  */
 export const fromDescriptor = (fd: number): Effect.Effect<AioFile, never, Aio> =>
-  Effect.map(Aio, ({ engine }) => new FileImpl(engine, fd, { ...fileState(fd, undefined), noWait: false }))
+  Effect.map(
+    Aio,
+    ({ engine }) =>
+      new FileImpl(engine, fd, {
+        ...fileState(engine.descriptors.describe(fd, false)),
+        noWait: false
+      })
+  )

@@ -7,8 +7,6 @@ import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
 import { errno } from "./native/errno.ts"
-import { syscall } from "./native/libc.ts"
-import { NR } from "./native/syscalls.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
@@ -56,13 +54,16 @@ class Call<A> extends Request implements Task<A> {
   }
 
   start(): void {
+    const { file } = this.input
+    if (file !== undefined) file.users++
     if (this.engine.closed) this.settledAfterClose()
     else this.engine.submit(this)
   }
 
   /** No backend is left to run it. A descriptor can and must still be closed. */
   private settledAfterClose(): void {
-    this.result = this.entry === close.entry ? syscall(NR.close, this.input.fd) : -errno.ECANCELED
+    if (this.entry === close.entry) this.engine.descriptors.close(this.input.fd)
+    this.result = this.entry === close.entry ? 0 : -errno.ECANCELED
     this.settled(null)
   }
 
@@ -71,6 +72,8 @@ class Call<A> extends Request implements Task<A> {
   }
 
   override settled(memory: Submission | null): void {
+    const { file } = this.input
+    if (file !== undefined && --file.users === 0) file.onUnused?.()
     settle(
       this,
       this.problem === undefined

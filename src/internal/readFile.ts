@@ -10,11 +10,9 @@ import { Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
 import { badArgument } from "./execute.ts"
 import { errno } from "./native/errno.ts"
-import { syscall } from "./native/libc.ts"
-import { NR } from "./native/syscalls.ts"
 import type { Path } from "./operation/arguments.ts"
 import { close, fstat, open, read } from "./operation/catalogue.ts"
-import type { FileState } from "./operation/descriptors.ts"
+import { type FileState, fileState } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
@@ -57,7 +55,7 @@ class ReadFile implements Task<Uint8Array> {
   private step: Step | undefined
   private cancelling = false
   private fd = -1
-  private file: FileState = { noWait: true, seekable: true, closed: false, alignment: undefined }
+  private readonly file: FileState = fileState({ seekable: true, alignment: undefined })
   private bytes: Uint8Array = empty
   /** What to end with once the descriptor is closed. */
   private outcome: Exit.Exit<Uint8Array, AioError> = nothing
@@ -107,8 +105,11 @@ class ReadFile implements Task<Uint8Array> {
       }
     }
     this.step = step
-    if (engine.closed) this.advance(entry, entry === close.entry ? syscall(NR.close, this.fd) : -errno.ECANCELED, null)
-    else engine.submit(step)
+    if (!engine.closed) engine.submit(step)
+    else if (entry === close.entry) {
+      engine.descriptors.close(this.fd)
+      this.advance(entry, 0, null)
+    } else this.advance(entry, -errno.ECANCELED, null)
   }
 
   /** A step has ended: the next one. */
@@ -130,13 +131,22 @@ class ReadFile implements Task<Uint8Array> {
 
   private measured(size: number): void {
     this.sizeKnown = size > 0
+    if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
+  }
+
+  /** Makes room; false when it has ended instead. */
+  private grow(size: number): boolean {
     try {
-      this.bytes = new Uint8Array(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)
+      const grown = new Uint8Array(size)
+      grown.set(this.bytes)
+      this.bytes = grown
+      return true
     } catch {
-      // RangeError: longer than an array can be.
-      return this.end(this.error(errno.EFBIG, "readFile"))
+      // RangeError: longer than an array can be, or than there is memory.
+      this.bytes = empty
+      this.end(this.error(errno.EFBIG, "readFile"))
+      return false
     }
-    this.more()
   }
 
   /** Reads into what is left of the array. */
@@ -144,9 +154,7 @@ class ReadFile implements Task<Uint8Array> {
     if (this.cancelling) return this.end(this.cancelled())
     if (this.length === this.bytes.length) {
       if (this.sizeKnown) return this.end(Exit.succeed(this.bytes))
-      const grown = new Uint8Array(this.bytes.length * 2)
-      grown.set(this.bytes)
-      this.bytes = grown
+      if (!this.grow(this.bytes.length * 2)) return
     }
     const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
     // Without a size it may be a pipe, which has no offsets.
@@ -167,7 +175,7 @@ class ReadFile implements Task<Uint8Array> {
     else if (this.local) {
       // A descriptor that was only read from, on a file system that has nobody to tell: close(2) just drops it. io_uring would do
       // the same on this thread, a turn later.
-      syscall(NR.close, this.fd)
+      this.engine.descriptors.close(this.fd)
       this.finish(exit)
     } else {
       this.outcome = exit

@@ -1,4 +1,5 @@
 /** The contract between the engine and whatever executes requests. */
+import type { Descriptors } from "../operation/descriptors.ts"
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
 import type { Submission } from "./submission.ts"
@@ -14,6 +15,11 @@ export interface Host {
   giveBack(request: Request): void
   /** The end of a request that was taken over without a submission. */
   abort(request: Request, result: number): void
+  /**
+   * The last backend, the pool, is to run this request: it was taken over, and this mechanism could not finish it without waiting. The
+   * kernel does not touch its memory any more. When this returns, the backend may clear and reuse the submission.
+   */
+  passOn(submission: Submission): void
   /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }
@@ -39,8 +45,12 @@ export interface Backend {
   readonly name: string
   /** Whether a read that finds its data cached is answered in the call that submits it. */
   readonly answersCached: boolean
-  /** Whether this mechanism runs the operation itself. */
+  /** Whether this mechanism runs the operation itself, if not always. */
   supports(entry: Entry<any, any>): boolean
+  /** Whether it runs this request itself. Asked once for each, before anything is encoded: the input may be wrong in any way. */
+  accepts(request: Request): boolean
+  /** Where descriptors are not this process's. */
+  readonly descriptors?: Descriptors
   /** Called first in every turn. */
   beginTurn(): void
   /**

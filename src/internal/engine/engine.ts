@@ -8,6 +8,7 @@
 import { errno } from "../native/errno.ts"
 import { Gathered } from "../native/gathered.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
+import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Queue } from "./queue.ts"
@@ -66,7 +67,7 @@ export interface Places {
 }
 
 /** A backend with the requests that wait for room in it. */
-interface Lane {
+export interface Lane {
   readonly backend: Backend
   readonly queue: Queue
 }
@@ -108,6 +109,11 @@ export class Engine implements Host {
   /** The mechanism that the engine was built for. */
   get backend(): Backend {
     return this.lanes[0].backend
+  }
+
+  /** What is known and done about descriptors without a request. */
+  get descriptors(): Descriptors {
+    return this.backend.descriptors ?? nativeDescriptors
   }
 
   /** The mechanisms, in order of preference. */
@@ -177,8 +183,8 @@ export class Engine implements Host {
 
   private admit(request: Request): void {
     this.admitted++
-    request.admitted = true
-    this.lane(request).queue.push(request)
+    request.lane = this.laneFor(request)
+    request.lane.queue.push(request)
   }
 
   /** Lets requests through the gate as far as `maxOutstanding` allows. */
@@ -197,13 +203,13 @@ export class Engine implements Host {
     // A close that was given up would leave its descriptor open, with nobody who knows it.
     if (request.entry.finalOnInterrupt === true) return
     request.cancelled = true
-    const lane = this.lane(request)
+    const { lane } = request
     if (request.state === QUEUED) {
-      const queue = request.admitted ? lane.queue : this.gate
+      const queue = lane === null ? this.gate : lane.queue
       queue.remove(request)
       this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
-      lane.backend.cancel(request)
+      lane!.backend.cancel(request)
       this.wake()
     }
   }
@@ -218,7 +224,17 @@ export class Engine implements Host {
 
   /** Called by backends, see `Host`. */
   giveBack(request: Request): void {
-    this.lane(request).queue.push(request)
+    request.lane!.queue.push(request)
+    this.wake()
+  }
+
+  /** Called by backends, see `Host`. */
+  passOn(submission: Submission): void {
+    const request = submission.request!
+    request.submission = null
+    if (request.cancelled) return this.settle(request, -errno.ECANCELED, null)
+    request.lane = this.lanes[this.lanes.length - 1]
+    request.lane.queue.push(request)
     this.wake()
   }
 
@@ -232,7 +248,7 @@ export class Engine implements Host {
     request.result = result
     request.state = DONE
     this.counters.completed++
-    if (request.admitted) this.admitted--
+    if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
     request.settled(memory)
     if (this.gate.size > 0) this.wake()
@@ -257,12 +273,23 @@ export class Engine implements Host {
     // Closes are not cancelled, and must not wait for ever either.
     this.limits.maxOutstanding = Number.POSITIVE_INFINITY
     for (const { backend } of this.lanes) backend.prepareClose()
-    this.gate.forEach((request) => this.cancel(request))
-    for (const { backend, queue } of this.lanes) {
-      queue.forEach((request) => this.cancel(request))
-      backend.forEachInFlight((request) => this.cancel(request))
-    }
+    this.forEachOutstanding((request) => this.cancel(request))
     this.wake()
+  }
+
+  private forEachOutstanding(visit: (request: Request) => void): void {
+    this.gate.forEach(visit)
+    for (const { backend, queue } of this.lanes) {
+      queue.forEach(visit)
+      backend.forEachInFlight(visit)
+    }
+  }
+
+  /** Asks for an early end of all requests that name this file's descriptor. */
+  cancelUsers(file: FileState): void {
+    this.forEachOutstanding((request) => {
+      if (request.input.file === file) this.cancel(request)
+    })
   }
 
   private finish(): void {
@@ -277,8 +304,8 @@ export class Engine implements Host {
     })
   }
 
-  private lane(request: Request): Lane {
-    for (const lane of this.lanes) if (lane.backend.supports(request.entry)) return lane
+  private laneFor(request: Request): Lane {
+    for (const lane of this.lanes) if (lane.backend.accepts(request)) return lane
     return this.lanes[this.lanes.length - 1]
   }
 

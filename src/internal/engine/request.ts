@@ -5,6 +5,7 @@
  * the request references. Small on purpose: a million of them may wait at once.
  */
 import type { Entry, Operation } from "../operation/operation.ts"
+import type { Lane } from "./engine.ts"
 import type { Submission } from "./submission.ts"
 
 export const IDLE = 0
@@ -23,8 +24,8 @@ export abstract class Request {
   priority = 0
   /** Somebody asked for an early completion. */
   cancelled = false
-  /** It is past the limit on outstanding requests. */
-  admitted = false
+  /** The backend that it was given to; null before it is past the limit on outstanding requests. */
+  lane: Lane | null = null
   /** It was tried without waiting, and needs a backend. */
   triedInline = false
   /** Why it could not be encoded, and so ended without a system call: a `BadArgument`, or a defect of ours. */

@@ -61,6 +61,9 @@ export const RWF_NOWAIT = 0x8
 
 export const S_IFMT = 0o170000
 export const S_IFIFO = 0o010000
+export const S_IFDIR = 0o040000
+export const S_IFBLK = 0o060000
+export const S_IFREG = 0o100000
 
 /** Open flags that Node's constants lack. Values of the generic table; neither architecture here overrides them. */
 export const O_CLOEXEC = 0o2000000

@@ -1,14 +1,36 @@
 /** Whether a transfer on a descriptor would have to wait for a peer, as far as that can be told without waiting. */
 import { errno } from "./errno.ts"
+import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, S_IFBLK, S_IFDIR, S_IFMT, S_IFREG, STATX } from "./layout.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
 export const POLLIN = 1
+export const POLLPRI = 2
 export const POLLOUT = 4
+export const POLLERR = 8
 export const POLLHUP = 16
+export const POLLNVAL = 32
 
 const SEEK_CUR = 1
+const STATX_TYPE = 1
+
+// Permanent, and over with when each call returns.
+const status = new Uint32Array(STATX.size / 4)
+const statusAddress = permanent(status)
+const emptyPathAddress = permanent(new Uint8Array(8))
+
+/** The type in the upper four bits of the mode (`S_IFMT`), from the inode in memory; 0 for an eventfd and its like, -1 where it cannot be told. */
+export const descriptorType = (fd: number): number =>
+  syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, statusAddress) === 0
+    ? status[STATX.mode / 4] & S_IFMT
+    : -1
+
+/** Whether a transfer may wait for somebody else: not on regular files, directories, disks. */
+export const mayHavePeer = (fd: number): boolean => {
+  const type = descriptorType(fd)
+  return type !== -1 && type !== S_IFREG && type !== S_IFDIR && type !== S_IFBLK
+}
 
 // struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered.
 const poll = new Int32Array(2)

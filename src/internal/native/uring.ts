@@ -5,6 +5,7 @@ export const IORING_OP = {
   READV: 1,
   WRITEV: 2,
   FSYNC: 3,
+  POLL_ADD: 6,
   ASYNC_CANCEL: 14,
   FALLOCATE: 17,
   OPENAT: 18,

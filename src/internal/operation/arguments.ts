@@ -30,10 +30,10 @@ const show = (value: unknown): string => {
 }
 
 /** A file descriptor: an integer from 0 to 2^31 - 1. */
-export const checkFd = (fd: number): number =>
+export const checkFd = (fd: number, argument = "fd"): number =>
   Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff
     ? fd
-    : bad("fd", `a file descriptor is an integer from 0 to 2147483647, not ${show(fd)}`)
+    : bad(argument, `a file descriptor is an integer from 0 to 2147483647, not ${show(fd)}`)
 
 const MAX_OFFSET = 0x7fffffffffffffffn
 

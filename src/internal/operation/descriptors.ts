@@ -1,13 +1,13 @@
 /** Operations on open descriptors. */
 import { constants } from "node:fs"
 import type { Submission } from "../engine/submission.ts"
-import type { Alignment } from "../native/direct.ts"
+import { type Alignment, directAlignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
 import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
 import { readNoWait } from "../native/nonblocking.ts"
-import { isSeekable, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
+import { isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset } from "./arguments.ts"
@@ -20,7 +20,7 @@ import {
   checkOffset,
   checkUint32
 } from "./arguments.ts"
-import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
+import { asNumber, asVoid, define, type KernelAioForm, PENDING, type UringForm } from "./operation.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
 const CURRENT = -1
@@ -32,15 +32,15 @@ export interface TransferOptions {
 }
 
 /** What is known about an open file; shared by all its requests. */
-export interface FileState {
+export interface FileState extends Description {
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
-  /** Whether it has positions: not for pipes, sockets, terminals. */
-  readonly seekable: boolean
   /** Its number may be another file's by now. */
   closed: boolean
-  /** What O_DIRECT asks of buffers, lengths and offsets; `undefined` for files that go through the page cache. */
-  readonly alignment: Alignment | undefined
+  /** Requests that name its descriptor and have not ended: it is not closed before they have. */
+  users: number
+  /** Called when the last of them has ended. */
+  onUnused: (() => void) | undefined
 }
 
 /** O_DIRECT's own rules, checked before the kernel answers them with a bare EINVAL. */
@@ -125,15 +125,51 @@ const transferForm = (opcode: number): UringForm => ({
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
 
+/** `IOCB_CMD_*` of linux/aio_abi.h. */
+const IOCB_CMD = { PREAD: 0, PWRITE: 1, FSYNC: 2, FDSYNC: 3, PREADV: 7, PWRITEV: 8 } as const
+
+/** Of a transfer: address and length, or vector and its length, stand where the system call has them. */
+const kernelTransfer = (opcode: number): KernelAioForm => ({
+  opcode,
+  transfers: true,
+  prepare: (block, r) => block.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3)
+})
+
+const kernelSync = (opcode: number): KernelAioForm => ({
+  opcode,
+  prepare: (block, r) => block.prepare(opcode, r.a0 as number, 0, 0, 0)
+})
+
 const hasPositions = (fd: number, file: FileState | undefined): boolean =>
   file === undefined ? isSeekable(fd) : file.seekable
 
 /** What can be known of a descriptor without waiting. */
-export const fileState = (fd: number, alignment: Alignment | undefined): FileState => ({
-  noWait: alignment === undefined,
-  seekable: isSeekable(fd),
+export interface Description {
+  /** Whether it has positions: not pipes, sockets, terminals. */
+  readonly seekable: boolean
+  /** What O_DIRECT asks of buffers, lengths and offsets; `undefined` for files that go through the page cache. */
+  readonly alignment: Alignment | undefined
+}
+
+/** What is to be known and done about descriptors without a request. */
+export interface Descriptors {
+  readonly describe: (fd: number, direct: boolean) => Description
+  /** For a descriptor that no backend is left to close. */
+  readonly close: (fd: number) => void
+}
+
+/** Those of this process. */
+export const nativeDescriptors: Descriptors = {
+  describe: (fd, direct) => ({ seekable: isSeekable(fd), alignment: direct ? directAlignment(fd) : undefined }),
+  close: (fd) => syscall(NR.close, fd)
+}
+
+export const fileState = (description: Description): FileState => ({
+  ...description,
+  noWait: description.alignment === undefined,
   closed: false,
-  alignment
+  users: 0,
+  onUnused: undefined
 })
 
 /** `a2` counts buffers, not bytes. */
@@ -155,7 +191,7 @@ const peerEvents =
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
     offset === undefined &&
     file?.closed !== true &&
-    !hasPositions(fd, file) &&
+    mayHavePeer(fd) &&
     pollEvents(fd, events, 0) === 0 &&
     // A descriptor with O_NONBLOCK does not want to wait: EAGAIN is its answer.
     (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) === 0
@@ -232,6 +268,8 @@ export const read = define(transfer, {
   man: "pread(2)",
   encode: encodeTransfer("read", "pread64"),
   uring: transferForm(IORING_OP.READ),
+  kernelAio: kernelTransfer(IOCB_CMD.PREAD),
+  posixAio: { call: "aio_read" },
   peerEvents: peerEvents(POLLIN),
   inline: readInline,
   decode: asNumber
@@ -242,6 +280,8 @@ export const write = define(transfer, {
   man: "pwrite(2)",
   encode: encodeTransfer("write", "pwrite64"),
   uring: transferForm(IORING_OP.WRITE),
+  kernelAio: kernelTransfer(IOCB_CMD.PWRITE),
+  posixAio: { call: "aio_write" },
   peerEvents: peerEvents(POLLOUT),
   decode: asNumber
 })
@@ -251,6 +291,7 @@ export const readv = define(vector, {
   man: "preadv(2)",
   encode: encodeVector("readv", "preadv"),
   uring: vectorForm(IORING_OP.READV),
+  kernelAio: kernelTransfer(IOCB_CMD.PREADV),
   peerEvents: peerEvents(POLLIN),
   decode: asNumber
 })
@@ -260,6 +301,7 @@ export const writev = define(vector, {
   man: "pwritev(2)",
   encode: encodeVector("writev", "pwritev"),
   uring: vectorForm(IORING_OP.WRITEV),
+  kernelAio: kernelTransfer(IOCB_CMD.PWRITEV),
   peerEvents: peerEvents(POLLOUT),
   decode: asNumber
 })
@@ -277,6 +319,8 @@ export const fsync = define((fd: number) => ({ fd }), {
     opcode: IORING_OP.FSYNC,
     prepare: (entry, r) => entry.prepare(IORING_OP.FSYNC, r.a0 as number, 0, 0, 0, 0)
   },
+  kernelAio: kernelSync(IOCB_CMD.FSYNC),
+  posixAio: { call: "aio_fsync", flag: constants.O_SYNC },
   decode: asVoid
 })
 
@@ -291,6 +335,8 @@ export const fdatasync = define((fd: number) => ({ fd }), {
     opcode: IORING_OP.FSYNC,
     prepare: (entry, r) => entry.prepare(IORING_OP.FSYNC, r.a0 as number, 0, 0, 0, IORING_FSYNC_DATASYNC)
   },
+  kernelAio: kernelSync(IOCB_CMD.FDSYNC),
+  posixAio: { call: "aio_fsync", flag: constants.O_DSYNC },
   decode: asVoid
 })
 

@@ -30,6 +30,27 @@ export interface UringForm {
   readonly punted?: boolean
 }
 
+/** Writes one `struct iocb`, io_submit(2); implemented by the kernel AIO backend. */
+export interface ControlBlock {
+  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word): void
+}
+
+/** How Linux kernel AIO runs an operation natively. */
+export interface KernelAioForm {
+  /** `IOCB_CMD_*`. */
+  readonly opcode: number
+  readonly prepare: (block: ControlBlock, submission: Submission) => void
+  /** A transfer: only one that cannot wait inside io_submit(2) is for this mechanism. */
+  readonly transfers?: boolean
+}
+
+/** How POSIX AIO runs an operation natively. */
+export interface PosixAioForm {
+  readonly call: "aio_read" | "aio_write" | "aio_fsync"
+  /** The first argument of aio_fsync(3). */
+  readonly flag?: number
+}
+
 export interface Entry<in I, out A> {
   /** The public name: `Aio.<name>`. */
   readonly name: string
@@ -42,6 +63,10 @@ export interface Entry<in I, out A> {
   readonly encode: (submission: Submission, input: I) => void
   /** The io_uring form, if there is one. */
   readonly uring?: UringForm
+  /** The kernel AIO form, if there is one. */
+  readonly kernelAio?: KernelAioForm
+  /** The POSIX AIO form, if there is one. */
+  readonly posixAio?: PosixAioForm
   /**
    * Tries the encoded operation without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
    * tell. Must not block on a disk, a peer or a lock.
@@ -54,8 +79,12 @@ export interface Entry<in I, out A> {
   readonly peerEvents?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
+  /** What the result of the system call means in the terms of the other mechanisms, where it says it in its own way. */
+  readonly syscallResult?: (submission: Submission, result: number) => number
   /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */
   readonly producesDescriptor?: boolean
+  /** Set when the system call may wait for somebody else for ever, and nothing tells before. */
+  readonly mayWaitForEver?: boolean
   /** Set when interrupting the call (EINTR) has already done its work: close(2) on Linux. Never repeat it. */
   readonly finalOnInterrupt?: boolean
 }

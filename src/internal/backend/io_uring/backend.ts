@@ -88,6 +88,10 @@ export class IoUringBackend implements Backend {
     return uring !== undefined && this.ring.supported.has(uring.opcode)
   }
 
+  accepts({ entry }: Request): boolean {
+    return this.supports(entry)
+  }
+
   submit(request: Request): boolean {
     if (this.inFlight >= this.limit || !this.hasRoom()) {
       this.full = true

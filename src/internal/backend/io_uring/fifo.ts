@@ -13,28 +13,16 @@ import { constants } from "node:fs"
 import type { Request } from "../../engine/request.ts"
 import type { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
-import { AT_EMPTY_PATH, O_PATH, S_IFIFO, S_IFMT, STATX } from "../../native/layout.ts"
+import { O_PATH, S_IFIFO } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
-import { permanent } from "../../native/memory.ts"
-import { isSeekable, POLLHUP, POLLIN, pollEvents } from "../../native/readiness.ts"
+import { descriptorType, isSeekable, POLLHUP, POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
-
-const STATX_TYPE = 1
 
 /** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
 const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH
 
-// Permanent, and over with when each call returns.
-const status = new Uint32Array(STATX.size / 4)
-const statusAddress = permanent(status)
-const emptyPathAddress = permanent(new Uint8Array(8))
-
-const isFifo = (fd: number): boolean => {
-  // The one cheap question that regular files and directories answer differently. Nothing of it waits.
-  if (isSeekable(fd)) return false
-  const result = syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH, STATX_TYPE, statusAddress)
-  return result === 0 && (status[STATX.mode / 4] & S_IFMT) === S_IFIFO
-}
+// The one cheap question that regular files and directories answer differently. Nothing of it waits.
+const isFifo = (fd: number): boolean => !isSeekable(fd) && descriptorType(fd) === S_IFIFO
 
 const hasBeenOpened = (fd: number): boolean => (pollEvents(fd, POLLIN, 0) & (POLLIN | POLLHUP)) !== 0
 

@@ -48,6 +48,10 @@ const LONG_OPEN = 20
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
 
+/** Opens do for a FIFO, and nothing tells before. */
+const mayWaitForEver = ({ entry }: Request): boolean =>
+  entry.producesDescriptor === true || entry.mayWaitForEver === true
+
 export class ThreadsBackend implements Backend {
   readonly name = "threads"
   readonly answersCached = false
@@ -82,6 +86,10 @@ export class ThreadsBackend implements Backend {
   ) {}
 
   supports(): boolean {
+    return true
+  }
+
+  accepts(): boolean {
     return true
   }
 
@@ -132,7 +140,7 @@ export class ThreadsBackend implements Backend {
       this.opensSeen = new Set()
       this.slots.forEach((submission) => {
         const { isStuck, request } = submission
-        if (request === null || isStuck || request.entry.producesDescriptor !== true) return
+        if (request === null || isStuck || !mayWaitForEver(request)) return
         if (seen.has(request)) {
           submission.isStuck = true
           this.stuck++
@@ -246,7 +254,8 @@ export class ThreadsBackend implements Backend {
     this.inFlight--
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
-    this.host.complete(submission, result)
+    const { entry } = submission.request!
+    this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()
   }
 

@@ -1,0 +1,36 @@
+/** Copying from one file to another within the kernel. */
+import type { Submission } from "../engine/submission.ts"
+import { MAX_RW_COUNT } from "../native/layout.ts"
+import { NR } from "../native/syscalls.ts"
+import { checkFd, checkOffset, type Offset } from "./arguments.ts"
+import { asNumber, define } from "./operation.ts"
+
+export interface CopyOptions {
+  /** Bytes from the start of the source. Left out: at its own position, which moves. */
+  readonly offset?: Offset | undefined
+  /** The same for the destination. */
+  readonly toOffset?: Offset | undefined
+  /** Bytes, at most. */
+  readonly length: Offset
+}
+
+/** Writes a `loff_t` that the kernel reads and moves; its address. */
+const position = ({ cell }: Submission, at: number, offset: Offset | undefined, argument: string): number => {
+  if (offset === undefined) return 0
+  cell.i64[at] = BigInt(checkOffset(offset, argument))
+  return cell.address + at * 8
+}
+
+export const copyRange = define((fd: number, to: number, options: CopyOptions) => ({ fd, to, ...options }), {
+  name: "copyRange",
+  man: "copy_file_range(2)",
+  encode: (submission, { fd, length, offset, to, toOffset }) => {
+    submission.nr = NR.copy_file_range
+    submission.a0 = checkFd(fd)
+    submission.a1 = position(submission, 0, offset, "offset")
+    submission.a2 = checkFd(to, "to")
+    submission.a3 = position(submission, 1, toOffset, "toOffset")
+    submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
+  },
+  decode: asNumber
+})

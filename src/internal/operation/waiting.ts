@@ -1,0 +1,98 @@
+/** Operations that wait for somebody else: for a peer of a descriptor, for the holder of a lock. */
+import { errno } from "../native/errno.ts"
+import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollEvents } from "../native/readiness.ts"
+import { NR } from "../native/syscalls.ts"
+import { IORING_OP } from "../native/uring.ts"
+import { BadArgument, checkFd } from "./arguments.ts"
+import { asVoid, define } from "./operation.ts"
+
+/** What to wait for. At least one. */
+export interface Interest {
+  /** A read would not wait: there are bytes, or the end. */
+  readonly readable?: boolean | undefined
+  /** A write would not wait. */
+  readonly writable?: boolean | undefined
+  /** Something exceptional: out-of-band data of a socket, a change of a terminal or of a file in /proc. */
+  readonly priority?: boolean | undefined
+}
+
+/** What is the case. `hangUp` and `error` are told unasked. */
+export interface Readiness {
+  readonly readable: boolean
+  readonly writable: boolean
+  readonly priority: boolean
+  /** The peer has closed its end. There may still be bytes to read. */
+  readonly hangUp: boolean
+  readonly error: boolean
+}
+
+export interface PollInput {
+  readonly fd: number
+  readonly events: number
+}
+
+const eventsOf = ({ priority, readable, writable }: Interest): number =>
+  (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
+
+export const pollFd = define((fd: number, interest: Interest): PollInput => ({ fd, events: eventsOf(interest) }), {
+  name: "pollFd",
+  man: "poll(2)",
+  encode: (submission, { events, fd }) => {
+    if (events === 0) throw new BadArgument("interest", "readable, writable or priority: at least one")
+    const { cell } = submission
+    submission.nr = NR.ppoll
+    // struct pollfd: the descriptor, 16 bits of events asked for, 16 bits of events seen. No timeout, no signal mask.
+    cell.u32[0] = checkFd(fd)
+    cell.u32[1] = events
+    submission.a0 = cell.address
+    submission.a1 = 1
+  },
+  syscallResult: ({ cell }, result) => {
+    if (result < 0) return result
+    const seen = cell.u32[1] >>> 16
+    return (seen & POLLNVAL) === 0 ? seen : -errno.EBADF
+  },
+  uring: {
+    opcode: IORING_OP.POLL_ADD,
+    prepare: (entry, { cell }) => entry.prepare(IORING_OP.POLL_ADD, cell.u32[0], 0, 0, 0, cell.u32[1] & 0xffff)
+  },
+  kernelAio: {
+    opcode: 5,
+    prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
+  },
+  peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
+  decode: (_, seen): Readiness => ({
+    readable: (seen & POLLIN) !== 0,
+    writable: (seen & POLLOUT) !== 0,
+    priority: (seen & POLLPRI) !== 0,
+    hangUp: (seen & POLLHUP) !== 0,
+    error: (seen & POLLERR) !== 0
+  })
+})
+
+/** `LOCK_*` of flock(2). */
+const locks = { shared: 1, exclusive: 2, unlock: 8 } as const
+const LOCK_NB = 4
+
+/** Any number of shared locks, or one exclusive one. */
+export type Lock = keyof typeof locks
+
+export interface LockOptions {
+  /** Default `true`. Otherwise EAGAIN says that somebody else holds it. */
+  readonly wait?: boolean | undefined
+}
+
+export const flock = define((fd: number, lock: Lock, options?: LockOptions) => ({ fd, lock, ...options }), {
+  name: "flock",
+  man: "flock(2)",
+  encode: (submission, { fd, lock, wait = true }) => {
+    if (!Object.hasOwn(locks, lock)) {
+      throw new BadArgument("lock", `one of ${Object.keys(locks).join(", ")}, not ${String(lock)}`)
+    }
+    submission.nr = NR.flock
+    submission.a0 = checkFd(fd)
+    submission.a1 = locks[lock] | (wait ? 0 : LOCK_NB)
+  },
+  mayWaitForEver: true,
+  decode: asVoid
+})
