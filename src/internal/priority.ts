@@ -2,9 +2,7 @@
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
-
-export const LOWEST = -4
-export const HIGHEST = 4
+import { HIGHEST, LOWEST } from "./engine/queue.ts"
 
 export const currentPriority: FiberRef.FiberRef<number> = globalValue("effect-aio/currentPriority", () =>
   FiberRef.unsafeMake(0)

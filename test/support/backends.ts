@@ -9,6 +9,8 @@ export interface LayerOptions {
   readonly entries?: number
   /** Completions delivered in one turn. */
   readonly maxPollRequests?: number
+  /** Requests under way at once. */
+  readonly maxOutstanding?: number
 }
 
 export interface TestBackend {
@@ -31,7 +33,7 @@ const onThreads = (name: string, inline: false | undefined): TestBackend => ({
   name,
   mechanism: "threads",
   layer: ThreadPool.layer({ inline }),
-  layerWith: ({ maxPollRequests }) => ThreadPool.layer({ inline, maxPollRequests })
+  layerWith: ({ maxOutstanding, maxPollRequests }) => ThreadPool.layer({ inline, maxOutstanding, maxPollRequests })
 })
 
 const ioUringAvailable = async (): Promise<boolean> => {

@@ -64,6 +64,19 @@ export const addressOf: (view: ArrayBufferView | ArrayBufferLike) => number =
 /** The address of a C function of this process. */
 export const functionAddress = (name: string): number => Number(koffi.address(lib!.symbol(name)))
 
+/** Writes 64 bits as two words, low first. A Number is exact here: it is an integer below 2^53 in magnitude. */
+export const setWord = (words: Uint32Array | Int32Array, at: number, value: Word): void => {
+  if (typeof value === "number") {
+    words[at] = value
+    words[at + 1] = Math.floor(value / HIGH)
+  } else {
+    words[at] = Number(value & 0xffffffffn)
+    words[at + 1] = Number(value >> 32n)
+  }
+}
+
+const HIGH = 4294967296
+
 const sigactionFunction = lib?.func("sigaction", "int", ["int", "int64_t", "int64_t"]) as (
   signal: number,
   action: number,

@@ -247,7 +247,7 @@ export class IoUringBackend implements Backend {
     this.timer.unref()
   }
 
-  private readonly tick = (): void => {
+  readonly tick = (): void => {
     for (const request of this.cancelling) this.toCancel.push(request)
     this.fifos.forEachReady((request) => this.toCancel.push(request))
     // Next to nothing came back since the last look: most of the ring waits for something that may never come.
