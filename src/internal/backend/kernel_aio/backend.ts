@@ -27,6 +27,7 @@ import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
 import { Reactor } from "../../native/reactor.ts"
+import { POLLERR, POLLHUP } from "../../native/readiness.ts"
 import type { Entry } from "../../operation/operation.ts"
 import type { Context } from "./context.ts"
 import { isSuitable } from "./suitable.ts"
@@ -220,8 +221,13 @@ export class KernelAioBackend implements Backend {
     if (transfers ? result === -errno.EAGAIN || result === -errno.EOPNOTSUPP : result === -errno.EINVAL) {
       return this.passOn(submission)
     }
-    // A poll that has been cancelled has seen nothing; one that was not has seen something.
-    this.complete(submission, result === 0 && isPoll(request) ? -errno.ECANCELED : result)
+    this.complete(submission, isPoll(request) && result >= 0 ? this.seen(slot, result) : result)
+  }
+
+  /** What a poll has seen of what it was to look for: whoever wakes it may tell more. A cancelled one has seen nothing. */
+  private seen(slot: number, result: number): number {
+    const events = result & (this.context.eventsOf(slot) | POLLERR | POLLHUP)
+    return events === 0 ? -errno.ECANCELED : events
   }
 
   private complete(submission: Submission, result: number): void {

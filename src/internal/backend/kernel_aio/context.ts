@@ -145,6 +145,11 @@ export class Context implements ControlBlock {
     return true
   }
 
+  /** The events that the poll in a slot's block asks for. */
+  eventsOf(slot: number): number {
+    return this.blocks[slot * IOCB.words + IOCB.buffer]
+  }
+
   /** Names the slot whose block is the `index`-th of the next `submit`. */
   point(index: number, slot: number): void {
     setWord(this.pointers, index * 2, this.blockAddress(slot))
