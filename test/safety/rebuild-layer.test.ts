@@ -12,7 +12,7 @@ import { descriptorCounts, residentMebibytes, settled, threads } from "../suppor
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 /** A thread takes some 50 ms to start, and is waited for at the end. */
-const TIMES = { io_uring: 200, threads: 60 }
+const TIMES = { io_uring: 200, kernel: 60, threads: 60 }
 const STARTS = 25
 const MEBIBYTES = 80
 

@@ -2,6 +2,7 @@
 
 import { Effect, Either, Layer } from "effect"
 import { type Aio, type AioError, IoUring, ThreadPool } from "effect-aio"
+import * as KernelAio from "effect-aio/KernelAio"
 
 /** What a backend's Layer may be told in a test. */
 export interface LayerOptions {
@@ -15,7 +16,7 @@ export interface LayerOptions {
 
 export interface TestBackend {
   readonly name: string
-  readonly mechanism: "io_uring" | "threads"
+  readonly mechanism: "io_uring" | "kernel" | "threads"
   /** The default Layer of this backend. */
   readonly layer: Layer.Layer<Aio.Aio, AioError.AioUnavailable>
   /** The same with options. */
@@ -29,6 +30,13 @@ const onIoUring = (name: string, inline: false | undefined): TestBackend => ({
   layerWith: (options) => IoUring.layer({ inline, ...options })
 })
 
+const onKernelAio = (name: string, inline: false | undefined): TestBackend => ({
+  name,
+  mechanism: "kernel",
+  layer: KernelAio.layer({ inline }),
+  layerWith: (options) => KernelAio.layer({ inline, ...options })
+})
+
 const onThreads = (name: string, inline: false | undefined): TestBackend => ({
   name,
   mechanism: "threads",
@@ -36,16 +44,19 @@ const onThreads = (name: string, inline: false | undefined): TestBackend => ({
   layerWith: ({ maxOutstanding, maxPollRequests }) => ThreadPool.layer({ inline, maxOutstanding, maxPollRequests })
 })
 
-const ioUringAvailable = async (): Promise<boolean> => {
-  const built = await Effect.runPromise(Effect.either(Effect.scoped(Layer.build(IoUring.layer()))))
+const isAvailable = async (layer: TestBackend["layer"]): Promise<boolean> => {
+  const built = await Effect.runPromise(Effect.either(Effect.scoped(Layer.build(layer))))
   if (Either.isLeft(built)) console.log(`Not tested here: ${built.left.message}`)
   return Either.isRight(built)
 }
 
-/** Every backend of this machine. Where io_uring is missing a line says so, and the rest is tested. */
+/** Every backend of this machine. Where one is missing a line says so, and the rest is tested. */
 export const backends: ReadonlyArray<TestBackend> = [
-  ...((await ioUringAvailable())
+  ...((await isAvailable(IoUring.layer()))
     ? [onIoUring("io_uring", undefined), onIoUring("io_uring, nothing inline", false)]
+    : []),
+  ...((await isAvailable(KernelAio.layer()))
+    ? [onKernelAio("kernel AIO", undefined), onKernelAio("kernel AIO, nothing inline", false)]
     : []),
   onThreads("threads", undefined),
   onThreads("threads, nothing inline", false)
