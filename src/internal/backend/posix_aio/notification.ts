@@ -19,8 +19,11 @@ import { MOST_WATCHED, SuspendThread } from "../../native/suspend.ts"
 
 export { MOST_WATCHED }
 
-/** Milliseconds of looking in every turn after something has moved. A wake-up by the thread costs some 40 microseconds more. */
-const LOOKING = 0.1
+/**
+ * Milliseconds of looking in every turn after something has moved: what is cached is there by then. Looking on for longer does not pay:
+ * it keeps a core busy that glibc's thread could have.
+ */
+const LOOKING = 0.02
 
 /** Milliseconds between two looks while there is no thread: it is starting, or cannot be had. */
 const WITHOUT_THREAD = 2
