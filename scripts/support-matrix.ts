@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { Effect, Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { Aio, type AioError, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import type { Entry } from "../src/internal/operation/operation.ts"
 

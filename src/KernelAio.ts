@@ -12,12 +12,13 @@ import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "./AioError.ts"
 import { KernelAioBackend } from "./internal/backend/kernel_aio/backend.ts"
 import { Context, ContextUnavailable } from "./internal/backend/kernel_aio/context.ts"
+import { ENTRIES } from "./internal/backend/kernel_aio/direct.ts"
 import { fromContextUnavailable } from "./internal/backend/kernel_aio/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
@@ -33,14 +34,13 @@ export interface Options extends EngineOptions {
   readonly entries?: number | undefined
 }
 
-const DEFAULT_ENTRIES = 256
 /** What io_setup(2) can be asked at all. */
 const MOST_ENTRIES = 0x7fffffff
 
 const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
   Effect.suspend(() => {
     if (unsupported !== undefined) return Effect.fail(notThisPlatform("kernel"))
-    const entries = Math.min(options.entries ?? DEFAULT_ENTRIES, MOST_ENTRIES)
+    const entries = Math.min(options.entries ?? ENTRIES, MOST_ENTRIES)
     try {
       const context = new Context(entries)
       return Effect.succeed(
@@ -62,11 +62,7 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  */
 export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
   Effect.zipRight(
-    checkOptions(
-      "kernel",
-      { entries: options.entries, maxOutstanding: options.maxOutstanding, maxPollRequests: options.maxPollRequests },
-      1
-    ),
+    Effect.zipRight(checkOptions("kernel", { entries: options.entries }, 1), checkLimits("kernel", options)),
     makeService(makeEngine(options))
   )
 

@@ -25,7 +25,7 @@ import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { aioInit, ControlBlocks, PosixAioUnavailable, selfTest } from "./internal/native/posixAio.ts"
@@ -98,9 +98,9 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> => {
-  const { maxOutstanding, maxPollRequests, requests, threads } = options
+  const { requests, threads } = options
   return Effect.zipRight(
-    checkOptions("posix", { maxOutstanding, maxPollRequests, requests, threads }, 1),
+    Effect.zipRight(checkOptions("posix", { requests, threads }, 1), checkLimits("posix", options)),
     makeService(makeEngine(options))
   )
 }

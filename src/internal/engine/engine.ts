@@ -99,6 +99,10 @@ export class Engine implements Host {
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
   private ended = false
+  /** The mechanism that the engine was built for. */
+  readonly backend: Backend
+  /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
+  makeDirect: ((host: Host) => Backend | undefined) | undefined
   readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
 
   /** `makeBackends` in order of preference: a request goes to the first that supports it. */
@@ -109,11 +113,17 @@ export class Engine implements Host {
     this.inlineRequests = limits.inlineRequests
     this.inlineBytes = limits.inlineBytes
     for (const backend of makeBackends(this)) this.lanes.push({ backend, queue: new Queue() })
+    this.backend = this.lanes[0].backend
   }
 
-  /** The mechanism that the engine was built for. */
-  get backend(): Backend {
-    return this.lanes[0].backend
+  /** A file has been opened for direct I/O. */
+  openedDirect(): void {
+    const make = this.makeDirect
+    this.makeDirect = undefined
+    const backend = make?.(this)
+    if (backend === undefined) return
+    this.lanes.unshift({ backend, queue: new Queue() })
+    this.gathered?.watch(backend.descriptor)
   }
 
   /** What is known and done about descriptors without a request. */
@@ -405,7 +415,7 @@ export class Engine implements Host {
    * engine is started first: it could not complete otherwise.
    */
   wait(milliseconds: number): void {
-    if (this.lanes.some(({ backend }) => backend.hasCompletions)) return
+    if (this.hasCompletions) return
     if (this.poll(0) > 0 || this.outstanding === 0) return
     const descriptor = this.pollDescriptor
     const deadline = performance.now() + milliseconds
@@ -413,8 +423,12 @@ export class Engine implements Host {
       if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
       // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
       for (const { backend } of this.lanes) backend.tick()
-      if (this.poll(0) > 0 || this.outstanding === 0) return
+      if (this.poll(0) > 0 || this.outstanding === 0 || this.hasCompletions) return
     }
+  }
+
+  private get hasCompletions(): boolean {
+    return this.lanes.some(({ backend }) => backend.hasCompletions)
   }
 
   /** Moves queued requests into the backend until it is full. */

@@ -269,10 +269,10 @@ export class KernelAioBackend implements Backend {
 
   private startTimer(): void {
     // What is in flight keeps the process alive through the reactor.
-    this.timer ??= setInterval(this.look, RETRY_INTERVAL).unref()
+    this.timer ??= setInterval(this.tick, RETRY_INTERVAL).unref()
   }
 
-  private readonly look = (): void => {
+  readonly tick = (): void => {
     this.looks++
     for (const request of this.cancelling) this.cancelInKernel(request)
     if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.passing.push(...this.unsubmitted.splice(0))

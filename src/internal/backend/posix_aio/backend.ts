@@ -264,6 +264,9 @@ export class PosixAioBackend implements Backend {
     return addresses
   }
 
+  /** The descriptor tells of everything that ends. */
+  tick(): void {}
+
   get hasCompletions(): boolean {
     return this.look(0, this.found)
   }
