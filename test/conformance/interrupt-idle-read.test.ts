@@ -5,7 +5,7 @@ import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -55,7 +55,7 @@ const socket: Effect.Effect<number, never, Scope.Scope> = Effect.map(
 
 const sources = { pipe: idlePipe, socket, terminal }
 
-describe.each(backends)("$name", ({ layer, layerWith }) => {
+describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   for (const [name, source] of Object.entries(sources)) {
     it.scopedLive(`a read on an idle ${name}`, () =>
       Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -23,7 +23,7 @@ const file = Effect.gen(function* () {
   return { bytes, open: yield* AioFile.open(path), path }
 })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("timeout: the read is over when it fails", () =>
     Effect.gen(function* () {
       const fd = yield* idlePipe

@@ -5,13 +5,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { AioFile } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const PAGE = 4096
 const SIZE = 256 * PAGE
 
-describe.each(backends)("$name: what is cached and what is not", ({ layer }) => {
+describe.each(realBackends)("$name: what is cached and what is not", ({ layer }) => {
   it.scopedLive("a read across the end of what is cached is not short", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryDirectory, "file")

@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const typeOf = (stat: fs.BigIntStats): Aio.FileType =>
@@ -75,7 +75,7 @@ const everyKind = (directory: string): Array<string> => {
   ]
 }
 
-describe.each(backends)("$name: stat", ({ layer }) => {
+describe.each(realBackends)("$name: stat", ({ layer }) => {
   it.scopedLive("stat, lstat and fstat say what fs says, of every kind of file", () =>
     Effect.gen(function* () {
       for (const path of everyKind(yield* temporaryDirectory)) {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { isRoot, runFixture } from "../fixtures/child.ts"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 /** A file system of 64 KiB in memory, or `undefined` where this process may not mount. */
@@ -25,7 +25,7 @@ const tiny = Effect.acquireRelease(
     })
 )
 
-describe.each(backends)("$name: what a file system refuses", ({ layer }) => {
+describe.each(realBackends)("$name: what a file system refuses", ({ layer }) => {
   it.scopedLive("/dev/full is full", () =>
     Effect.gen(function* () {
       const file = yield* AioFile.open("/dev/full", { flag: "r+" })

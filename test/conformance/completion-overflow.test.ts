@@ -4,12 +4,12 @@ import { writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 
 const PIPES = 400
 
-describe.each(backends)("$name", ({ layerWith, mechanism }) => {
+describe.each(realBackends)("$name", ({ layerWith, mechanism }) => {
   for (const maxPollRequests of [1024, 7]) {
     it.scopedLive(`${PIPES} pipes made ready in one turn, ${maxPollRequests} completions a turn`, () =>
       Effect.gen(function* () {

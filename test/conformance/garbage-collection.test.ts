@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes, makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -31,7 +31,7 @@ const collecting: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
 const patterned = (length: number, first: number): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (first + i) & 0xff)
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("reads that wait, into buffers that only the request knows", () =>
     Effect.gen(function* () {
       yield* collecting

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 
 const offsets: ReadonlyArray<Aio.Offset> = [
   2 ** 31 - 1,
@@ -24,7 +24,7 @@ const offsets: ReadonlyArray<Aio.Offset> = [
 
 const text = (offset: Aio.Offset): string => `at ${offset}`.padEnd(32, ".")
 
-describe.each(backends)("$name: large offsets", ({ layer }) => {
+describe.each(realBackends)("$name: large offsets", ({ layer }) => {
   it.scopedLive("bytes go to, and come from, exactly where they should", () =>
     Effect.gen(function* () {
       const path = join(yield* memoryDirectory, "file")

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Aio, AioDirectory, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn, settled } from "../support/processState.ts"
@@ -28,7 +28,7 @@ const inScope = (path: string) => Effect.scoped(AioFile.open(path))
 const repeated = (one: Effect.Effect<void, never, Aio.Aio>) =>
   Effect.forEach(Array.from({ length: OPENS }), () => one, { concurrency: AT_ONCE, discard: true })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive(`Aio.open, ${OPENS} times (SEED=${seed})`, () =>
     Effect.gen(function* () {
       const numbers = random()

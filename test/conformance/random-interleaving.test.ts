@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
@@ -80,7 +80,7 @@ const actor = (path: string, numbers: ReturnType<typeof random>) =>
     })
   })
 
-describe.each(backends)("$name", ({ layerWith }) => {
+describe.each(realBackends)("$name", ({ layerWith }) => {
   it.scopedLive(`${ACTORS} actors of ${STEPS} steps (SEED=${seed})`, () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

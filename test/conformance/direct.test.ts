@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { AioBuffer, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const PAGE = 4096
@@ -20,7 +20,7 @@ const opened = (size: number, flag: "r" | "r+" = "r+") =>
 
 const misaligned = { _tag: "AioBadArgument" }
 
-describe.each(backends)("$name: direct I/O", ({ layer }) => {
+describe.each(realBackends)("$name: direct I/O", ({ layer }) => {
   it.scopedLive("aligned reads and writes, at the end of the file too", () =>
     Effect.gen(function* () {
       const { bytes, file, path } = yield* opened(10 * PAGE + 904)

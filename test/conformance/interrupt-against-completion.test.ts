@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { nextTurn, someTime } from "../support/moments.ts"
 import { random, seed } from "../support/random.ts"
@@ -35,7 +35,7 @@ const rest = (fd: number): string => {
   }
 }
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive(`data and interrupts in one turn, ${ROUNDS} times (SEED=${seed})`, () =>
     Effect.gen(function* () {
       const numbers = random()

@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const BLOCK = 4096
@@ -44,7 +44,7 @@ const modes: Record<Aio.AllocateMode, (bytes: Buffer) => Buffer> = {
 /** File systems that have every mode of fallocate(2), by their magic numbers: ext4 and xfs. */
 const hasAllModes = [0xef53, 0x58465342].includes(fs.statfsSync(tmpdir()).type)
 
-describe.each(backends)("$name: space", ({ layer }) => {
+describe.each(realBackends)("$name: space", ({ layer }) => {
   it.scopedLive("truncate and ftruncate cut and extend with zeros", () =>
     Effect.gen(function* () {
       const { bytes, fd, path } = yield* randomFile(yield* temporaryDirectory)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { nextTurn, someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
@@ -39,7 +39,7 @@ const bystander = (path: string, inode: number) =>
     closeSync(fd)
   })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive(`acquireRelease, interrupted at random moments (SEED=${seed})`, () =>
     Effect.gen(function* () {
       const numbers = random()

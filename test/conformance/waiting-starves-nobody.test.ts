@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes, makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -23,7 +23,7 @@ const diskWork = (path: string) =>
     })
   )
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive(`beside ${WAITING} reads of idle pipes`, () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorCounts, residentMebibytes, settled } from "../support/processState.ts"
@@ -135,7 +135,7 @@ const program = Effect.gen(function* () {
   expect(interrupted).toBeGreaterThan(OPERATIONS / 10)
 })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive(`${OPERATIONS} transfers interrupted at random moments (SEED=${seed})`, () =>
     Effect.provide(program, layer)
   )

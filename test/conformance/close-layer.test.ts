@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes, makeFifos } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorCounts, descriptorsIn, settled, threads } from "../support/processState.ts"
@@ -21,7 +21,7 @@ const ending = (exit: Exit.Exit<unknown, unknown>): string =>
     }
   })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("with 1,000 reads in flight: all fail with ECANCELED, nothing is left", () =>
     Effect.gen(function* () {
       const pipes = yield* idlePipes(50)

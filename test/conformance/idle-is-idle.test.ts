@@ -6,7 +6,7 @@ import { performance } from "node:perf_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -20,7 +20,7 @@ const busyShare = (milliseconds: number): Effect.Effect<number> =>
     return performance.eventLoopUtilization(before).utilization
   })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("after bursts of requests, and while reads wait", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryDirectory, "file")

@@ -3,10 +3,10 @@ import { writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 
-const pairs = backends.flatMap((first) => backends.map((second) => ({ first, second })))
+const pairs = realBackends.flatMap((first) => realBackends.map((second) => ({ first, second })))
 
 const PIPES = 20
 

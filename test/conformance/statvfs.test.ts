@@ -2,10 +2,10 @@ import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
-describe.each(backends)("$name: statvfs", ({ layer }) => {
+describe.each(realBackends)("$name: statvfs", ({ layer }) => {
   it.scopedLive("says what fs.statfsSync says, of disks and of memory", () =>
     Effect.gen(function* () {
       for (const path of ["/", yield* temporaryDirectory, "/dev/shm", "/proc", "/sys"]) {

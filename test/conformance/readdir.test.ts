@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioDirectory } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const hex = (path: Aio.Path): string => Buffer.from(path as string).toString("hex")
@@ -28,7 +28,7 @@ const opened = (path: string) =>
 
 const sortedNames = (entries: ReadonlyArray<Aio.DirectoryEntry>) => entries.map(({ name }) => name).sort()
 
-describe.each(backends)("$name: readdir", ({ layer }) => {
+describe.each(realBackends)("$name: readdir", ({ layer }) => {
   it.scopedLive("an empty directory has no entries, a file is none", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

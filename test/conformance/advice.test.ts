@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const opened = Effect.gen(function* () {
@@ -15,7 +15,7 @@ const opened = Effect.gen(function* () {
   )
 })
 
-describe.each(backends)("$name: durability and advice", ({ layer }) => {
+describe.each(realBackends)("$name: durability and advice", ({ layer }) => {
   it.scopedLive("fsync and fdatasync succeed on files and directories, and say what cannot be synced", () =>
     Effect.gen(function* () {
       const fd = yield* opened
