@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"
@@ -67,7 +68,11 @@ const ofDescriptors = badDescriptors.flatMap(
     [`fallocate ${String(fd)}`, "fd", Aio.fallocate(any(fd), { length: 1 })],
     [`fadvise ${String(fd)}`, "fd", Aio.fadvise(any(fd), "normal")],
     [`readahead ${String(fd)}`, "fd", Aio.readahead(any(fd), { length: 1 })],
-    [`readdir ${String(fd)}`, "fd", Aio.readdir(any(fd))]
+    [`readdir ${String(fd)}`, "fd", Aio.readdir(any(fd))],
+    [`copyRange from ${String(fd)}`, "fd", Aio.copyRange(any(fd), 1, { length: 1 })],
+    [`copyRange to ${String(fd)}`, "to", Aio.copyRange(0, any(fd), { length: 1 })],
+    [`pollFd ${String(fd)}`, "fd", Aio.pollFd(any(fd), { readable: true })],
+    [`flock ${String(fd)}`, "fd", Aio.flock(any(fd), "shared", { wait: false })]
   ]
 )
 
@@ -83,7 +88,10 @@ const ofOffsets = badOffsets.flatMap(
     [`fallocate of ${String(offset)}`, "length", Aio.fallocate(0, { length: any(offset) })],
     [`fadvise at ${String(offset)}`, "offset", Aio.fadvise(0, "normal", { offset: any(offset) })],
     [`fadvise of ${String(offset)}`, "length", Aio.fadvise(0, "normal", { length: any(offset) })],
-    [`readahead at ${String(offset)}`, "offset", Aio.readahead(0, { offset: any(offset), length: 1 })]
+    [`readahead at ${String(offset)}`, "offset", Aio.readahead(0, { offset: any(offset), length: 1 })],
+    [`copyRange from ${String(offset)}`, "offset", Aio.copyRange(0, 1, { offset: any(offset), length: 1 })],
+    [`copyRange to ${String(offset)}`, "toOffset", Aio.copyRange(0, 1, { toOffset: any(offset), length: 1 })],
+    [`copyRange of ${String(offset)}`, "length", Aio.copyRange(0, 1, { length: any(offset) })]
   ]
 )
 
@@ -106,6 +114,12 @@ const ofPaths = badPaths.flatMap(
     [`symlink to ${show(path)}`, "target", Aio.symlink(any(path), "/absent/link")],
     [`readlink ${show(path)}`, "path", Aio.readlink(any(path))],
     [`statvfs ${show(path)}`, "path", Aio.statvfs(any(path))],
+    [`access ${show(path)}`, "path", Aio.access(any(path))],
+    [`chmod ${show(path)}`, "path", Aio.chmod(any(path), 0o600)],
+    [`chown ${show(path)}`, "path", Aio.chown(any(path), {})],
+    [`utimes ${show(path)}`, "path", Aio.utimes(any(path), { mtimeNs: 0n })],
+    [`AioFile.readFile ${show(path)}`, "path", AioFile.readFile(any(path))],
+    [`AioFile.withFile ${show(path)}`, "path", AioFile.withFile(any(path), {}, () => Effect.void)],
     [`AioFile.open ${show(path)}`, "path", Effect.scoped(AioFile.open(any(path)))],
     [`AioDirectory.read ${show(path)}`, "path", AioDirectory.read(any(path))]
   ]
@@ -120,7 +134,45 @@ const ofBuffers = badBuffers.flatMap(
   ]
 )
 
+/** What is no unsigned integer of 32 bits. */
+const badNumbers: ReadonlyArray<unknown> = [-1, 0.5, Number.NaN, Infinity, 2 ** 32, "7", 7n, null, {}]
+
+const ofNumbers = badNumbers.flatMap(
+  (number): ReadonlyArray<Bad> => [
+    [`chmod to ${String(number)}`, "mode", Aio.chmod("/absent", any(number))],
+    [`chown to user ${String(number)}`, "uid", Aio.chown("/absent", { uid: any(number) })],
+    [`chown to group ${String(number)}`, "gid", Aio.chown("/absent", { gid: any(number) })]
+  ]
+)
+
+const badTimes: ReadonlyArray<unknown> = [
+  0,
+  1.5,
+  "yesterday",
+  null,
+  true,
+  new Date(0),
+  2n ** 63n * 10n ** 9n,
+  -(2n ** 94n)
+]
+
+const ofTimes = badTimes.flatMap(
+  (time): ReadonlyArray<Bad> => [
+    [`utimes accessed ${String(time)}`, "atimeNs", Aio.utimes("/absent", { atimeNs: any(time) })],
+    [`utimes modified ${String(time)}`, "mtimeNs", Aio.utimes("/absent", { mtimeNs: any(time), atimeNs: 1n })]
+  ]
+)
+
 const others: ReadonlyArray<Bad> = [
+  ["chmod without a mode", "mode", Aio.chmod("/absent", any(undefined))],
+  ["copyRange without options", "length", Aio.copyRange(0, 1, any(undefined))],
+  ["pollFd of no interest", "interest", Aio.pollFd(0, {})],
+  ["pollFd of an interest that says no", "interest", Aio.pollFd(0, { readable: false })],
+  ["pollFd without an interest", "interest", Aio.pollFd(0, any(undefined))],
+  ["pollFd of null", "interest", Aio.pollFd(0, any(null))],
+  ["flock with a lock that is none", "lock", Aio.flock(0, any("mandatory"))],
+  ["flock with a name of Object.prototype", "lock", Aio.flock(0, any("toString"))],
+  ["flock without a lock", "lock", Aio.flock(0, any(undefined))],
   ["readv of no array", "buffers", Aio.readv(0, any(bytes))],
   [
     "readv of 1025 buffers",
@@ -146,8 +198,16 @@ const others: ReadonlyArray<Bad> = [
   ["readdir with a fractional buffer", "bufferSize", Aio.readdir(0, { bufferSize: 1000.5 })]
 ]
 
-describe.each(backends)("$name: bad arguments are AioBadArgument", ({ layer }) => {
-  for (const [group, cases] of Object.entries({ ofDescriptors, ofOffsets, ofPaths, ofBuffers, others })) {
+describe.each(backends)("$name: bad arguments are AioBadArgument", ({ layer, world }) => {
+  for (const [group, cases] of Object.entries({
+    ofDescriptors,
+    ofOffsets,
+    ofPaths,
+    ofBuffers,
+    ofNumbers,
+    ofTimes,
+    others
+  })) {
     it.scopedLive(`${group.replace("of", "").toLowerCase()}, each named as the user wrote it`, () =>
       Effect.gen(function* () {
         for (const [what, argument, operation] of cases) {
@@ -179,7 +239,7 @@ describe.each(backends)("$name: bad arguments are AioBadArgument", ({ layer }) =
 
   it.scopedLive("lengths of AioFile's own methods", () =>
     Effect.gen(function* () {
-      const file = yield* AioFile.open("/dev/zero", { flag: "r+" })
+      const file = yield* AioFile.open(join(yield* world.directory, "file"), { flag: "w+" })
       for (const length of [-1, 0.5, Number.NaN, Infinity, 2 ** 53, any("5"), any(5n), any(null)]) {
         expect(yield* Effect.flip(file.readAlloc(length))).toMatchObject({
           _tag: "AioBadArgument",

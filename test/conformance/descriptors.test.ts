@@ -26,7 +26,10 @@ describe.each(backends)("$name: descriptors that are not fit", ({ layer }) => {
         fallocate: Aio.fallocate(NOBODYS, { length: 1 }),
         fadvise: Aio.fadvise(NOBODYS, "normal"),
         readahead: Aio.readahead(NOBODYS, { length: 1 }),
-        readdir: Aio.readdir(NOBODYS)
+        readdir: Aio.readdir(NOBODYS),
+        copyRange: Aio.copyRange(NOBODYS, NOBODYS, { length: 1 }),
+        pollFd: Aio.pollFd(NOBODYS, { readable: true }),
+        flock: Aio.flock(NOBODYS, "shared")
       }
       for (const [operation, use] of Object.entries(uses)) {
         expect(yield* Effect.flip(use)).toMatchObject({

@@ -94,6 +94,11 @@ describe.each(backends)("$name: the words of errors", ({ layer }) => {
         Aio.symlink("target", path),
         Aio.symlink(path, "/absent/link"),
         Aio.readlink(path),
+        Aio.access(path),
+        Aio.chmod(path, 0o600),
+        Aio.chown(path, {}),
+        Aio.utimes(path, { mtimeNs: 0n }),
+        AioFile.readFile(path),
         Aio.statvfs(Buffer.from(path))
       ]
       for (const use of uses)

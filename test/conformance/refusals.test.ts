@@ -74,7 +74,11 @@ describe.each(realBackends)("$name: what a file system refuses", ({ layer }) => 
         rename: Aio.rename(file, `${file}2`),
         link: Aio.link(file, `${file}2`),
         symlink: Aio.symlink("target", `${file}2`),
-        truncate: Aio.truncate(file)
+        truncate: Aio.truncate(file),
+        access: Aio.access(file, { write: true }),
+        chmod: Aio.chmod(file, 0o600),
+        chown: Aio.chown(file, { uid: 0 }),
+        utimes: Aio.utimes(file, { mtimeNs: 0n })
       }
       for (const [operation, use] of Object.entries(uses)) {
         expect(yield* Effect.flip(use as Effect.Effect<unknown, unknown, Aio.Aio>)).toMatchObject({
@@ -116,7 +120,19 @@ describe("what permissions refuse", () => {
         under: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
       })
       expect([stdout.trim().split("\n"), stderr]).toEqual([
-        ["open EACCES", "stat EACCES", "mkdir EACCES", "unlink EACCES"],
+        [
+          "open EACCES",
+          "stat EACCES",
+          "mkdir EACCES",
+          "unlink EACCES",
+          "access EACCES",
+          "access EACCES",
+          "access EACCES",
+          "chmod EPERM",
+          "chown EPERM",
+          "utimes EPERM",
+          "utimes EACCES"
+        ],
         ""
       ])
     })
