@@ -31,8 +31,11 @@ export interface PollInput {
   readonly events: number
 }
 
-const eventsOf = ({ priority, readable, writable }: Interest): number =>
-  (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
+/** Of no interest at all, 0, which `encode` refuses: making a value does not throw. */
+const eventsOf = (interest: Interest | undefined): number =>
+  (interest?.readable === true ? POLLIN : 0) |
+  (interest?.writable === true ? POLLOUT : 0) |
+  (interest?.priority === true ? POLLPRI : 0)
 
 export const pollFd = define((fd: number, interest: Interest): PollInput => ({ fd, events: eventsOf(interest) }), {
   name: "pollFd",
