@@ -56,7 +56,8 @@ const endsAtOnce = (name: string, what: string, use: Effect.Effect<unknown, unkn
 const fullPipe = (world: World): Effect.Effect<number, never, Aio.Aio | Scope.Scope> =>
   Effect.tap(
     Effect.map(world.pipe, ([, writer]) => writer),
-    (writer) => Effect.timeoutOption(Effect.ignore(Effect.forever(Aio.write(writer, new Uint8Array(65536)))), 50)
+    // What a pipe holds, pipe(7).
+    (writer) => Effect.orDie(Aio.write(writer, new Uint8Array(65536)))
   )
 
 const bytes = (): Uint8Array => new Uint8Array(64)
