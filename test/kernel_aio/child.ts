@@ -1,11 +1,11 @@
 /**
  * What the tests run in a process of its own, where system calls fail. Prints one line of JSON.
- * Arguments: "use" (files and polls), with so many entries, or "exhaust" (contexts until there is no room).
+ * Arguments: "use" (files and polls) or "interrupt", with so many entries, or "exhaust" (contexts until there is no room).
  */
 import { constants, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
@@ -35,6 +35,15 @@ const use = Effect.gen(function* () {
   return { right, ...(yield* Aio.stats) }
 })
 
+/** Polls that the kernel has not taken yet when they are interrupted. */
+const interrupt = Effect.gen(function* () {
+  const fd = openSync("/dev/null", constants.O_RDONLY)
+  const polls = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Aio.pollFd(fd, { readable: true })))
+  yield* Effect.sleep(40)
+  yield* Fiber.interruptAll(polls)
+  return yield* Aio.stats
+})
+
 /** Others on this machine need contexts, too: one takes half of all, and another cannot have more than the rest. */
 const exhaust = Effect.scoped(
   Effect.gen(function* () {
@@ -50,6 +59,9 @@ const exhaust = Effect.scoped(
 const program: Effect.Effect<unknown, unknown> =
   what === "exhaust"
     ? exhaust
-    : Effect.provide(use, KernelAio.layer(entries === undefined ? {} : { entries: Number(entries) }))
+    : Effect.provide(
+        what === "use" ? use : interrupt,
+        KernelAio.layer(entries === undefined ? {} : { entries: Number(entries) })
+      )
 
 console.log(JSON.stringify(await Effect.runPromise(Effect.catchAll(program, (error) => Effect.succeed(show(error))))))

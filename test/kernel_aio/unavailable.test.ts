@@ -72,6 +72,11 @@ describe("io_submit", () => {
     })
   }
 
+  it("has not taken a request when that is interrupted", async () => {
+    const { stdout } = await runWithFailing(["io_submit:error=EAGAIN"], program, { args: ["interrupt"] })
+    expect(parse(stdout)).toMatchObject({ submitted: 3, completed: 3, cancelled: 3, threads: 0 })
+  })
+
   it("does not like priorities: transfers go without", async () => {
     // As kernels say that know them and do not allow them: the first call, whose first block has one.
     const { stdout } = await runWithFailing(["io_submit:error=EPERM:when=1"], program, { args: ["use"] })

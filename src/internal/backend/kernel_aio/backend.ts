@@ -7,8 +7,8 @@
  *   then go to the pool.
  * - Even direct I/O waits in io_submit(2) at times: for room in the device's own queue, for the map of the file's blocks when that is
  *   not in memory, for a write that makes the file longer, and where a file system turns direct I/O into buffered I/O by itself
- *   (ext4 with data=journal, btrfs with compression, ...). RWF_NOWAIT does not help: the file systems apply it to some of these only.
- *   The first is the common one; the default of `entries` is the size of a device's queue for its sake.
+ *   (ext4 with data=journal, btrfs with compression, ...). The first is the common one: into a queue of 256, io_submit(2) of 256 reads
+ *   takes 0.3 ms, of 1024 it takes 6, with RWF_NOWAIT too. For its sake the default of `entries` is what such a queue holds.
  * - There are seven operations. fsync runs on a kernel thread; old kernels (before 4.18) refuse it, and polls. What is refused goes to
  *   the pool, whose own call does it or tells why not.
  * - Transfers cannot be cancelled, only polls can. An interrupted direct read is waited for, which is short: it is the disk's.

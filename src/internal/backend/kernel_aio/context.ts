@@ -141,7 +141,6 @@ export class Context implements ControlBlock {
     const at = slot * IOCB.words
     if ((blocks[at + IOCB.flags] & IOCB_FLAG_IOPRIO) === 0) return false
     blocks[at + IOCB.flags] = IOCB_FLAG_RESFD
-    blocks[at + IOCB.opcode] &= 0xffff
     return true
   }
 

@@ -8,7 +8,8 @@ import { NR } from "../../native/syscalls.ts"
 /**
  * Direct I/O at an offset, on a regular file or a disk. Buffered transfers are not asynchronous here: io_submit(2) runs them to their
  * end, and a cold one would stop the event loop. With RWF_NOWAIT they would not wait, but what such a call can answer has been
- * tried before, at less expense (preadv2(2), the engine's inline form), and for what it cannot answer it would be one more detour.
+ * tried before, at less expense (preadv2(2), the engine's inline form), and for what it cannot answer it would be one more detour:
+ * cached reads that came too late for the turn's budget were no faster with it, at depths from 1 to 1024.
  */
 export const isSuitable = (input: any): boolean => {
   if (input.offset === undefined) return false
