@@ -1,7 +1,7 @@
 /** With a single thread, which is occupied: what stands behind a cancelled request that was the next to run is not forgotten. */
 import { openSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "@effect/vitest"
+import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
@@ -29,9 +29,17 @@ const readInto = (fd: number) => {
 }
 
 describe("one thread", () => {
+  const everySoOften = globalThis.setInterval
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
   for (const victims of [[0], [0, 1], [1, 0], [2, 1, 0]]) {
     it.scopedLive(`interrupted: ${victims.join(", ")} of the line`, () =>
       Effect.gen(function* () {
+        // At once, not when the watchdog comes by.
+        vi.spyOn(globalThis, "setInterval").mockImplementation(((task: () => void, milliseconds: number) =>
+          milliseconds < 1000 ? everySoOften(task, milliseconds) : { unref: () => undefined }) as any)
         const [busy, path] = yield* two
         yield* Aio.nop()
         const { release } = yield* stalled(busy)

@@ -3,7 +3,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, type Scope } from "effect"
-import { Aio, AioBuffer, AioFile } from "effect-aio"
+import { Aio, AioBuffer, type AioError, AioFile } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
 import { idlePipe } from "../support/fifo.ts"
 import { random, seed } from "../support/random.ts"
@@ -30,8 +30,10 @@ const opened = (path: string, flags: string | number): Effect.Effect<number, nev
     (fd) => Effect.sync(() => fs.closeSync(fd))
   )
 
-const code = (effect: Effect.Effect<unknown, { readonly code?: string }, Aio.Aio>) =>
-  Effect.map(Effect.either(effect), (either) => (Either.isLeft(either) ? either.left.code : "none"))
+const code = (effect: Effect.Effect<unknown, AioError.AioError | AioError.AioBadArgument, Aio.Aio>) =>
+  Effect.map(Effect.either(effect), (either) =>
+    Either.isRight(either) ? "none" : either.left._tag === "AioError" ? either.left.code : either.left._tag
+  )
 
 const LENGTH = 1 << 20
 
