@@ -6,6 +6,7 @@
 import { constants } from "node:fs"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
@@ -137,6 +138,18 @@ class FileImpl implements AioFile {
     readonly state: FileState
   ) {}
 
+  toJSON(): unknown {
+    return { _id: "AioFile", fd: this.fd, closed: this.state.closed }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
+  toString(): string {
+    return `AioFile(${this.fd})`
+  }
+
   /** Ends the requests that still use the descriptor, then closes it. What close(2) reports (EIO of earlier writes) cannot be mended there: `sync` is how to ask. */
   get release(): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -194,9 +207,14 @@ class FileImpl implements AioFile {
     return Math.ceil(length / unit) * unit
   }
 
-  private allocateBuffer(length: number): Uint8Array<ArrayBuffer> {
+  /** `undefined` where it would be longer than an array can be, or than there is memory. */
+  private allocateBuffer(length: number): Uint8Array<ArrayBuffer> | undefined {
     const { alignment } = this.state
-    return alignment === undefined ? uninitialized(length) : allocateAligned(length, Math.max(4096, alignment.memory))
+    try {
+      return alignment === undefined ? uninitialized(length) : allocateAligned(length, Math.max(4096, alignment.memory))
+    } catch {
+      return undefined
+    }
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
@@ -208,6 +226,7 @@ class FileImpl implements AioFile {
       const problem = badLength("readAlloc", length)
       if (problem !== undefined) return problem
       const buffer = this.allocateBuffer(length)
+      if (buffer === undefined) return tooLong("readAlloc", "length", length)
       return Effect.map(this.read(buffer, options), (count) => (count === length ? buffer : buffer.subarray(0, count)))
     })
   }
@@ -217,6 +236,7 @@ class FileImpl implements AioFile {
       const problem = ArrayBuffer.isView(into) ? undefined : badLength("readExactly", into, "into")
       if (problem !== undefined) return problem
       const buffer = typeof into === "number" ? this.allocateBuffer(into) : into
+      if (buffer === undefined) return tooLong("readExactly", "into", into as number)
       const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
         done === buffer.byteLength
           ? Effect.succeed(buffer)
@@ -328,6 +348,9 @@ class FileImpl implements AioFile {
 const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
 
+const tooLong = (operation: string, argument: string, length: number): Effect.Effect<never, AioBadArgument> =>
+  Effect.fail(new AioBadArgument({ operation, argument, description: `no array can have ${length} bytes here` }))
+
 const badLength = (
   operation: string,
   length: number,
@@ -409,6 +432,7 @@ const acquire = (
     if (typeof flag !== "number") return flag
     return Effect.map(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
       const direct = (flag & constants.O_DIRECT) !== 0
+      if (direct) engine.openedDirect()
       return new FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct)))
     })
   })

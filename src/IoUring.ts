@@ -14,7 +14,7 @@ import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { errno } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { IORING_SETUP } from "./internal/native/uring.ts"
@@ -67,11 +67,7 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  */
 export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
   Effect.zipRight(
-    checkOptions(
-      "io_uring",
-      { entries: options.entries, maxOutstanding: options.maxOutstanding, maxPollRequests: options.maxPollRequests },
-      1
-    ),
+    Effect.zipRight(checkOptions("io_uring", { entries: options.entries }, 1), checkLimits("io_uring", options)),
     makeService(makeEngine(options))
   )
 

@@ -13,7 +13,7 @@ import { defaultControls, type ThreadControls, ThreadsBackend } from "./internal
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { checkCounts, checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { Aio, type AioService } from "./internal/service.ts"
@@ -58,12 +58,9 @@ const controlsFrom = (current: ThreadControls, changes: Controls): ThreadControl
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> => {
-  const { maxIdle, maxOutstanding, maxParallel, maxPollRequests, minParallel } = options
+  const { maxIdle, maxParallel, minParallel } = options
   return Effect.zipRight(
-    Effect.zipRight(
-      checkOptions("threads", { maxIdle, maxParallel, minParallel }, 0),
-      checkOptions("threads", { maxOutstanding, maxPollRequests }, 1)
-    ),
+    Effect.zipRight(checkOptions("threads", { maxIdle, maxParallel, minParallel }, 0), checkLimits("threads", options)),
     makeService(Effect.suspend(() => makeEngine(options)))
   )
 }

@@ -25,4 +25,12 @@ export * as IoUring from "./IoUring.ts"
 /**
  * @since 0.1.0
  */
+export * as KernelAio from "./KernelAio.ts"
+/**
+ * @since 0.1.0
+ */
+export * as PosixAio from "./PosixAio.ts"
+/**
+ * @since 0.1.0
+ */
 export * as ThreadPool from "./ThreadPool.ts"

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "../AioError.ts"
+import { checkOptions } from "./counts.ts"
 import { defaultLimits, type Engine, type Limits } from "./engine/engine.ts"
 import { execute } from "./execute.ts"
 import type { AioService } from "./service.ts"
@@ -20,6 +21,18 @@ export interface EngineOptions {
    * 4 MiB). `false` sends every request to the backend.
    */
   readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined
+}
+
+/** Fails with the first limit that is none. */
+export const checkLimits = (
+  backend: string,
+  { inline, maxOutstanding, maxPollRequests }: EngineOptions
+): Effect.Effect<void, AioUnavailable> => {
+  const budget = inline === false ? undefined : inline
+  return Effect.zipRight(
+    checkOptions(backend, { maxOutstanding, maxPollRequests }, 1),
+    checkOptions(backend, { "inline.requests": budget?.requests, "inline.bytes": budget?.bytes }, 0)
+  )
 }
 
 export const limitsFrom = (options: EngineOptions): Limits => {

@@ -243,7 +243,7 @@ describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) =>
 
   it.scopedLive("there is a line of capabilities for every operation", () =>
     Effect.gen(function* () {
-      const capabilities = yield* Aio.capabilities
+      const { operations: capabilities } = yield* Aio.capabilities
       expect(capabilities.map(({ operation }) => operation).sort()).toEqual([...names].sort())
       for (const { mechanism: how, operation } of capabilities) {
         expect(["native", "pool"]).toContain(how)

@@ -4,7 +4,7 @@
  */
 
 import { Effect, Either, Layer } from "effect"
-import { type Aio, type AioError, IoUring, ThreadPool } from "effect-aio"
+import { type Aio, type AioError, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import { nodeWorld, type World } from "./world.ts"
 
 /** What a backend's Layer may be told in a test. */
@@ -50,6 +50,8 @@ const candidate = (mechanism: string, make: MakeLayer, world: World = nodeWorld)
 
 const candidates: ReadonlyArray<TestBackend> = [
   ...candidate("io_uring", IoUring.layer),
+  ...candidate("kernel", KernelAio.layer),
+  ...candidate("posix", PosixAio.layer),
   ...candidate("threads", ThreadPool.layer)
 ]
 

@@ -64,7 +64,7 @@ describe.skipIf(ioUringBackends.length === 0)("the pool beside io_uring", () => 
       const { blockSize, blocks } = yield* Aio.statvfs(directory)
       expect(Number(blocks)).toBe(statfsSync(directory).blocks)
       expect(Number(blockSize)).toBe(statfsSync(directory).bsize)
-      const capabilities = yield* Aio.capabilities
+      const { operations: capabilities } = yield* Aio.capabilities
       const mechanisms = Object.fromEntries(capabilities.map(({ mechanism, operation }) => [operation, mechanism]))
       expect(mechanisms).toMatchObject({ readdir: "pool", statvfs: "pool", read: "native", nop: "native" })
       expect(extra()).toBe((yield* Aio.stats).threads)

@@ -62,6 +62,8 @@ export interface Backend {
   flush(): void
   /** Delivers at most `limit` completions; how many it delivered. */
   drain(limit: number): number
+  /** What it does by the clock: called now and then while the thread is blocked, and its timers do not run. */
+  tick(): void
   /** Whether more completions are known to wait: a `drain` would deliver. */
   readonly hasCompletions: boolean
   /** Asks for an early completion of a request that this backend has. Its completion comes either way. */

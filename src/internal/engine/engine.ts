@@ -43,6 +43,9 @@ export const defaultLimits = (): Limits => ({
  */
 const PATIENCE = 5
 
+/** Milliseconds between two ticks of the backends while the thread is blocked in `wait`. */
+const TICK = 10
+
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
 
@@ -80,6 +83,8 @@ export class Engine implements Host {
   private clock: NodeJS.Timeout | undefined
   private scheduled = false
   private polling = false
+  /** The lane that comes first in this turn. */
+  private first = 0
   private inlineRequests: number
   private inlineBytes: number
   /** Requests held back by `maxOutstanding`. */
@@ -94,6 +99,10 @@ export class Engine implements Host {
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
   private ended = false
+  /** The mechanism that the engine was built for. */
+  readonly backend: Backend
+  /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
+  makeDirect: ((host: Host) => Backend | undefined) | undefined
   readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
 
   /** `makeBackends` in order of preference: a request goes to the first that supports it. */
@@ -104,11 +113,17 @@ export class Engine implements Host {
     this.inlineRequests = limits.inlineRequests
     this.inlineBytes = limits.inlineBytes
     for (const backend of makeBackends(this)) this.lanes.push({ backend, queue: new Queue() })
+    this.backend = this.lanes[0].backend
   }
 
-  /** The mechanism that the engine was built for. */
-  get backend(): Backend {
-    return this.lanes[0].backend
+  /** A file has been opened for direct I/O. */
+  openedDirect(): void {
+    const make = this.makeDirect
+    this.makeDirect = undefined
+    const backend = make?.(this)
+    if (backend === undefined) return
+    this.lanes.unshift({ backend, queue: new Queue() })
+    this.gathered?.watch(backend.descriptor)
   }
 
   /** What is known and done about descriptors without a request. */
@@ -128,6 +143,7 @@ export class Engine implements Host {
 
   /** Where they are: held back by `maxOutstanding`, not started, under way, complete but not delivered. */
   get places(): Places {
+    if (this.ended) return { held: 0, ready: 0, executing: 0, pending: 0 }
     const { size: held } = this.gate
     let ready = 0
     let executing = 0
@@ -139,6 +155,11 @@ export class Engine implements Host {
       pending += counts.pending
     }
     return { held, ready, executing, pending }
+  }
+
+  /** Whether there is a budget at all. */
+  private get hasInline(): boolean {
+    return this.limits.inlineRequests > 0 && this.limits.inlineBytes > 0
   }
 
   /** Whether this turn's budget allows to finish something without waiting. */
@@ -171,7 +192,8 @@ export class Engine implements Host {
   /** Accepts a request. Its `settled` is called exactly once, never before this returns. */
   submit(request: Request): void {
     this.counters.submitted++
-    if (this.admitted < this.limits.maxOutstanding) this.admit(request)
+    // Behind those that wait already: one that comes at the right moment must not overtake them.
+    if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
     if (request.hasPatience) {
       this.young.push(request)
@@ -334,7 +356,10 @@ export class Engine implements Host {
     const deadline =
       limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
     let left = limit
-    for (const lane of this.lanes) {
+    // Another one first in every turn: a busy backend must not use up the limits of the others.
+    this.first = (this.first + 1) % this.lanes.length
+    for (let i = 0; i < this.lanes.length; i++) {
+      const lane = this.lanes[(this.first + i) % this.lanes.length]
       const { backend, queue } = lane
       backend.beginTurn()
       let drained: number
@@ -390,10 +415,20 @@ export class Engine implements Host {
    * engine is started first: it could not complete otherwise.
    */
   wait(milliseconds: number): void {
-    if (this.lanes.some(({ backend }) => backend.hasCompletions)) return
+    if (this.hasCompletions) return
     if (this.poll(0) > 0 || this.outstanding === 0) return
     const descriptor = this.pollDescriptor
-    if (descriptor >= 0) pollEvents(descriptor, POLLIN, milliseconds)
+    const deadline = performance.now() + milliseconds
+    for (let left = milliseconds; left > 0; left = deadline - performance.now()) {
+      if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
+      // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
+      for (const { backend } of this.lanes) backend.tick()
+      if (this.poll(0) > 0 || this.outstanding === 0 || this.hasCompletions) return
+    }
+  }
+
+  private get hasCompletions(): boolean {
+    return this.lanes.some(({ backend }) => backend.hasCompletions)
   }
 
   /** Moves queued requests into the backend until it is full. */
@@ -412,7 +447,7 @@ export class Engine implements Host {
               this.scratch.clear()
               continue
             }
-          } else if (this.limits.inlineRequests > 0 && (!backend.answersCached || entry.uring?.punted === true)) {
+          } else if (this.hasInline && (!backend.answersCached || entry.uring?.punted === true)) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
             this.wake()
             return

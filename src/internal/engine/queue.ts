@@ -1,8 +1,13 @@
 /** Requests that wait for room in a backend: by priority, in order within one, and removable from the middle. */
 import { IDLE, QUEUED, type Request } from "./request.ts"
 
-const LOWEST = -4
-const LEVELS = 9
+/** Priorities. */
+export const LOWEST = -4
+export const HIGHEST = 4
+const LEVELS = HIGHEST - LOWEST + 1
+
+/** 0 for the lowest priority. */
+export const levelOf = (priority: number): number => priority - LOWEST
 
 export class Queue {
   private readonly heads: Array<Request | null> = new Array(LEVELS).fill(null)
@@ -12,7 +17,7 @@ export class Queue {
   size = 0
 
   push(request: Request): void {
-    const level = request.priority - LOWEST
+    const level = levelOf(request.priority)
     const tail = this.tails[level]
     request.state = QUEUED
     request.previous = tail
@@ -47,7 +52,7 @@ export class Queue {
 
   /** Takes a queued request out, wherever it stands. */
   remove(request: Request): void {
-    const level = request.priority - LOWEST
+    const level = levelOf(request.priority)
     const { next, previous } = request
     if (previous === null) this.heads[level] = next
     else previous.next = next

@@ -57,6 +57,7 @@ export const AT_EMPTY_PATH = 0x1000
 export const AT_STATX_DONT_SYNC = 0x4000
 
 export const F_GETFL = 3
+export const F_DUPFD_CLOEXEC = 1030
 export const RWF_NOWAIT = 0x8
 
 export const S_IFMT = 0o170000

@@ -17,7 +17,8 @@ export const koffi: typeof Koffi =
 /** An argument of a system call. A bigint only where a Number would lose bits: offsets from 2^53 up. */
 export type Word = number | bigint
 
-const lib = unsupported === undefined ? koffi.load(null) : undefined
+/** The process itself: every C function that is loaded. */
+export const lib = unsupported === undefined ? koffi.load(null) : undefined
 
 // Node unloads koffi with the last worker thread that uses it, and closes handles afterwards with code that is not there any more. If
 // the main thread does not hold it, pin it: dlopen(3) again, with RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE.
@@ -63,6 +64,19 @@ export const addressOf: (view: ArrayBufferView | ArrayBufferLike) => number =
 
 /** The address of a C function of this process. */
 export const functionAddress = (name: string): number => Number(koffi.address(lib!.symbol(name)))
+
+/** Writes 64 bits as two words, low first. A Number is exact here: it is an integer below 2^53 in magnitude. */
+export const setWord = (words: Uint32Array | Int32Array, at: number, value: Word): void => {
+  if (typeof value === "number") {
+    words[at] = value
+    words[at + 1] = Math.floor(value / HIGH)
+  } else {
+    words[at] = Number(value & 0xffffffffn)
+    words[at + 1] = Number(value >> 32n)
+  }
+}
+
+const HIGH = 4294967296
 
 const sigactionFunction = lib?.func("sigaction", "int", ["int", "int64_t", "int64_t"]) as (
   signal: number,

@@ -5,6 +5,7 @@
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
 import { readFileSync } from "node:fs"
+import { release } from "node:os"
 import { errno } from "./errno.ts"
 import {
   AT_EMPTY_PATH,
@@ -29,6 +30,11 @@ const vectorAddress = permanent(vector)
 const HIGH = 4294967296
 
 /**
+ * Linux 5.9 and 5.10 answer 0 for what is not cached, as at the end of the file.
+ */
+export const zeroIsEnd = !/^5\.(9|10)\./.test(release())
+
+/**
  * preadv2(2) with RWF_NOWAIT: the bytes that are in the page cache, or `-errno`. -EAGAIN: something is not cached.
  * -EOPNOTSUPP: this file system cannot tell. Never for O_DIRECT descriptors, where it would wait for the device.
  */
@@ -46,7 +52,9 @@ const noFollowAddress = permanent(openHow(O_PATH | O_CLOEXEC | (process.arch ===
 const emptyPathAddress = permanent(new Uint8Array(8))
 
 const STATX_MNT_ID = 0x1000
-const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID
+/** A number that is never used again (Linux 6.8); older kernels answer with the other one. */
+const STATX_MNT_ID_UNIQUE = 0x4000
+const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 const MNT_ID = 144
 
 /** File systems on which statx(2) of a cached inode reads memory only. Network and user-space ones may wait for a peer. */
@@ -54,53 +62,60 @@ const local = new Set(
   "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
 )
 
-/** By mount and device: a mount number is used again after an unmount, hardly with the same device. */
-const mounts = new Map<string, boolean>()
-
-const isLocal = (mount: number, major: number, minor: number): boolean => {
-  const key = `${mount}:${major}:${minor}`
-  let answer = mounts.get(key)
-  if (answer === undefined) {
-    answer = false
-    try {
-      // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". Memory of the kernel, no disk.
-      for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-        if (!line.startsWith(`${mount} `)) continue
-        answer = local.has(line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0])
-      }
-    } catch {
-      // No procfs: nothing is certain.
+const isLocalMount = (mount: number): boolean => {
+  try {
+    // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". Memory of the kernel, no disk.
+    for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+      if (line.startsWith(`${mount} `)) return local.has(line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0])
     }
-    mounts.set(key, answer)
+  } catch {
+    // No procfs: nothing is certain.
   }
-  return answer
+  return false
 }
 
-// The last mount asked about, without a Map and a string: trees are walked within one mount.
-let lastMount = -1
-let lastMajor = -1
-let lastMinor = -1
-let lastLocal = false
+/** How long an answer holds where mounts have no unique numbers: another file system may have got the number since. */
+const RECHECK = 1000
 
-const isLocalCached = (mount: number, major: number, minor: number): boolean => {
-  if (mount !== lastMount || major !== lastMajor || minor !== lastMinor) {
-    lastLocal = isLocal(mount, major, minor)
-    lastMount = mount
-    lastMajor = major
-    lastMinor = minor
+interface Mount {
+  readonly unique: boolean
+  readonly idLow: number
+  readonly idHigh: number
+  readonly isLocal: boolean
+  readonly asked: number
+}
+
+/** Mounts asked about, the last one first: trees are walked within one, and a process uses few. */
+const mounts: Array<Mount> = []
+const MOST_MOUNTS = 16
+
+const statx = (fd: number, mask: number, cell: Cell): boolean =>
+  syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, cell.address) === 0
+
+const isLocal = (fd: number, cell: Cell, unique: boolean): boolean => {
+  const idLow = cell.u32[MNT_ID / 4]
+  const idHigh = cell.u32[MNT_ID / 4 + 1]
+  const index = mounts.findIndex((mount) => mount.idLow === idLow && mount.idHigh === idHigh && mount.unique === unique)
+  const known = index === -1 ? undefined : mounts[index]
+  if (known !== undefined && (unique || performance.now() - known.asked < RECHECK)) {
+    if (index > 0) mounts.unshift(...mounts.splice(index, 1))
+    return known.isLocal
   }
-  return lastLocal
+  // mountinfo knows the other number only. The descriptor keeps its mount, and so that number, from being used again meanwhile.
+  const answer = (!unique || statx(fd, STATX_MNT_ID, cell)) && isLocalMount(cell.u32[MNT_ID / 4])
+  if (index !== -1) mounts.splice(index, 1)
+  mounts.unshift({ unique, idLow, idHigh, isLocal: answer, asked: performance.now() })
+  mounts.length = Math.min(mounts.length, MOST_MOUNTS)
+  // The cell is to hold the answer, and was just used for another question.
+  return answer && (!unique || statx(fd, MASK, cell))
 }
 
 /** statx(2) of a descriptor into the cell, from memory only: whether the cell now holds the answer. */
 export const statFdCached = (fd: number, cell: Cell): boolean => {
-  if (
-    syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, MASK, cell.address) !== 0 ||
-    (cell.u32[STATX.mask / 4] & STATX_MNT_ID) === 0
-  ) {
-    return false
-  }
-  return isLocalCached(cell.u32[MNT_ID / 4], cell.u32[STATX.devMajor / 4], cell.u32[STATX.devMinor / 4])
+  if (!statx(fd, MASK, cell)) return false
+  const answered = cell.u32[STATX.mask / 4]
+  const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
+  return (unique || (answered & STATX_MNT_ID) !== 0) && isLocal(fd, cell, unique)
 }
 
 /** Off once the kernel has shown that it lacks openat2(2) or RESOLVE_CACHED (Linux 5.12), or that a sandbox forbids it. */

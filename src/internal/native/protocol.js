@@ -5,9 +5,12 @@
  * number to the submission ring of its priority; threads take numbers from the heads by compare-and-swap, from the highest level
  * that has any. A thread that is done appends the number to the completion ring and, if the loop has not been told since it last
  * looked, writes the eventfd. Every ring is as long as there are slots, so none can overflow.
+ *
+ * A thread may be ended from outside between any two steps, and nothing may be lost by it. So each step leaves enough behind to tell,
+ * once the thread has gone, how far it was; see `Threads.mourn`.
  */
 
-/** Slots, and places in each ring. A power of two. */
+/** Slots, and places in each ring: 2^10. */
 export const CAPACITY = 1024
 export const MAX_THREADS = 256
 /** Priorities -4 to 4. */
@@ -19,17 +22,16 @@ export const PUBLISHED = 0
 export const COMPLETION_TAIL = 1
 /** The eventfd has been written and not been read yet. */
 export const SIGNALLED = 2
-export const IDLE_THREADS = 3
 /** Threads that have not decided to end. */
-export const LIVE_THREADS = 4
-/** Live threads beyond this many end, when they find nothing to do (0) or as soon as they are done with a call (else). */
-export const THREAD_LIMIT = 5
+export const LIVE_THREADS = 3
+/** 0: all threads end, when they find nothing to do. Otherwise those beyond this many end as soon as they are done with a call. */
+export const THREAD_LIMIT = 4
 /** Idle threads that may stay for ever. */
-export const MAX_IDLE = 6
+export const MAX_IDLE = 5
 /** Milliseconds after which the others end. */
-export const IDLE_TIMEOUT = 7
+export const IDLE_TIMEOUT = 6
 /** Heads and tails of the submission rings, by level. */
-export const HEADS = 8
+export const HEADS = 7
 export const TAILS = HEADS + LEVELS
 const CONTROL_WORDS = TAILS + LEVELS
 
@@ -41,6 +43,10 @@ export const RUNNING = 2
 export const CANCELLING = 3
 /** Ended while it was queued: its request is long completed, the slot comes back when a thread meets it. */
 export const CANCELLED = 4
+/** The call is over: its number is in the completion ring, or is about to be. */
+export const COMPLETE = 5
+/** The same of one that was CANCELLED. */
+export const DISCARDED = 6
 
 /** In place of a slot: the thread counts as idle. */
 export const SLEEPING = -2
@@ -54,7 +60,10 @@ export const ARGUMENT_WORDS = 14
 export const EINTR = 4
 export const ECANCELED = 125
 
-const INT32S = CONTROL_WORDS + (LEVELS + 2) * CAPACITY + 2 * MAX_THREADS + CAPACITY * ARGUMENT_WORDS
+/** What an empty place of the completion ring holds: another number in each round, so that a late thread cannot fill a place of the past. */
+export const emptyPlace = (/** @type {number} */ position) => -(position >>> 10) - 1
+
+const INT32S = CONTROL_WORDS + (LEVELS + 3) * CAPACITY + 4 * MAX_THREADS + CAPACITY * ARGUMENT_WORDS
 
 /** Bytes of the shared memory. */
 export const SHARED_SIZE = CAPACITY * 8 + INT32S * 4
@@ -79,10 +88,16 @@ export const views = (shared) => {
     submissions: int32s(LEVELS * CAPACITY),
     completions: int32s(CAPACITY),
     states: int32s(CAPACITY),
+    /** How often a slot has been used. */
+    rounds: int32s(CAPACITY),
     /** By thread: its kernel thread number, 0 before it runs. */
     tids: int32s(MAX_THREADS),
     /** By thread: the slot that it works on, SLEEPING, or -1. */
     current: int32s(MAX_THREADS),
+    /** By thread: the slot that it is trying to take, or -1. */
+    claims: int32s(MAX_THREADS),
+    /** By thread: which use of its current slot. */
+    currentRound: int32s(MAX_THREADS),
     args: int32s(CAPACITY * ARGUMENT_WORDS)
   }
 }

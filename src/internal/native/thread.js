@@ -6,14 +6,15 @@ import { workerData } from "node:worker_threads"
 import koffi from "koffi"
 import {
   ARGUMENT_WORDS,
-  CANCELLED,
   CANCELLING,
   CAPACITY,
+  COMPLETE,
   COMPLETION_TAIL,
+  DISCARDED,
   ECANCELED,
   EINTR,
+  emptyPlace,
   HEADS,
-  IDLE_THREADS,
   IDLE_TIMEOUT,
   LEVELS,
   LIVE_THREADS,
@@ -30,11 +31,12 @@ import {
 } from "./protocol.js"
 
 const { closeNumber, eventFd, gettidNumber, index, shared, writeNumber } = workerData
-const { args, completions, control, current, results, states, submissions, tids } = views(shared)
+const { args, claims, completions, control, current, currentRound, results, rounds, states, submissions, tids } =
+  views(shared)
 
 const call = koffi.load(null).func("syscall", "int64_t", Array(7).fill("int64_t"))
 
-// One counter increment of an eventfd. `complete` mentions the array itself, not only its address: a constant of a module that no
+// One counter increment of an eventfd. `signal` mentions the array itself, not only its address: a constant of a module that no
 // function mentions is collected once the module has run, and its memory is somebody else's.
 const one = new BigUint64Array([1n])
 const oneAddress = Number(koffi.address(one))
@@ -63,10 +65,22 @@ const execute = (slot) => {
   }
 }
 
-/** @param {number} slot */
-const complete = (slot) => {
-  const position = Atomics.add(control, COMPLETION_TAIL, 1)
-  Atomics.store(completions, position & (CAPACITY - 1), slot + 1)
+/**
+ * Appends to the completion ring: fills the place first, then moves the tail, which any thread may do for another. So no place is left
+ * open by a thread that ends in between.
+ * @param {number} slot
+ */
+const append = (slot) => {
+  for (;;) {
+    const tail = Atomics.load(control, COMPLETION_TAIL)
+    const empty = emptyPlace(tail)
+    const filled = Atomics.compareExchange(completions, tail & (CAPACITY - 1), empty, slot + 1) === empty
+    Atomics.compareExchange(control, COMPLETION_TAIL, tail, (tail + 1) | 0)
+    if (filled) return
+  }
+}
+
+const signal = () => {
   if (Atomics.exchange(control, SIGNALLED, 1) === 0) call(writeNumber, eventFd, oneAddress, one.byteLength, 0, 0, 0)
 }
 
@@ -77,9 +91,12 @@ const take = () => {
       const head = Atomics.load(control, HEADS + level)
       if (head === Atomics.load(control, TAILS + level)) break
       const slot = Atomics.load(submissions, level * CAPACITY + (head & (CAPACITY - 1)))
+      // Named before it is taken: should this thread be ended in between, somebody else gets it.
+      Atomics.store(claims, index, slot)
       if (Atomics.compareExchange(control, HEADS + level, head, (head + 1) | 0) === head) return slot
     }
   }
+  Atomics.store(claims, index, -1)
   return -1
 }
 
@@ -99,21 +116,26 @@ const leaveBeyond = (limit) => {
   }
 }
 
+/** Threads that sleep, without this one. */
+const idleOthers = () => {
+  let count = 0
+  for (let other = 0; other < current.length; other++) if (Atomics.load(current, other) === SLEEPING) count++
+  return count
+}
+
 /**
  * Sleeps until something is published; whether it did so for the idle timeout, which only counts for threads beyond the ones that may
  * stay.
  * @param {number} published
  */
 const sleep = (published) => {
-  // Should this thread be ended from outside, its place among the idle ones is given back for it.
+  const mayStay = idleOthers() < Atomics.load(control, MAX_IDLE)
   Atomics.store(current, index, SLEEPING)
-  const mayStay = Atomics.add(control, IDLE_THREADS, 1) < Atomics.load(control, MAX_IDLE)
   const timeout = mayStay ? Number.POSITIVE_INFINITY : Atomics.load(control, IDLE_TIMEOUT)
   const timedOut = Atomics.wait(control, PUBLISHED, published, timeout) === "timed-out"
-  const others = Atomics.sub(control, IDLE_THREADS, 1) - 1
   Atomics.store(current, index, -1)
   // Counted again: of several that were woken together, each saw the others.
-  return timedOut && others >= Atomics.load(control, MAX_IDLE)
+  return timedOut && idleOthers() >= Atomics.load(control, MAX_IDLE)
 }
 
 const tid = call(gettidNumber, 0, 0, 0, 0, 0, 0)
@@ -126,17 +148,29 @@ for (;;) {
   // Only now is it up: until it has looked for work, it counts as a thread that will.
   Atomics.store(tids, index, tid)
   if (slot === -1) {
-    if (limit === 0 && leaveBeyond(0)) break
+    if (limit === 0) {
+      Atomics.sub(control, LIVE_THREADS, 1)
+      Atomics.store(tids, index, RETIRED)
+      break
+    }
     // Idle for too long, and work has not come since: one thread fewer.
     if (sleep(published) && Atomics.load(control, PUBLISHED) === published) {
       if (leaveBeyond(Atomics.load(control, LIVE_THREADS) - 1)) break
     }
     continue
   }
-  // Named before it runs, so that whoever cancels it finds the thread to wake.
+  // Named before it runs, so that whoever cancels it finds the thread to wake, and until it is in the completion ring.
+  Atomics.store(currentRound, index, Atomics.load(rounds, slot))
   Atomics.store(current, index, slot)
-  if (Atomics.compareExchange(states, slot, QUEUED, RUNNING) === QUEUED) results[slot] = execute(slot)
-  else Atomics.store(states, slot, CANCELLED)
+  Atomics.store(claims, index, -1)
+  if (Atomics.compareExchange(states, slot, QUEUED, RUNNING) === QUEUED) {
+    results[slot] = execute(slot)
+    Atomics.store(states, slot, COMPLETE)
+    append(slot)
+  } else {
+    Atomics.store(states, slot, DISCARDED)
+    append(slot)
+  }
   Atomics.store(current, index, -1)
-  complete(slot)
+  signal()
 }

@@ -1,15 +1,17 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { addressOf, syscall, type Word } from "./libc.ts"
+import { addressOf, setWord, syscall, type Word } from "./libc.ts"
 import {
   ARGUMENT_WORDS,
   CANCELLED,
   CANCELLING,
   CAPACITY,
+  COMPLETE,
   COMPLETION_TAIL,
+  DISCARDED,
+  emptyPlace,
   FREE,
   HEADS,
-  IDLE_THREADS,
   IDLE_TIMEOUT,
   LEVELS,
   LIVE_THREADS,
@@ -30,8 +32,6 @@ import { NR } from "./syscalls.ts"
 import { wakeThread } from "./wakeSignal.ts"
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
-const HIGH = 4294967296
-const LOWEST_PRIORITY = -4
 
 /** Slots that each priority leaves to those above it. */
 const RESERVED_SLOTS = 16
@@ -64,6 +64,8 @@ export class Threads {
   private readonly workers: Array<Worker | undefined> = []
   private readonly freeSlots: Array<number> = []
   private completionHead = 0
+  /** Cancelled calls whose slots have not come back. */
+  private dequeued = 0
   /** Calls pushed since the last `publish`, by level. */
   private readonly pushed: Array<number> = new Array(LEVELS).fill(0)
   private pushedTotal = 0
@@ -79,6 +81,7 @@ export class Threads {
   constructor(private readonly onEnd: (slot: number, how: "retired" | "died" | "stillborn") => void) {
     this.eventFd = syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK)
     this.views.current.fill(-1)
+    this.views.completions.fill(emptyPlace(0))
     for (let slot = CAPACITY - 1; slot >= 0; slot--) this.freeSlots.push(slot)
     open.add(this)
   }
@@ -95,17 +98,26 @@ export class Threads {
 
   /** Threads that wait for work. */
   get idle(): number {
-    return Atomics.load(this.views.control, IDLE_THREADS)
+    let sum = 0
+    for (let index = 0; index < this.workers.length; index++) {
+      if (Atomics.load(this.views.current, index) === SLEEPING) sum++
+    }
+    return sum
   }
 
-  /** Calls that no thread has taken yet. */
-  get waiting(): number {
+  /** Calls that no thread has taken yet, those included that have been cancelled. */
+  get queued(): number {
     const { control } = this.views
     let sum = 0
     for (let level = 0; level < LEVELS; level++) {
       sum += (Atomics.load(control, TAILS + level) - Atomics.load(control, HEADS + level)) | 0
     }
     return sum
+  }
+
+  /** Calls that no thread has taken yet. */
+  get waiting(): number {
+    return Math.max(this.queued - this.dequeued, 0)
   }
 
   /** Threads that are in a system call. */
@@ -127,7 +139,7 @@ export class Threads {
     let index = this.workers.indexOf(undefined)
     if (index === -1) index = this.workers.length
     if (index >= MAX_THREADS) return
-    const { control, current, states, tids } = this.views
+    const { control, tids } = this.views
     this.count++
     Atomics.add(control, LIVE_THREADS, 1)
     Atomics.store(tids, index, 0)
@@ -149,17 +161,65 @@ export class Threads {
       this.count--
       const tid = Atomics.load(tids, index)
       if (tid !== RETIRED) Atomics.sub(control, LIVE_THREADS, 1)
-      if (Atomics.load(current, index) === SLEEPING) Atomics.sub(control, IDLE_THREADS, 1)
       if (!open.has(this)) return
-      const slot = Math.max(Atomics.exchange(current, index, -1), -1)
-      if (slot !== -1) {
-        Atomics.store(states, slot, FREE)
-        this.freeSlots.push(slot)
-      }
+      const slot = tid === RETIRED ? -1 : this.mourn(index)
       this.onEnd(slot, tid === RETIRED ? "retired" : tid === 0 ? "stillborn" : "died")
     })
     // What is in flight keeps the process alive, not the threads.
     worker.unref()
+  }
+
+  /**
+   * After a thread that was ended from outside, at whatever point: repairs what it left half done. The slot of the call that it was in
+   * (free again), or -1.
+   */
+  private mourn(index: number): number {
+    const { claims, completions, control, current, currentRound, rounds, states } = this.views
+    const slot = Atomics.exchange(current, index, -1)
+    const claimed = Atomics.exchange(claims, index, -1)
+    let lost = -1
+    // Otherwise the completion has been taken, and the slot used again.
+    if (slot >= 0 && Atomics.load(rounds, slot) === Atomics.load(currentRound, index)) {
+      const state = Atomics.load(states, slot)
+      if (state === COMPLETE || state === DISCARDED) {
+        if (!completions.includes(slot + 1)) this.append(slot)
+      } else if (state === QUEUED || state === CANCELLED) this.enqueue(slot, LEVELS - 1)
+      else if (state === RUNNING || state === CANCELLING) {
+        Atomics.store(states, slot, FREE)
+        this.freeSlots.push(slot)
+        lost = slot
+      }
+    } else if (claimed >= 0 && !this.isKnown(claimed)) this.enqueue(claimed, LEVELS - 1)
+    // It may have been about to write.
+    if (Atomics.load(control, SIGNALLED) !== 0) this.signal()
+    return lost
+  }
+
+  /** Whether a slot that some thread tried to take is free, still in its ring, or with another thread. */
+  private isKnown(slot: number): boolean {
+    const { claims, control, current, states, submissions } = this.views
+    const state = Atomics.load(states, slot)
+    if (state !== QUEUED && state !== CANCELLED) return true
+    for (let level = 0; level < LEVELS; level++) {
+      const tail = (control[TAILS + level] + this.pushed[level]) | 0
+      for (let at = Atomics.load(control, HEADS + level); at !== tail; at = (at + 1) | 0) {
+        if (submissions[level * CAPACITY + (at & (CAPACITY - 1))] === slot) return true
+      }
+    }
+    // In this order: a thread names its slot in `current` before it withdraws its claim.
+    return claims.includes(slot) || current.includes(slot)
+  }
+
+  /** As a thread does it, see thread.js. */
+  private append(slot: number): void {
+    const { completions, control } = this.views
+    for (;;) {
+      const tail = Atomics.load(control, COMPLETION_TAIL)
+      const empty = emptyPlace(tail)
+      const filled = Atomics.compareExchange(completions, tail & (CAPACITY - 1), empty, slot + 1) === empty
+      Atomics.compareExchange(control, COMPLETION_TAIL, tail, (tail + 1) | 0)
+      if (filled) return
+    }
   }
 
   /** Whether the process stays alive for the threads that there are: while somebody waits for their end. */
@@ -190,18 +250,18 @@ export class Threads {
     }
   }
 
-  /** The slot that the next `push` is for, or -1 when all are taken that a request of this priority may take. */
-  freeSlot(priority: number): number {
-    // Lower priorities leave some to each higher one: those would not overtake if they could not get in.
-    const reserved = (LEVELS - 1 - (priority - LOWEST_PRIORITY)) * RESERVED_SLOTS
+  /** The slot that the next `push` is for, or -1 when all are taken that a request of this level (of `LEVELS`) may take. */
+  freeSlot(level: number): number {
+    // Lower levels leave some to each higher one: those would not overtake if they could not get in.
+    const reserved = (LEVELS - 1 - level) * RESERVED_SLOTS
     return this.freeSlots.length > reserved ? this.freeSlots[this.freeSlots.length - 1] : -1
   }
 
   /** Writes a call into its slot, which must be `freeSlot`. Threads see it after `publish`. */
-  push(call: Call, priority: number): void {
+  push(call: Call, level: number): void {
     const { slot } = call
     this.freeSlots.pop()
-    const { args, control, states, submissions } = this.views
+    const { args, rounds, states } = this.views
     const at = slot * ARGUMENT_WORDS
     args[at] = call.nr
     setWord(args, at + 2, call.a0)
@@ -210,8 +270,13 @@ export class Threads {
     setWord(args, at + 8, call.a3)
     setWord(args, at + 10, call.a4)
     setWord(args, at + 12, call.a5)
+    Atomics.add(rounds, slot, 1)
     Atomics.store(states, slot, QUEUED)
-    const level = priority - LOWEST_PRIORITY
+    this.enqueue(slot, level)
+  }
+
+  private enqueue(slot: number, level: number): void {
+    const { control, submissions } = this.views
     const position = (control[TAILS + level] + this.pushed[level]) & (CAPACITY - 1)
     Atomics.store(submissions, level * CAPACITY + position, slot)
     this.pushed[level]++
@@ -230,13 +295,13 @@ export class Threads {
     }
     this.pushedTotal = 0
     Atomics.add(control, PUBLISHED, 1)
-    // A thread that is about to sleep has counted itself already, and its wait fails on the new number: no wake-up is lost.
-    if (Atomics.load(control, IDLE_THREADS) > 0) Atomics.notify(control, PUBLISHED, pushedTotal)
+    // The wait of a thread that is about to sleep fails on the new number: no wake-up is lost.
+    Atomics.notify(control, PUBLISHED, pushedTotal)
   }
 
   /** Whether a call to `take` would find a completion. */
   get hasCompletions(): boolean {
-    return Atomics.load(this.views.completions, this.completionHead & (CAPACITY - 1)) !== 0
+    return Atomics.load(this.views.completions, this.completionHead & (CAPACITY - 1)) > 0
   }
 
   /** Calls `deliver` with the slot and result of each completion, at most `limit`; how many. Cancelled slots are only freed. */
@@ -252,24 +317,26 @@ export class Threads {
     while (count < limit) {
       const at = this.completionHead & (CAPACITY - 1)
       const slot = Atomics.load(completions, at) - 1
-      if (slot === -1) break
-      Atomics.store(completions, at, 0)
+      if (slot < 0) break
+      Atomics.store(completions, at, emptyPlace(this.completionHead + CAPACITY))
       this.completionHead = (this.completionHead + 1) | 0
-      const cancelled = Atomics.load(states, slot) === CANCELLED
+      const discarded = Atomics.load(states, slot) === DISCARDED
       const result = results[slot]
       Atomics.store(states, slot, FREE)
-      if (!cancelled) {
-        deliver(slot, result)
-        count++
-      }
+      if (discarded) this.dequeued--
+      else deliver(slot, result)
       this.freeSlots.push(slot)
+      // A slot that comes back counts, too: there is room now that somebody may be waiting for.
+      count++
     }
     // For other event loops: the descriptor stays readable while there is more.
-    if (this.hasCompletions && Atomics.exchange(control, SIGNALLED, 1) === 0) {
-      this.counter[0] = 1n
-      syscall(NR.write, this.eventFd, this.counterAddress, this.counter.byteLength)
-    }
+    if (this.hasCompletions && Atomics.exchange(control, SIGNALLED, 1) === 0) this.signal()
     return count
+  }
+
+  private signal(): void {
+    this.counter[0] = 1n
+    syscall(NR.write, this.eventFd, this.counterAddress, this.counter.byteLength)
   }
 
   /**
@@ -278,7 +345,10 @@ export class Threads {
    */
   cancel(slot: number): "dequeued" | "signalled" | "done" {
     const { current, states, tids } = this.views
-    if (Atomics.compareExchange(states, slot, QUEUED, CANCELLED) === QUEUED) return "dequeued"
+    if (Atomics.compareExchange(states, slot, QUEUED, CANCELLED) === QUEUED) {
+      this.dequeued++
+      return "dequeued"
+    }
     Atomics.compareExchange(states, slot, RUNNING, CANCELLING)
     if (Atomics.load(states, slot) !== CANCELLING) return "done"
     for (let index = 0; index < this.workers.length; index++) {
@@ -337,15 +407,5 @@ export class Threads {
       if (!busy) return
       Atomics.wait(pause, 0, 0, 5)
     }
-  }
-}
-
-const setWord = (words: Int32Array, at: number, value: Word): void => {
-  if (typeof value === "number") {
-    words[at] = value
-    words[at + 1] = Math.floor(value / HIGH)
-  } else {
-    words[at] = Number(value & 0xffffffffn)
-    words[at + 1] = Number(value >> 32n)
   }
 }

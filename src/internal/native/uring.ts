@@ -41,10 +41,8 @@ export const IORING_SQ_TASKRUN = 4
 export const IOSQE_ASYNC = 1 << 4
 
 export const IORING_OFF_SQ_RING = 0
-export const IORING_OFF_CQ_RING = 0x8000000
 export const IORING_OFF_SQES = 0x10000000
 
-export const IORING_REGISTER_EVENTFD = 4
 export const IORING_REGISTER_PROBE = 8
 export const IORING_REGISTER_IOWQ_MAX_WORKERS = 19
 export const IO_URING_OP_SUPPORTED = 1

@@ -6,7 +6,7 @@ import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
 import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
-import { readNoWait } from "../native/nonblocking.ts"
+import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
 import { isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
@@ -207,7 +207,8 @@ const readInline = (submission: Submission, input: TransferInput): number => {
   const address = submission.a1 as number
   const offset = submission.a3
   const first = readNoWait(fd, address, length, offset)
-  if (first === length || first === 0) return first
+  if (first === length) return first
+  if (first === 0) return zeroIsEnd ? 0 : PENDING
   if (first > 0) {
     // Short: the end of the file, or the end of what is cached. Only asking again tells.
     const rest = readNoWait(
@@ -216,7 +217,7 @@ const readInline = (submission: Submission, input: TransferInput): number => {
       length - first,
       typeof offset === "number" ? offset + first : offset + BigInt(first)
     )
-    return rest === 0 ? first : rest === length - first ? length : PENDING
+    return rest === 0 && zeroIsEnd ? first : rest === length - first ? length : PENDING
   }
   if (first === -errno.EOPNOTSUPP && input.file !== undefined) input.file.noWait = false
   return PENDING

@@ -1,7 +1,7 @@
 /** What statx(2) and statfs(2) answer, decoded from a request's cell. */
 
 import type { Submission } from "../engine/submission.ts"
-import { STATFS, STATX } from "../native/layout.ts"
+import { STATFS, STATX, STATX_BTIME } from "../native/layout.ts"
 
 /** What kind of file a name stands for. */
 export type FileType =
@@ -62,8 +62,6 @@ export interface Stat {
   readonly birthtimeNs: bigint | undefined
 }
 
-const STATX_BTIME = 0x800
-
 /** `makedev(3)` of glibc and musl. */
 const makedev = (major: number, minor: number): bigint =>
   major < 0x1000 && minor < 0x100
@@ -123,6 +121,9 @@ export interface StatVfs {
   readonly flags: number
 }
 
+/** The kernel's own mark that the flags are filled in; statvfs(3) does not show it. */
+const ST_VALID = 0x20
+
 export const decodeStatVfs = ({ cell }: Submission): StatVfs => {
   const { u64 } = cell
   const number = (offset: number): number => Number(u64[offset / 8])
@@ -137,6 +138,6 @@ export const decodeStatVfs = ({ cell }: Submission): StatVfs => {
     files: u64[STATFS.files / 8],
     filesFree: u64[STATFS.ffree / 8],
     nameMax: number(STATFS.namelen),
-    flags: number(STATFS.flags)
+    flags: number(STATFS.flags) & ~ST_VALID
   }
 }

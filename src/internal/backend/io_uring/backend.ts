@@ -196,7 +196,7 @@ export class IoUringBackend implements Backend {
     const request = submission.request!
     // The kernel's own codes for "a signal came, start again" (ERESTARTSYS and its like) are not for user space, but a cancelled
     // open on a worker shows them.
-    if (result <= -512 && result >= -516) result = -errno.EINTR
+    if (result <= -512 && result >= -516 && result !== -515) result = -errno.EINTR
     if (request.entry.producesDescriptor === true) {
       const verdict = this.fifos.settle(submission, result)
       if (verdict === undefined) {
@@ -247,7 +247,7 @@ export class IoUringBackend implements Backend {
     this.timer.unref()
   }
 
-  private readonly tick = (): void => {
+  readonly tick = (): void => {
     for (const request of this.cancelling) this.toCancel.push(request)
     this.fifos.forEachReady((request) => this.toCancel.push(request))
     // Next to nothing came back since the last look: most of the ring waits for something that may never come.

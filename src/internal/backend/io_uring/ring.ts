@@ -5,7 +5,7 @@
  * barrier. The completion queue's tail is written by the kernel at any time: it is loaded with `Atomics`, before the entries.
  */
 import { errno } from "../../native/errno.ts"
-import { addressOf, foreignMemory, syscall, type Word } from "../../native/libc.ts"
+import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { NR } from "../../native/syscalls.ts"
 import {
   CQE_WORDS,
@@ -27,7 +27,6 @@ import type { SubmissionEntry } from "../../operation/operation.ts"
 
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
-const HIGH = 4294967296
 const BOUNDED_WORKERS = 64
 
 /** Why a ring could not be made: the call that failed and its error number. */
@@ -219,16 +218,5 @@ export class Ring implements SubmissionEntry {
     this.sqes = new Uint32Array(0)
     for (const { address, length } of this.mappings.splice(0)) syscall(NR.munmap, address, length)
     syscall(NR.close, this.fd)
-  }
-}
-
-/** Writes 64 bits as two words, low first. A Number is exact here: it is an integer below 2^53 in magnitude. */
-const setWord = (words: Uint32Array, at: number, value: Word): void => {
-  if (typeof value === "number") {
-    words[at] = value
-    words[at + 1] = Math.floor(value / HIGH)
-  } else {
-    words[at] = Number(value & 0xffffffffn)
-    words[at + 1] = Number(value >> 32n)
   }
 }

@@ -12,6 +12,7 @@
  */
 import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import { levelOf } from "../../engine/queue.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
@@ -134,21 +135,24 @@ export class ThreadsBackend implements Backend {
 
   /** While requests wait for a thread: an open that takes long is one of a FIFO, and waits for a peer. */
   private watchOpens(): void {
-    this.opensTimer ??= setTimeout(() => {
-      this.opensTimer = undefined
-      const seen = this.opensSeen
-      this.opensSeen = new Set()
-      this.slots.forEach((submission) => {
-        const { isStuck, request } = submission
-        if (request === null || isStuck || !mayWaitForEver(request)) return
-        if (seen.has(request)) {
-          submission.isStuck = true
-          this.stuck++
-        } else this.opensSeen.add(request)
-      })
-      this.lookAgain()
-      this.host.wake()
-    }, LONG_OPEN).unref()
+    this.opensTimer ??= setTimeout(this.lookAtOpens, LONG_OPEN).unref()
+  }
+
+  private readonly lookAtOpens = (): void => {
+    clearTimeout(this.opensTimer)
+    this.opensTimer = undefined
+    const seen = this.opensSeen
+    this.opensSeen = new Set()
+    this.slots.forEach((submission) => {
+      const { isStuck, request } = submission
+      if (request === null || isStuck || !mayWaitForEver(request)) return
+      if (seen.has(request)) {
+        submission.isStuck = true
+        this.stuck++
+      } else this.opensSeen.add(request)
+    })
+    this.lookAgain()
+    this.host.wake()
   }
 
   /** Calls `done` when there are not more than `limit` threads, those apart that are stuck, or when so many are allowed again. */
@@ -185,7 +189,8 @@ export class ThreadsBackend implements Backend {
       return true
     }
     const threads = this.threads!
-    const slot = threads.freeSlot(request.priority)
+    const level = levelOf(request.priority)
+    const slot = threads.freeSlot(level)
     if (slot === -1 || this.controls.maxParallel === 0) return false
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
@@ -196,7 +201,7 @@ export class ThreadsBackend implements Backend {
       return true
     }
     this.used = true
-    threads.push(submission, request.priority)
+    threads.push(submission, level)
     submission.request = request
     request.submission = submission
     this.inFlight++
@@ -225,7 +230,9 @@ export class ThreadsBackend implements Backend {
     if (most > this.allowed) this.allow(most)
     // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
     const needed = threads.waiting - (threads.count - threads.executing)
-    const wanted = Math.min(Math.max(needed, (this.used ? minParallel : 0) - threads.count), most - threads.count)
+    // Slots of cancelled calls come back through a thread.
+    const least = Math.max(this.used ? minParallel : 0, threads.queued > 0 ? 1 : 0)
+    const wanted = Math.min(Math.max(needed, least - threads.count), most - threads.count)
     for (let i = 0; i < wanted; i++) threads.start()
   }
 
@@ -294,7 +301,8 @@ export class ThreadsBackend implements Backend {
     }
   }
 
-  private readonly tick = (): void => {
+  readonly tick = (): void => {
+    if (this.opensTimer !== undefined) this.lookAtOpens()
     for (const { submission } of this.cancelling) if (submission !== null) this.threads!.cancel(submission.slot)
     if (this.cancelling.size === 0) {
       clearInterval(this.timer)

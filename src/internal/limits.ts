@@ -1,0 +1,52 @@
+/** The limits of an engine, read and changed while it runs. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { AioBadArgument } from "../AioError.ts"
+import { checkCounts } from "./counts.ts"
+import { Aio } from "./service.ts"
+
+/**
+ * The limits of the engine, as `setLimits` takes them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Limits {
+  /** Completions delivered in one turn of the event loop, at most. */
+  readonly maxPollRequests: number
+  /** Time after which a turn delivers no more. */
+  readonly maxPollTime: Duration.Duration
+  /** Requests under way at once, at most. */
+  readonly maxOutstanding: number
+}
+
+/**
+ * @since 0.1.0
+ * @category limits
+ */
+export const limits: Effect.Effect<Limits, never, Aio> = Effect.map(Aio, ({ engine }) => ({
+  maxPollRequests: engine.limits.maxPollRequests,
+  maxPollTime: Duration.millis(engine.limits.maxPollTime),
+  maxOutstanding: engine.limits.maxOutstanding
+}))
+
+/**
+ * Changes limits while requests are running.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const setLimits = (changes: {
+  readonly maxPollRequests?: number | undefined
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  readonly maxOutstanding?: number | undefined
+}): Effect.Effect<void, AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    Effect.map(checkCounts("setLimits", { ...changes, maxPollTime: undefined }, 1), () => {
+      const { limits } = engine
+      limits.maxPollRequests = changes.maxPollRequests ?? limits.maxPollRequests
+      limits.maxOutstanding = changes.maxOutstanding ?? limits.maxOutstanding
+      if (changes.maxPollTime !== undefined) limits.maxPollTime = Duration.toMillis(changes.maxPollTime)
+      engine.wake()
+    })
+  )

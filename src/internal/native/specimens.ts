@@ -1,0 +1,99 @@
+/** One open descriptor of every kind that there is, made without a request and without waiting: for finding out what a backend does with it. */
+import { constants, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { AT_FDCWD, O_CLOEXEC, S_IFIFO } from "./layout.ts"
+import { addressOf, syscall } from "./libc.ts"
+import { cString } from "./memory.ts"
+import { NR } from "./syscalls.ts"
+
+/** Kinds of files, as far as mechanisms treat them differently. */
+export const kinds = [
+  "regular file",
+  "directory",
+  "pipe",
+  "FIFO",
+  "socket",
+  "terminal",
+  "character device",
+  "eventfd"
+] as const
+
+export type Kind = (typeof kinds)[number]
+
+export interface Specimen {
+  /** There is something to read, or -errno where this process cannot have one. */
+  readonly fd: number
+  readonly close: () => void
+}
+
+const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_RDWR } = constants
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const TIOCGPTPEER = 0x5441
+const TIOCSPTLCK = 0x40045431
+
+// All of these calls are over when they return: the memory is needed no longer than that.
+const open = (path: string, flags: number): number => {
+  const name = cString(path)
+  const fd = syscall(NR.openat, AT_FDCWD, addressOf(name), flags | O_CLOEXEC, 0)
+  return name.length > 0 ? fd : -1
+}
+
+/** Writes one line: a terminal passes nothing on before its end. */
+const fill = (fd: number): void => {
+  const line = Buffer.from("x\n")
+  syscall(NR.write, fd, addressOf(line), line.length)
+}
+
+const specimen = (fd: number, ...others: ReadonlyArray<number>): Specimen => ({
+  fd,
+  close: () => {
+    for (const each of [fd, ...others]) if (each >= 0) syscall(NR.close, each)
+  }
+})
+
+/** `make` writes two descriptors. */
+const pair = (make: (address: number) => number): Specimen => {
+  const fds = new Int32Array(2)
+  const result = make(addressOf(fds))
+  if (result < 0) return specimen(result)
+  fill(fds[1])
+  return specimen(fds[0], fds[1])
+}
+
+const makers: Record<Kind, () => Specimen> = {
+  "regular file": () => {
+    const name = cString("effect-aio")
+    const fd = syscall(NR.memfd_create, addressOf(name), 1)
+    if (fd >= 0 && name.length > 0) fill(fd)
+    return specimen(fd)
+  },
+  directory: () => specimen(open("/", O_DIRECTORY)),
+  pipe: () => pair((address) => syscall(NR.pipe2, address, O_CLOEXEC)),
+  FIFO: () => {
+    const directory = mkdtempSync(join(tmpdir(), "effect-aio-"))
+    const path = join(directory, "fifo")
+    const name = cString(path)
+    const made = syscall(NR.mknodat, AT_FDCWD, addressOf(name), S_IFIFO | 0o600, 0)
+    // Both ends at once: nobody is waited for.
+    const fd = made < 0 || name.length === 0 ? made : open(path, O_RDWR)
+    rmSync(directory, { recursive: true })
+    if (fd >= 0) fill(fd)
+    return specimen(fd)
+  },
+  socket: () => pair((address) => syscall(NR.socketpair, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, address)),
+  terminal: () => {
+    const main = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    if (main < 0) return specimen(main)
+    const unlocked = new Int32Array(1)
+    syscall(NR.ioctl, main, TIOCSPTLCK, addressOf(unlocked))
+    const peer = unlocked.length > 0 ? syscall(NR.ioctl, main, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1
+    fill(main)
+    return specimen(peer, main)
+  },
+  "character device": () => specimen(open("/dev/zero", constants.O_RDONLY)),
+  eventfd: () => specimen(syscall(NR.eventfd2, 1, O_CLOEXEC | O_NONBLOCK))
+}
+
+export const makeSpecimen = (kind: Kind): Specimen => makers[kind]()

@@ -1,0 +1,55 @@
+/** For other event loops, and for programs without one. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { AioError } from "../AioError.ts"
+import { Aio } from "./service.ts"
+
+/**
+ * A descriptor that is readable while completions wait: for another event loop to watch, which then runs `poll`. It belongs to the
+ * Layer. Node's own event loop needs none of this.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatMap(Aio, ({ engine }) => {
+  const descriptor = engine.pollDescriptor
+  return descriptor >= 0
+    ? Effect.succeed(descriptor)
+    : Effect.fail(AioError.fromErrno(-descriptor, "pollDescriptor", {}))
+})
+
+/**
+ * Submits what waits, and delivers what is complete, within `maxPollRequests` and `maxPollTime`: how many requests ended. Fibers
+ * that wait for them go on when the caller gives way to them.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine }) => engine.poll())
+
+/**
+ * **Blocks the thread**, timers, sockets and all, until a completion waits for `poll` or nothing is outstanding, or until the
+ * timeout: for programs that have no event loop to keep going. poll(2).
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const wait = (options?: {
+  readonly timeout?: Duration.DurationInput | undefined
+}): Effect.Effect<void, never, Aio> =>
+  Effect.map(Aio, ({ engine }) => engine.wait(Math.min(Duration.toMillis(options?.timeout ?? "1 hour"), 3_600_000)))
+
+/**
+ * **Blocks the thread** until all requests that are outstanding have ended: `wait` and `poll`, again and again. For ever, if one waits
+ * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => {
+  while (engine.outstanding > 0) {
+    // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
+    engine.wait(10)
+    engine.poll()
+  }
+})
