@@ -1,28 +1,25 @@
 import { randomBytes } from "node:crypto"
-import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
 import { backends } from "../support/backends.ts"
-import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { descriptorOf, type World } from "../support/world.ts"
 
 const SIZE = 10_000
 const content = randomBytes(SIZE)
 
-const opened = Effect.gen(function* () {
-  const path = join(yield* temporaryDirectory, "file")
-  fs.writeFileSync(path, content)
-  return yield* Effect.acquireRelease(
-    Effect.sync(() => fs.openSync(path, "r+")),
-    (fd) => Effect.sync(() => fs.closeSync(fd))
-  )
-})
+const opened = (world: World) =>
+  Effect.gen(function* () {
+    const path = join(yield* world.directory, "file")
+    yield* world.writeFile(path, content)
+    return yield* descriptorOf(path, "r+")
+  })
 
-describe.each(backends)("$name: buffers", ({ layer }) => {
+describe.each(backends)("$name: buffers", ({ layer, world }) => {
   it.scopedLive("only the bytes of the view are touched", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       for (const [start, length] of [
         [1, 10],
         [7, 4096],
@@ -45,14 +42,14 @@ describe.each(backends)("$name: buffers", ({ layer }) => {
         yield* Aio.write(fd, view, { offset: 3 })
       }
       const after = Buffer.alloc(SIZE)
-      fs.readSync(fd, after, 0, SIZE, 0)
+      expect(yield* Aio.read(fd, after, { offset: 0 })).toBe(SIZE)
       expect(after.equals(content)).toBe(true)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("a short answer leaves the rest of the buffer alone", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       const into = new Uint8Array(100).fill(0xee)
       expect(yield* Aio.read(fd, into, { offset: SIZE - 30 })).toBe(30)
       expect(Buffer.alloc(70, 0xee).equals(into.subarray(30))).toBe(true)
@@ -63,21 +60,21 @@ describe.each(backends)("$name: buffers", ({ layer }) => {
 
   it.scopedLive("shared memory is read into and written from", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       const shared = new Uint8Array(new SharedArrayBuffer(5000), 1000, 3000)
       expect(yield* Aio.read(fd, shared, { offset: 11 })).toBe(3000)
       expect(content.subarray(11, 3011).equals(shared)).toBe(true)
       expect(new Uint8Array(shared.buffer, 0, 1000).every((byte) => byte === 0)).toBe(true)
       expect(yield* Aio.writev(fd, [shared, shared.subarray(0, 10)], { offset: 0 })).toBe(3010)
       const after = Buffer.alloc(3010)
-      fs.readSync(fd, after, 0, 3010, 0)
+      expect(yield* Aio.read(fd, after, { offset: 0 })).toBe(3010)
       expect(after.equals(Buffer.concat([shared, shared.subarray(0, 10)]))).toBe(true)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("other views are bytes too", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       for (const view of [new Float64Array(10), new DataView(new ArrayBuffer(100), 3, 80), new Int16Array(40)]) {
         expect(yield* Aio.read(fd, view as never, { offset: 5 })).toBe(80)
         expect(Buffer.from(view.buffer, view.byteOffset, 80).equals(content.subarray(5, 85))).toBe(true)
@@ -87,7 +84,7 @@ describe.each(backends)("$name: buffers", ({ layer }) => {
 
   it.scopedLive("no bytes asked for are no bytes, of anything that can be read or written", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       const none = new Uint8Array(0)
       const emptyPart = new Uint8Array(100).subarray(50, 50)
       for (const buffer of [none, emptyPart]) {
@@ -98,16 +95,15 @@ describe.each(backends)("$name: buffers", ({ layer }) => {
           expect(yield* Aio.writev(fd, [buffer], { offset })).toBe(0)
         }
       }
-      expect(fs.fstatSync(fd).size).toBe(SIZE)
-      const writeOnly = fs.openSync("/dev/null", "w")
+      expect((yield* Aio.fstat(fd)).size).toBe(BigInt(SIZE))
+      const writeOnly = yield* descriptorOf(join(yield* world.directory, "new"), "w")
       expect(yield* Effect.flip(Aio.read(writeOnly, none))).toMatchObject({ code: "EBADF" })
-      fs.closeSync(writeOnly)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("memory that JavaScript let go of while it was in flight is not reused", () =>
     Effect.gen(function* () {
-      const fd = yield* opened
+      const fd = yield* opened(world)
       for (let round = 0; round < 20; round++) {
         // Nobody here holds the buffers; what else is allocated meanwhile must stay what it is.
         const reads = yield* Effect.fork(

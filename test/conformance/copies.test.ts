@@ -8,13 +8,10 @@ import { Aio } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
 import { backends, realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import type { World } from "../support/world.ts"
+import { descriptorOf, type World } from "../support/world.ts"
 
 const SIZE = 100_000
 const bytes = randomBytes(SIZE)
-
-const opened = (path: string, options?: Aio.OpenOptions) =>
-  Effect.acquireRelease(Aio.open(path, options), (fd) => Effect.ignore(Aio.close(fd)))
 
 /** A file of random bytes, and an empty one, both open. */
 const place = (world: World) =>
@@ -23,7 +20,7 @@ const place = (world: World) =>
     const [source, target] = [join(directory, "source"), join(directory, "target")]
     yield* world.writeFile(source, bytes)
     yield* world.writeFile(target, "")
-    const [from, to] = [yield* opened(source, { flag: "r+" }), yield* opened(target, { flag: "r+" })]
+    const [from, to] = [yield* descriptorOf(source, "r+"), yield* descriptorOf(target, "r+")]
     return { directory, source, target, from, to, copied: world.readFile(target) }
   })
 
@@ -105,7 +102,7 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
   it.scopedLive("within one file: apart from each other, or EINVAL", () =>
     Effect.gen(function* () {
       const { from, source } = yield* place(world)
-      const other = yield* opened(source, { flag: "r+" })
+      const other = yield* descriptorOf(source, "r+")
       expect(yield* Aio.copyRange(from, other, { offset: 0, toOffset: 50_000, length: 1000 })).toBe(1000)
       expect(yield* Aio.copyRange(from, from, { offset: 0, toOffset: 1000, length: 1000 })).toBe(1000)
       const expected = Buffer.from(bytes)
@@ -130,10 +127,10 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
   it.scopedLive("descriptors that are not fit for it", () =>
     Effect.gen(function* () {
       const { directory, from, source, target, to } = yield* place(world)
-      const readOnly = yield* opened(target)
-      const writeOnly = yield* opened(source, { flag: fs.constants.O_WRONLY })
-      const append = yield* opened(target, { flag: "a" })
-      const list = yield* opened(directory, { flag: fs.constants.O_DIRECTORY })
+      const readOnly = yield* descriptorOf(target)
+      const writeOnly = yield* descriptorOf(source, fs.constants.O_WRONLY)
+      const append = yield* descriptorOf(target, "a")
+      const list = yield* descriptorOf(directory, fs.constants.O_DIRECTORY)
       const [reader, writer] = yield* world.pipe
       for (const [fd, into, code] of [
         [from, readOnly, "EBADF"],
@@ -173,7 +170,7 @@ describe.each(realBackends)("$name: copyRange and the operating system", ({ laye
     Effect.gen(function* () {
       const { from } = yield* place(world)
       const path = join(yield* memoryDirectory, "target")
-      const to = yield* opened(path, { flag: "w" })
+      const to = yield* descriptorOf(path, "w")
       const result = yield* Effect.either(Aio.copyRange(from, to, { offset: 0, length: SIZE }))
       if (result._tag === "Right") expect(fs.readFileSync(path).equals(bytes.subarray(0, result.right))).toBe(true)
       else expect(result.left).toMatchObject({ code: "EXDEV" })
@@ -200,9 +197,9 @@ describe.each(realBackends)("$name: copyRange and the operating system", ({ laye
       const directory = yield* temporaryDirectory
       const [source, target] = [join(directory, "source"), join(directory, "target")]
       fs.writeFileSync(source, Buffer.alloc(64 << 20, 7))
-      const from = yield* opened(source)
+      const from = yield* descriptorOf(source)
       for (let round = 0; round < 5; round++) {
-        const to = yield* opened(target, { flag: "w" })
+        const to = yield* descriptorOf(target, "w")
         const fiber = yield* Effect.fork(Aio.copyRange(from, to, { offset: 0, toOffset: 0, length: 64 << 20 }))
         yield* Effect.sleep(round * 6)
         const exit = yield* Fiber.interrupt(fiber)

@@ -1,16 +1,15 @@
-import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
-import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { descriptorOf } from "../support/world.ts"
 
 /** A number that no descriptor here has: a closed one may be somebody else's by the time it is used. */
 const NOBODYS = 999_999
 const bytes = new Uint8Array(8)
 
-describe.each(backends)("$name: descriptors that are not fit", ({ layer }) => {
+describe.each(backends)("$name: descriptors that are not fit", ({ layer, world }) => {
   it.scopedLive("one that is not open is EBADF, for every operation", () =>
     Effect.gen(function* () {
       const uses: Record<string, Effect.Effect<unknown, unknown, Aio.Aio>> = {
@@ -47,8 +46,8 @@ describe.each(backends)("$name: descriptors that are not fit", ({ layer }) => {
 
   it.scopedLive("one opened for the other direction is EBADF", () =>
     Effect.gen(function* () {
-      const path = join(yield* temporaryDirectory, "file")
-      const [writeOnly, readOnly] = [fs.openSync(path, "w"), fs.openSync(path, "r")]
+      const path = join(yield* world.directory, "file")
+      const [writeOnly, readOnly] = [yield* descriptorOf(path, "w"), yield* descriptorOf(path)]
       for (const offset of [undefined, 0]) {
         expect(yield* Effect.flip(Aio.read(writeOnly, bytes, { offset }))).toMatchObject({ code: "EBADF" })
         expect(yield* Effect.flip(Aio.readv(writeOnly, [bytes], { offset }))).toMatchObject({ code: "EBADF" })
@@ -56,13 +55,12 @@ describe.each(backends)("$name: descriptors that are not fit", ({ layer }) => {
         expect(yield* Effect.flip(Aio.writev(readOnly, [bytes], { offset }))).toMatchObject({ code: "EBADF" })
       }
       expect(yield* Effect.flip(Aio.fallocate(readOnly, { length: 5 }))).toMatchObject({ code: "EBADF" })
-      for (const fd of [writeOnly, readOnly]) fs.closeSync(fd)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("a directory cannot be read as a file", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
+      const directory = yield* world.directory
       const file = yield* AioFile.open(directory)
       const eisdir = { _tag: "AioError", code: "EISDIR", operation: "read", fd: file.fd }
       expect(yield* Effect.flip(file.read(bytes, { offset: 0 }))).toMatchObject(eisdir)
@@ -79,18 +77,18 @@ describe.each(backends)("$name: descriptors that are not fit", ({ layer }) => {
 
   it.scopedLive("one that somebody else opened, closed or replaced is what it is now", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
-      fs.writeFileSync(join(directory, "one"), "one")
-      fs.writeFileSync(join(directory, "two"), "two")
-      const fd = fs.openSync(join(directory, "one"), "r")
+      const directory = yield* world.directory
+      yield* world.writeFile(join(directory, "one"), "one")
+      yield* world.writeFile(join(directory, "two"), "two")
+      const fd = yield* Aio.open(join(directory, "one"))
       const into = Buffer.alloc(3)
       yield* Aio.read(fd, into, { offset: 0 })
       expect(into.toString()).toBe("one")
-      fs.closeSync(fd)
-      const again = fs.openSync(join(directory, "two"), "r")
+      yield* Aio.close(fd)
+      const again = yield* Aio.open(join(directory, "two"))
       yield* Aio.read(again, into, { offset: 0 })
       expect(into.toString()).toBe("two")
-      fs.closeSync(again)
+      yield* Aio.close(again)
     }).pipe(Effect.provide(layer))
   )
 })

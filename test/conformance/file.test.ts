@@ -1,27 +1,26 @@
-import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import * as fs from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
-import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { descriptorsIn } from "../support/processState.ts"
+import { descriptorOf, type World } from "../support/world.ts"
 
 const SIZE = 100_000
 
-const randomFile = (options?: AioFile.OpenOptions) =>
+const randomFile = (world: World, options?: AioFile.OpenOptions) =>
   Effect.gen(function* () {
-    const path = join(yield* temporaryDirectory, "file")
+    const path = join(yield* world.directory, "file")
     const bytes = randomBytes(SIZE)
-    fs.writeFileSync(path, bytes)
+    yield* world.writeFile(path, bytes)
     return { path, bytes, file: yield* AioFile.open(path, { flag: "r+", ...options }) }
   })
 
-describe.each(backends)("$name: AioFile", ({ layer }) => {
+describe.each(backends)("$name: AioFile", ({ layer, real, world }) => {
   it.scopedLive("every method does what its operation does", () =>
     Effect.gen(function* () {
-      const { bytes, file, path } = yield* randomFile()
+      const { bytes, file, path } = yield* randomFile(world)
       const into = Buffer.alloc(100)
       expect(yield* file.read(into, { offset: 7 })).toBe(100)
       expect(into.equals(bytes.subarray(7, 107))).toBe(true)
@@ -36,29 +35,29 @@ describe.each(backends)("$name: AioFile", ({ layer }) => {
       into.copy(bytes, 600)
       yield* file.datasync
       yield* file.sync
-      expect(fs.readFileSync(path).equals(bytes)).toBe(true)
-      expect(yield* file.stat).toMatchObject({ size: BigInt(SIZE), ino: fs.statSync(path, { bigint: true }).ino })
+      expect((yield* world.readFile(path)).equals(bytes)).toBe(true)
+      expect(yield* file.stat).toMatchObject({ size: BigInt(SIZE), ino: (yield* world.facts(path)).ino })
       yield* file.truncate(5000)
-      expect(fs.statSync(path).size).toBe(5000)
+      expect(Number((yield* world.facts(path)).size)).toBe(5000)
       yield* file.allocate({ offset: 5000, length: 3000 })
-      expect(fs.statSync(path).size).toBe(8000)
+      expect(Number((yield* world.facts(path)).size)).toBe(8000)
       yield* file.advise("sequential")
       yield* file.advise("dontNeed", { offset: 0, length: 4096 })
       yield* file.readahead({ length: 8000 })
       yield* file.truncate()
-      expect(fs.statSync(path).size).toBe(0)
+      expect(Number((yield* world.facts(path)).size)).toBe(0)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("without an offset, reads and writes share the position of the file", () =>
     Effect.gen(function* () {
-      const { bytes, file, path } = yield* randomFile()
+      const { bytes, file, path } = yield* randomFile(world)
       expect(Buffer.from(yield* file.readAlloc(10)).equals(bytes.subarray(0, 10))).toBe(true)
       yield* file.writeAll(Buffer.from("written"))
       expect(Buffer.from(yield* file.readExactly(10)).equals(bytes.subarray(17, 27))).toBe(true)
       yield* file.readAlloc(10, { offset: 5000 })
       expect(yield* file.writev([Buffer.from("a"), Buffer.from("b")])).toBe(2)
-      expect(fs.readFileSync(path).subarray(10, 29).toString("latin1")).toBe(
+      expect((yield* world.readFile(path)).subarray(10, 29).toString("latin1")).toBe(
         `written${bytes.subarray(17, 27).toString("latin1")}ab`
       )
     }).pipe(Effect.provide(layer))
@@ -66,7 +65,7 @@ describe.each(backends)("$name: AioFile", ({ layer }) => {
 
   it.scopedLive("readExactly fills what it is given, or tells how much was there", () =>
     Effect.gen(function* () {
-      const { bytes, file } = yield* randomFile()
+      const { bytes, file } = yield* randomFile(world)
       const into = new Uint8Array(SIZE)
       expect(yield* file.readExactly(into, { offset: 0 })).toBe(into)
       expect(bytes.equals(into)).toBe(true)
@@ -82,37 +81,28 @@ describe.each(backends)("$name: AioFile", ({ layer }) => {
 
   it.scopedLive("readExactly and writeAll go on after short answers", () =>
     Effect.gen(function* () {
-      const path = join(yield* temporaryDirectory, "fifo")
-      execFileSync("mkfifo", [path])
-      const file = yield* AioFile.open(path, { flag: "r+" })
+      const [reader, writer] = yield* Effect.flatMap(world.pipe, Effect.forEach(AioFile.fromDescriptor))
       // More than a pipe holds (64 KiB): the writer has to wait for the reader more than once.
       const bytes = randomBytes(1 << 20)
-      const [, read] = yield* Effect.all([file.writeAll(bytes), file.readExactly(bytes.length)], { concurrency: 2 })
+      const [, read] = yield* Effect.all([writer.writeAll(bytes), reader.readExactly(bytes.length)], { concurrency: 2 })
       expect(bytes.equals(read)).toBe(true)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("append mode writes at the end", () =>
     Effect.gen(function* () {
-      const { bytes, file, path } = yield* randomFile({ flag: "a+" })
+      const { bytes, file, path } = yield* randomFile(world, { flag: "a+" })
       yield* file.writeAll(Buffer.from("one"), { offset: 0 })
       yield* file.writeAll(Buffer.from("two"))
-      expect(fs.readFileSync(path).equals(Buffer.concat([bytes, Buffer.from("onetwo")]))).toBe(true)
+      expect((yield* world.readFile(path)).equals(Buffer.concat([bytes, Buffer.from("onetwo")]))).toBe(true)
       expect(Buffer.from(yield* file.readAlloc(3, { offset: SIZE })).toString()).toBe("one")
     }).pipe(Effect.provide(layer))
   )
 
   it.live("is closed with its Scope, and says so from then on", () =>
     Effect.gen(function* () {
-      const { file, path } = yield* Effect.scoped(
-        Effect.map(randomFile(), ({ file, path }) => {
-          expect(fs.readlinkSync(`/proc/self/fd/${file.fd}`)).toBe(path)
-          return { file, path }
-        })
-      )
-      expect(fs.existsSync(`/proc/self/fd/${file.fd}`) && fs.readlinkSync(`/proc/self/fd/${file.fd}`)).not.toContain(
-        path
-      )
+      const { file, path } = yield* Effect.scoped(randomFile(world))
+      if (real) expect(descriptorsIn(dirname(path))).toBe(0)
       const buffer = Buffer.alloc(1)
       const uses: Array<Effect.Effect<unknown, { readonly message: string }>> = [
         file.read(buffer),
@@ -143,8 +133,8 @@ describe.each(backends)("$name: AioFile", ({ layer }) => {
 
   it.scopedLive("fromDescriptor leaves the closing to whoever opened it", () =>
     Effect.gen(function* () {
-      const { bytes, path } = yield* randomFile()
-      const fd = fs.openSync(path, "r")
+      const { bytes, path } = yield* randomFile(world)
+      const fd = yield* descriptorOf(path)
       yield* Effect.scoped(
         Effect.gen(function* () {
           const file = yield* AioFile.fromDescriptor(fd)
@@ -152,7 +142,6 @@ describe.each(backends)("$name: AioFile", ({ layer }) => {
         })
       )
       expect((yield* Aio.fstat(fd)).size).toBe(BigInt(SIZE))
-      fs.closeSync(fd)
     }).pipe(Effect.provide(layer))
   )
 })

@@ -52,13 +52,13 @@ const endsAtOnce = (name: string, what: string, use: Effect.Effect<unknown, unkn
     expect((yield* Aio.stats).outstanding).toBe(0)
   })
 
-/** A pipe without room: what it wrote before it had to wait stays in it. */
-const fullPipe = (world: World): Effect.Effect<number, never, Aio.Aio | Scope.Scope> =>
-  Effect.tap(
-    Effect.map(world.pipe, ([, writer]) => writer),
-    // What a pipe holds, pipe(7).
-    (writer) => Effect.orDie(Aio.write(writer, new Uint8Array(65536)))
-  )
+/** A pipe without room: pipe(7) gives it 64 KiB. */
+const fullPipe = (world: World): Effect.Effect<number, unknown, Aio.Aio | Scope.Scope> =>
+  Effect.gen(function* () {
+    const [, writer] = yield* world.pipe
+    expect(yield* Aio.write(writer, new Uint8Array(65536))).toBe(65536)
+    return writer
+  })
 
 const bytes = (): Uint8Array => new Uint8Array(64)
 

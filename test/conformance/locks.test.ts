@@ -6,16 +6,14 @@ import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
 import { backends, realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import type { World } from "../support/world.ts"
+import { descriptorOf, type World } from "../support/world.ts"
 
 /** So many descriptors of one file, each opened by itself: each may have a lock of its own. */
 const openings = (world: World, count: number) =>
   Effect.gen(function* () {
     const path = join(yield* world.directory, "file")
     yield* world.writeFile(path, "")
-    return yield* Effect.forEach(Array.from({ length: count }), () =>
-      Effect.acquireRelease(Aio.open(path, { flag: "r+" }), (fd) => Effect.ignore(Aio.close(fd)))
-    )
+    return yield* Effect.forEach(Array.from({ length: count }), () => descriptorOf(path, "r+"))
   })
 
 /** Whether the lock can be had now. It is taken, if so. */

@@ -1,10 +1,8 @@
-import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { Aio, AioError, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
-import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 describe("the words of errors", () => {
   it("operation, path or descriptor, sentence, code", () => {
@@ -41,21 +39,21 @@ describe("the words of errors", () => {
   })
 })
 
-describe.each(backends)("$name: the words of errors", ({ layer }) => {
+describe.each(backends)("$name: the words of errors", ({ layer, world }) => {
   it.scopedLive("of operations on names and on descriptors", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
+      const directory = yield* world.directory
       const absent = join(directory, "absent")
       const message = (use: Effect.Effect<unknown, { readonly message: string }, Aio.Aio>) =>
         Effect.map(Effect.flip(use), (error) => error.message)
       expect(yield* message(Aio.open(absent))).toBe(`open ${absent}: no such file or directory (ENOENT)`)
       expect(yield* message(Aio.mkdir(directory))).toBe(`mkdir ${directory}: the file exists already (EEXIST)`)
       expect(yield* message(Aio.stat(Buffer.from(absent)))).toBe(`stat ${absent}: no such file or directory (ENOENT)`)
-      const fd = fs.openSync(directory, "r")
+      const fd = yield* Aio.open(directory)
       expect(yield* message(Aio.read(fd, new Uint8Array(1), { offset: 0 }))).toBe(
         `read fd ${fd}: is a directory (EISDIR)`
       )
-      fs.closeSync(fd)
+      yield* Aio.close(fd)
       expect(yield* message(Aio.open("a\0b"))).toBe('open: path: a path cannot contain a NUL character: "a\\u0000b"')
       expect(yield* message(Aio.read(0, new Uint8Array(1), { offset: -1 }))).toBe(
         "read: offset: must be a whole number of bytes from 0, not -1"

@@ -9,12 +9,10 @@ import { backends, realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { eventFd, socketPair, terminal } from "../support/waitable.ts"
+import { descriptorOf } from "../support/world.ts"
 
 const nothing: Aio.Readiness = { readable: false, writable: false, priority: false, hangUp: false, error: false }
 const both = { readable: true, writable: true }
-
-const opened = (path: string, flag: Aio.OpenOptions["flag"] = "r") =>
-  Effect.acquireRelease(Aio.open(path, { flag }), (fd) => Effect.ignore(Aio.close(fd)))
 
 /** Starts a poll that is still waiting a moment later. */
 const waiting = (fd: number, interest: Aio.Interest) =>
@@ -32,11 +30,11 @@ describe.each(backends)("$name: pollFd", ({ layer, world }) => {
     Effect.gen(function* () {
       const directory = yield* world.directory
       yield* world.writeFile(join(directory, "file"), "")
-      const fd = yield* opened(join(directory, "file"), "r+")
+      const fd = yield* descriptorOf(join(directory, "file"), "r+")
       expect(yield* Aio.pollFd(fd, both)).toEqual({ ...nothing, ...both })
       expect(yield* Aio.pollFd(fd, { readable: true })).toEqual({ ...nothing, readable: true })
       expect(yield* Aio.pollFd(fd, { writable: true })).toEqual({ ...nothing, writable: true })
-      const list = yield* opened(directory, fs.constants.O_DIRECTORY)
+      const list = yield* descriptorOf(directory, fs.constants.O_DIRECTORY)
       expect(yield* Aio.pollFd(list, { readable: true })).toEqual({ ...nothing, readable: true })
     }).pipe(Effect.provide(layer))
   )
@@ -61,10 +59,11 @@ describe.each(backends)("$name: pollFd", ({ layer, world }) => {
   it.scopedLive("a full pipe has room again when it has been read from", () =>
     Effect.gen(function* () {
       const [reader, writer] = yield* world.pipe
-      // What a pipe holds, pipe(7).
-      expect(yield* Aio.write(writer, Buffer.alloc(65536))).toBe(65536)
+      // pipe(7): it has 64 KiB.
+      const bytes = Buffer.alloc(65_536)
+      expect(yield* Aio.write(writer, bytes)).toBe(bytes.length)
       const writable = yield* waiting(writer, { writable: true })
-      yield* Aio.read(reader, Buffer.alloc(65536))
+      expect(yield* Aio.read(reader, bytes)).toBe(bytes.length)
       expect(yield* joined(writable)).toEqual({ ...nothing, writable: true })
     }).pipe(Effect.provide(layer))
   )
@@ -120,7 +119,7 @@ describe.each(backends)("$name: pollFd", ({ layer, world }) => {
 describe.each(realBackends)("$name: pollFd of what only an operating system has", ({ layer, layerWith }) => {
   it.scopedLive("a descriptor that stands for a name only (O_PATH) is EBADF", () =>
     Effect.gen(function* () {
-      const fd = yield* opened("/", 0o10000000)
+      const fd = yield* descriptorOf("/", 0o10000000)
       expect(yield* Effect.flip(Aio.pollFd(fd, { readable: true }))).toMatchObject({ code: "EBADF", fd })
     }).pipe(Effect.provide(layer))
   )
@@ -128,7 +127,7 @@ describe.each(realBackends)("$name: pollFd of what only an operating system has"
   it.scopedLive("/dev/null, /dev/zero", () =>
     Effect.gen(function* () {
       for (const path of ["/dev/null", "/dev/zero"]) {
-        const fd = yield* opened(path, "r+")
+        const fd = yield* descriptorOf(path, "r+")
         expect(yield* Aio.pollFd(fd, both)).toEqual({ ...nothing, ...both })
         expect(yield* Aio.pollFd(fd, { readable: true })).toEqual({ ...nothing, readable: true })
       }
@@ -138,9 +137,9 @@ describe.each(realBackends)("$name: pollFd of what only an operating system has"
   it.scopedLive("a FIFO", () =>
     Effect.gen(function* () {
       const [path] = makeFifos(yield* temporaryDirectory, 1)
-      const reader = yield* opened(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+      const reader = yield* descriptorOf(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
       const fiber = yield* waiting(reader, { readable: true })
-      const writer = yield* opened(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
+      const writer = yield* descriptorOf(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
       yield* Aio.write(writer, Buffer.from("x"))
       expect(yield* joined(fiber)).toEqual({ ...nothing, readable: true })
     }).pipe(Effect.provide(layer))
@@ -212,7 +211,7 @@ describe.each(realBackends)("$name: pollFd of what only an operating system has"
   it.scopedLive("a change of the mounts is a priority event", () =>
     Effect.gen(function* () {
       // proc_pid_mounts(5): readable all the time, priority and error after a change. There is none now.
-      const fd = yield* opened("/proc/self/mounts")
+      const fd = yield* descriptorOf("/proc/self/mounts")
       yield* waiting(fd, { priority: true })
     }).pipe(Effect.provide(layer))
   )

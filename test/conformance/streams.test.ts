@@ -1,20 +1,20 @@
 import { createHash, randomBytes } from "node:crypto"
-import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { type Aio, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
-import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import type { World } from "../support/world.ts"
 
 const SIZE = 1_234_567
 const bytes = randomBytes(SIZE)
 
-const opened = Effect.gen(function* () {
-  const path = join(yield* temporaryDirectory, "file")
-  fs.writeFileSync(path, bytes)
-  return { path, file: yield* AioFile.open(path, { flag: "r+" }) }
-})
+const opened = (world: World) =>
+  Effect.gen(function* () {
+    const path = join(yield* world.directory, "file")
+    yield* world.writeFile(path, bytes)
+    return { path, file: yield* AioFile.open(path, { flag: "r+" }) }
+  })
 
 const sum = (parts: Iterable<Uint8Array>): string => {
   const hash = createHash("sha256")
@@ -22,10 +22,10 @@ const sum = (parts: Iterable<Uint8Array>): string => {
   return hash.digest("hex")
 }
 
-describe.each(backends)("$name: streams of files", ({ layer }) => {
+describe.each(backends)("$name: streams of files", ({ layer, world }) => {
   it.scopedLive("a stream gives the bytes of the range, in chunks of the size asked for", () =>
     Effect.gen(function* () {
-      const { file } = yield* opened
+      const { file } = yield* opened(world)
       const cases: Array<AioFile.StreamOptions> = [
         {},
         { chunkSize: 1000 },
@@ -53,7 +53,7 @@ describe.each(backends)("$name: streams of files", ({ layer }) => {
 
   it.scopedLive("chunks stay what they were while later ones are read", () =>
     Effect.gen(function* () {
-      const { file } = yield* opened
+      const { file } = yield* opened(world)
       const parts: Array<{ readonly part: Uint8Array; readonly sum: string }> = []
       yield* Stream.runForEach(file.stream({ chunkSize: 10_000 }), (part) =>
         Effect.sync(() => void parts.push({ part, sum: sum([part]) }))
@@ -68,7 +68,7 @@ describe.each(backends)("$name: streams of files", ({ layer }) => {
 
   it.scopedLive("taking a part reads no more than it needs", () =>
     Effect.gen(function* () {
-      const { file } = yield* opened
+      const { file } = yield* opened(world)
       const first = yield* Stream.runHead(file.stream({ chunkSize: 10 }))
       expect(first).toMatchObject({ _tag: "Some", value: new Uint8Array(bytes.subarray(0, 10)) })
     }).pipe(Effect.provide(layer))
@@ -76,17 +76,16 @@ describe.each(backends)("$name: streams of files", ({ layer }) => {
 
   it.scopedLive("a sink writes everything, from its offset on", () =>
     Effect.gen(function* () {
-      const { path } = yield* opened
+      const { path } = yield* opened(world)
       const parts = Array.from({ length: 50 }, (_, i) => new Uint8Array(randomBytes(i * 997)))
       for (const offset of [undefined, 0, 12_345, 2 ** 33, 2n ** 33n] satisfies Array<Aio.Offset | undefined>) {
-        fs.writeFileSync(path, "")
+        yield* world.writeFile(path, "")
         const file = yield* AioFile.open(path, { flag: "r+" })
         yield* Stream.run(Stream.fromIterable(parts), file.sink({ offset }))
         const start = Number(offset ?? 0)
         const total = parts.reduce((size, part) => size + part.length, 0)
-        expect(fs.statSync(path).size).toBe(start + total)
-        const written = Buffer.alloc(total)
-        fs.readSync(file.fd, written, 0, total, start)
+        expect(Number((yield* world.facts(path)).size)).toBe(start + total)
+        const written = yield* (yield* AioFile.open(path)).readExactly(total, { offset: start })
         expect(sum([written])).toBe(sum(parts))
       }
     }).pipe(Effect.provide(layer))
@@ -94,16 +93,16 @@ describe.each(backends)("$name: streams of files", ({ layer }) => {
 
   it.scopedLive("a file copied from stream to sink is the same file", () =>
     Effect.gen(function* () {
-      const { file, path } = yield* opened
+      const { file, path } = yield* opened(world)
       const copy = yield* AioFile.open(`${path}.copy`, { flag: "w" })
       yield* Stream.run(file.stream({ chunkSize: 65_536 }), copy.sink())
-      expect(sum([fs.readFileSync(`${path}.copy`)])).toBe(sum([bytes]))
+      expect(sum([yield* world.readFile(`${path}.copy`)])).toBe(sum([bytes]))
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("the error of a read or write is the stream's and the sink's", () =>
     Effect.gen(function* () {
-      const { path } = yield* opened
+      const { path } = yield* opened(world)
       const writeOnly = yield* AioFile.open(path, { flag: "a" })
       expect(yield* Effect.flip(Stream.runDrain(writeOnly.stream()))).toMatchObject({
         code: "EBADF",

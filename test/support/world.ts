@@ -5,7 +5,7 @@
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
-import { Aio, AioDirectory, AioFile } from "effect-aio"
+import { Aio, AioDirectory, type AioError, AioFile } from "effect-aio"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 import { nativePipe } from "./waitable.ts"
 
@@ -70,7 +70,7 @@ export const ownWorld = (pipe: World["pipe"], root = "/"): World => ({
   // Not removed: it goes with the Layer, which a test closes before its Scope.
   directory: Effect.suspend(() => {
     const path = join(root, `test-${made++}`)
-    return Effect.orDie(Effect.as(Aio.mkdir(path), path))
+    return Effect.orDie(Effect.as(Aio.mkdir(path, { mode: 0o700 }), path))
   }),
   writeFile: (path, content) =>
     Effect.orDie(AioFile.withFile(path, { flag: "w" }, (file) => file.writeAll(Buffer.from(content as string)))),
@@ -93,3 +93,10 @@ export const ownWorld = (pipe: World["pipe"], root = "/"): World => ({
     ),
   pipe
 })
+
+/** A descriptor of the test's own, closed with the Scope. */
+export const descriptorOf = (
+  path: string,
+  flag?: Aio.OpenOptions["flag"]
+): Effect.Effect<number, AioError.AioError | AioError.AioBadArgument, Aio.Aio | Scope.Scope> =>
+  Effect.acquireRelease(Aio.open(path, { flag }), (fd) => Effect.ignore(Aio.close(fd)))

@@ -43,9 +43,10 @@ const watchedBy = (fd: number): ReadonlyArray<string> =>
 describe.each(backends)("$name", ({ layer, mechanism }) => {
   // Reads of pipes: what io_uring does itself, and others in threads.
   const occupy = mechanism === "io_uring" ? busyNative : busy
-  const watched = {
+  const watched: Record<string, ReadonlyArray<string>> = {
     io_uring: ["anon_inode:[eventfd]", "anon_inode:[io_uring]"],
     kernel: ["anon_inode:[eventfd]", "anon_inode:[eventfd]"],
+    posix: ["anon_inode:[eventfd]", "anon_inode:[eventfd]"],
     threads: ["anon_inode:[eventfd]"]
   }
 

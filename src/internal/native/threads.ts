@@ -360,6 +360,11 @@ export class Threads {
     return "done"
   }
 
+  /** Whether a thread has taken up the call. */
+  hasStarted(slot: number): boolean {
+    return Atomics.load(this.views.states, slot) !== QUEUED
+  }
+
   /** Undoes the construction, before any thread was started. */
   discard(): void {
     open.delete(this)
