@@ -67,13 +67,17 @@ const execute = (slot) => {
 const complete = (slot) => {
   const position = Atomics.add(control, COMPLETION_TAIL, 1)
   Atomics.store(completions, position & (CAPACITY - 1), slot + 1)
+  // Looked at first: writing to it, too, would take the word away from the other threads for every completion.
+  if (Atomics.load(control, SIGNALLED) !== 0) return
   if (Atomics.exchange(control, SIGNALLED, 1) === 0) call(writeNumber, eventFd, oneAddress, one.byteLength, 0, 0, 0)
 }
 
 /** The slot that is next in turn, or -1. */
 const take = () => {
   for (let level = LEVELS - 1; level >= 0; level--) {
-    for (;;) {
+    // Plain reads pass over empty levels: they see whatever was published before PUBLISHED was read, and if there is more by now, the
+    // next wait fails. V8 calls a function for every Atomics operation, so those that nothing depends on are worth leaving out.
+    while (control[HEADS + level] !== control[TAILS + level]) {
       const head = Atomics.load(control, HEADS + level)
       if (head === Atomics.load(control, TAILS + level)) break
       const slot = Atomics.load(submissions, level * CAPACITY + (head & (CAPACITY - 1)))
@@ -117,6 +121,7 @@ const sleep = (published) => {
 }
 
 const tid = call(gettidNumber, 0, 0, 0, 0, 0, 0)
+let up = false
 
 for (;;) {
   const published = Atomics.load(control, PUBLISHED)
@@ -124,7 +129,10 @@ for (;;) {
   if (limit > 0 && leaveBeyond(limit)) break
   const slot = take()
   // Only now is it up: until it has looked for work, it counts as a thread that will.
-  Atomics.store(tids, index, tid)
+  if (!up) {
+    Atomics.store(tids, index, tid)
+    up = true
+  }
   if (slot === -1) {
     if (limit === 0 && leaveBeyond(0)) break
     // Idle for too long, and work has not come since: one thread fewer.
@@ -133,10 +141,11 @@ for (;;) {
     }
     continue
   }
-  // Named before it runs, so that whoever cancels it finds the thread to wake.
-  Atomics.store(current, index, slot)
+  // Named before it runs, so that whoever cancels it finds the thread to wake. Plain, like the write below: the exchange of the state
+  // and the addition to the completions' tail order them.
+  current[index] = slot
   if (Atomics.compareExchange(states, slot, QUEUED, RUNNING) === QUEUED) results[slot] = execute(slot)
   else Atomics.store(states, slot, CANCELLED)
-  Atomics.store(current, index, -1)
+  current[index] = -1
   complete(slot)
 }

@@ -103,7 +103,7 @@ export class Threads {
     const { control } = this.views
     let sum = 0
     for (let level = 0; level < LEVELS; level++) {
-      sum += (Atomics.load(control, TAILS + level) - Atomics.load(control, HEADS + level)) | 0
+      sum += (control[TAILS + level] - control[HEADS + level]) | 0
     }
     return sum
   }
@@ -210,10 +210,11 @@ export class Threads {
     setWord(args, at + 8, call.a3)
     setWord(args, at + 10, call.a4)
     setWord(args, at + 12, call.a5)
-    Atomics.store(states, slot, QUEUED)
+    // Plain writes: threads see the slot after `publish`, whose store of the tail orders them.
+    states[slot] = QUEUED
     const level = priority - LOWEST_PRIORITY
     const position = (control[TAILS + level] + this.pushed[level]) & (CAPACITY - 1)
-    Atomics.store(submissions, level * CAPACITY + position, slot)
+    submissions[level * CAPACITY + position] = slot
     this.pushed[level]++
     this.pushedTotal++
   }
@@ -253,11 +254,12 @@ export class Threads {
       const at = this.completionHead & (CAPACITY - 1)
       const slot = Atomics.load(completions, at) - 1
       if (slot === -1) break
-      Atomics.store(completions, at, 0)
+      // The slot is nobody else's from here until `publish`, and its place in the ring until the ring has gone round: plain.
+      completions[at] = 0
       this.completionHead = (this.completionHead + 1) | 0
-      const cancelled = Atomics.load(states, slot) === CANCELLED
+      const cancelled = states[slot] === CANCELLED
       const result = results[slot]
-      Atomics.store(states, slot, FREE)
+      states[slot] = FREE
       if (!cancelled) {
         deliver(slot, result)
         count++
