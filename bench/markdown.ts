@@ -43,6 +43,38 @@ const rates = (comparisons: ReadonlyArray<ComparisonResult>): string =>
     )
     .join("\n\n")
 
+/** The lines of the overview, by scenario, and its columns, by the beginnings of the sides' names. */
+const overviewRows: ReadonlyArray<readonly [scenario: string, words: string]> = [
+  ["cached-1", "cached 4 KiB reads, one at a time"],
+  ["cached-64", "cached 4 KiB reads, 64 at a time"],
+  ["direct-256", "O_DIRECT 4 KiB reads, 256 at a time"],
+  ["load-16", "loading 20,000 small files, 16 at a time"],
+  ["stat-16", "`stat` of 20,000 files, 16 at a time"],
+  ["stream", "streaming a cached file of 1 GiB, MiB/s"]
+]
+const overviewColumns: ReadonlyArray<readonly [head: string, side: RegExp]> = [
+  ["effect-aio", /^effect-aio/],
+  ["`fs` callbacks", /^fs\.(?!promises)/],
+  ["`fs.promises`", /^fs\.promises/],
+  ["`NodeFileSystem`", /^NodeFileSystem/],
+  ["fio", /^fio/]
+]
+
+/** Requests per second, one line a scenario. Empty where one of them was not run. */
+const overview = (comparisons: ReadonlyArray<ComparisonResult>): string => {
+  const rows: Array<Row> = []
+  for (const [scenario, words] of overviewRows) {
+    const sides = comparisons.find(({ name }) => name === scenario)?.sides
+    if (sides === undefined) return ""
+    const rate = (pattern: RegExp): string => {
+      const found = sides.find(({ side }) => pattern.test(side))
+      return found === undefined ? "" : number(found.perSecond)
+    }
+    rows.push([words, ...overviewColumns.map(([, pattern]) => rate(pattern))])
+  }
+  return table(["", ...overviewColumns.map(([head]) => head)], rows)
+}
+
 const figureTable = (figures: ReadonlyArray<Figure>): string =>
   table(
     ["", ""],
@@ -57,6 +89,8 @@ const wideTable = ({ columns, rows }: Table): string =>
 
 const sections = (backend: string, { comparisons, figures, tables, targets }: Results): Map<string, string> =>
   new Map([
+    // The README's, which is about the best backend.
+    [backend === "io_uring" ? "numbers" : `numbers ${backend}`, overview(comparisons)],
     [`goals ${backend}`, goals(targets)],
     [`rates ${backend}`, rates(comparisons)],
     ...Object.entries(figures).map(([name, group]): [string, string] => [`${name} ${backend}`, figureTable(group)]),
