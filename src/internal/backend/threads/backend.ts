@@ -230,12 +230,13 @@ export class ThreadsBackend implements Backend {
     if (maxParallel === 0) return
     // Twice the stuck ones: where one open waits for a peer, the next in the queue often does, too.
     const most = Math.min(maxParallel + 2 * this.stuck, MAX_THREADS)
-    if (threads.waiting > 0) this.watchOpens()
+    const { waiting } = threads
+    if (waiting > 0) this.watchOpens()
     if (threads.count >= most) return
     // Surplus threads leave by the idle timeout, or when the controls are set.
     if (most > this.allowed) this.allow(most)
     // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
-    const needed = threads.waiting - (threads.count - threads.executing)
+    const needed = waiting - (threads.count - threads.executing)
     // Slots of cancelled calls come back through a thread.
     const least = Math.max(this.used ? minParallel : 0, threads.queued > 0 ? 1 : 0)
     const wanted = Math.min(Math.max(needed, least - threads.count), most - threads.count)
