@@ -28,7 +28,10 @@ describe.each(backends)("$name", ({ layer }) => {
         expect([kind, read]).toEqual([kind, kind === "directory" ? "EISDIR" : expect.stringMatching(/^(native|pool)$/)])
         expect([kind, poll]).toEqual([kind, expect.stringMatching(/^(native|pool)$/)])
       }
-      expect(openDescriptors()).toBe(before)
+      // Threads may start meanwhile, each with descriptors of its own: what is left open would be so every time.
+      const rounds = 40
+      for (let round = 0; round < rounds; round++) yield* Aio.capabilities
+      expect(openDescriptors() - before).toBeLessThan(rounds)
       expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )

@@ -7,7 +7,7 @@ import { Aio, AioBuffer, AioFile } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
-import { descriptorCounts, residentMebibytes, settled } from "../support/processState.ts"
+import { descriptors, descriptorsIn, residentMebibytes, settled } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -122,10 +122,13 @@ const program = Effect.gen(function* () {
     })
 
   yield* batch(1000)
-  const descriptorsBefore = descriptorCounts()
+  const openBefore = descriptorsIn(directory)
+  const allBefore = descriptors().size
   const memoryBefore = residentMebibytes()
   for (let done = 1000; done < OPERATIONS; done += 1000) yield* batch(1000)
-  expect(yield* settled(descriptorCounts, descriptorsBefore)).toEqual(descriptorsBefore)
+  expect(yield* settled(() => descriptorsIn(directory), openBefore)).toBe(openBefore)
+  // Threads may have started meanwhile, each with descriptors of its own. What transfers lost would be hundreds.
+  expect(descriptors().size - allBefore).toBeLessThan(50)
   expect(residentMebibytes() - memoryBefore).toBeLessThan(MEBIBYTES)
 
   expect((yield* Aio.stats).outstanding).toBe(0)
