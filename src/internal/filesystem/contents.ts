@@ -8,7 +8,7 @@ import { decodeFileSize } from "../operation/metadata.ts"
 import type { Entry } from "../operation/operation.ts"
 import { PENDING } from "../operation/operation.ts"
 import { type Subject, systemError } from "./errors.ts"
-import { regularFile, Sequence } from "./sequence.ts"
+import { FileSystemSequence, regularFile } from "./sequence.ts"
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
 const UNKNOWN_SIZE_CHUNK = 65536
@@ -21,7 +21,7 @@ const empty = new Uint8Array(0)
 /** fstat(2), of which only the size is decoded. */
 const sizeOf: Entry<any, number> = { ...fstat.entry, decode: decodeFileSize }
 
-export class ReadFile extends Sequence<Uint8Array> {
+export class ReadFile extends FileSystemSequence<Uint8Array> {
   private bytes: Uint8Array = empty
   private length = 0
   private sizeKnown = false
@@ -104,7 +104,7 @@ export class ReadFile extends Sequence<Uint8Array> {
   }
 }
 
-export class WriteFile extends Sequence<void> {
+export class WriteFile extends FileSystemSequence<void> {
   private written = 0
 
   constructor(
@@ -148,7 +148,7 @@ export class WriteFile extends Sequence<void> {
 }
 
 /** Opens and closes: makes an empty file. */
-export class Create extends Sequence<void> {
+export class Create extends FileSystemSequence<void> {
   constructor(
     engine: Engine,
     protected readonly subject: Subject,

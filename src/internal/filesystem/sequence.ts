@@ -28,7 +28,7 @@ type Otherwise<Owner> = (this: Owner, errno: number, operation: string) => void
 
 class Step extends Request {
   constructor(
-    private readonly owner: Sequence<any>,
+    private readonly owner: Sequence<any, any>,
     operation: Operation<any>,
     readonly then: Then<any, any>,
     readonly otherwise: Otherwise<any>
@@ -52,25 +52,29 @@ class Step extends Request {
 /** Regular files: they have positions, and none here is opened for direct I/O. */
 export const regularFile = (): FileState => fileState({ seekable: true, alignment: undefined })
 
-export abstract class Sequence<A> implements Task<A, PlatformError> {
-  exit: Exit.Exit<A, PlatformError> | undefined = undefined
-  resume: Resume<A, PlatformError> | undefined = undefined
+export abstract class Sequence<A, E> implements Task<A, E> {
+  exit: Exit.Exit<A, E> | undefined = undefined
+  resume: Resume<A, E> | undefined = undefined
   restore: Restore | undefined = undefined
   started = false
   priority = 0
 
   protected cancelling = false
-  /** The descriptor that is closed at the end, or -1. */
+  /** The descriptors that are closed at the end, or -1. */
   protected fd = -1
+  protected secondFd = -1
   /** Whether closing it is known not to wait: only read from, on a file system of this machine's own. */
   protected closesAtOnce = false
   private step: Step | undefined = undefined
-  private outcome: Exit.Exit<A, PlatformError> | undefined = undefined
+  private outcome: Exit.Exit<A, E> | undefined = undefined
 
   constructor(protected readonly engine: Engine) {}
 
-  /** What failures are about. */
-  protected abstract readonly subject: Subject
+  /** The failure of a system call with a (positive) error number. */
+  protected abstract failure(errno: number, operation: string): E
+
+  /** What was wrong with an argument. */
+  protected abstract wrongArgument(problem: BadArgument): E
 
   /** Runs the first request. */
   protected abstract begin(): void
@@ -143,18 +147,21 @@ export abstract class Sequence<A> implements Task<A, PlatformError> {
 
   /** A request failed, and with it the whole. */
   protected failed(errno: number, operation: string): void {
-    this.end(Exit.fail(systemError(errno, syscallOf(operation), this.subject)))
+    this.end(Exit.fail(this.failure(errno, operation)))
   }
 
   private refused(problem: unknown): void {
-    this.end(
-      problem instanceof BadArgument ? Exit.fail(fromWrongArgument(this.subject.method, problem)) : Exit.die(problem)
-    )
+    this.end(problem instanceof BadArgument ? Exit.fail(this.wrongArgument(problem)) : Exit.die(problem))
   }
 
-  /** Closes the descriptor, if there is one, then ends. */
-  protected end(exit: Exit.Exit<A, PlatformError>): void {
-    const { fd } = this
+  /** Closes what is open, then ends. */
+  protected end(exit: Exit.Exit<A, E>): void {
+    const { fd, secondFd } = this
+    if (secondFd !== -1) {
+      this.secondFd = -1
+      this.outcome = exit
+      return this.run(close(secondFd), this.closed, this.closed)
+    }
     if (fd === -1) return settle(this, exit)
     this.fd = -1
     if (this.closesAtOnce) {
@@ -167,13 +174,27 @@ export abstract class Sequence<A> implements Task<A, PlatformError> {
   }
 
   private closed(): void {
-    settle(this, this.outcome!)
+    this.end(this.outcome!)
+  }
+}
+
+/** A sequence that fails as `FileSystem` does. */
+export abstract class FileSystemSequence<A> extends Sequence<A, PlatformError> {
+  /** What failures are about. */
+  protected abstract readonly subject: Subject
+
+  protected override failure(errno: number, operation: string): PlatformError {
+    return systemError(errno, syscallOf(operation), this.subject)
+  }
+
+  protected override wrongArgument(problem: BadArgument): PlatformError {
+    return fromWrongArgument(this.subject.method, problem)
   }
 }
 
 /** Runs a sequence in the fiber that asks for it. `make` is called for each run. */
-export const runSequence = <A>(make: () => Sequence<A>): Effect.Effect<A, PlatformError> =>
-  Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, PlatformError>) =>
+export const runSequence = <A, E>(make: () => Sequence<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, E>) =>
     Effect.uninterruptibleMask((restore) => {
       const task = make()
       task.priority = priorityOf(fiber)
