@@ -68,8 +68,13 @@ export const systemError = (errno: number, syscall: string, subject: Subject): S
   })
 }
 
-export const badArgument = (method: string, argument: string, description: string): BadArgument =>
-  new BadArgument({ module: "FileSystem", method, cause: new TypeError(`The argument '${argument}': ${description}`) })
+export const badArgument = (method: string, argument: string, problem: string, description?: string): BadArgument =>
+  new BadArgument({
+    module: "FileSystem",
+    method,
+    ...(description === undefined ? {} : { description }),
+    cause: new TypeError(`The argument '${argument}': ${problem}`)
+  })
 
 /** What was found wrong with an argument before a kernel saw it. */
 export const fromWrongArgument = (method: string, { argument, description }: WrongArgument): BadArgument =>
