@@ -128,7 +128,8 @@ export class WriteFile extends FileSystemSequence<void> {
 
   private opened(fd: number): void {
     this.fd = fd
-    if (this.bytes.byteLength === 0) this.end(Exit.void)
+    // Nothing to write is nothing to do, but for a file that could not be written to: EBADF.
+    if (this.bytes.byteLength === 0 && this.options?.flag !== "r") this.end(Exit.void)
     else this.more()
   }
 

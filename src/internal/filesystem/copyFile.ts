@@ -41,6 +41,8 @@ export interface CopyFileOptions {
 /** Succeeds with the source as it was. */
 export class CopyFile extends Sequence<Stat, Failure> {
   private source!: Stat
+  /** Which of the two a failure is about. */
+  private about: Place
   private position = 0
   private block: Uint8Array | undefined
   private inBlock = 0
@@ -54,6 +56,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
     private readonly options: CopyFileOptions
   ) {
     super(engine)
+    this.about = from
   }
 
   protected begin(): void {
@@ -74,11 +77,13 @@ export class CopyFile extends Sequence<Stat, Failure> {
     if (options.exclusive && source.type !== "File") return this.failed(errno.EINVAL)
     this.source = source
     const flag = O_WRONLY | O_CREAT | (options.exclusive ? O_EXCL | O_NOFOLLOW : 0)
+    this.about = to
     this.run(open(to.path, { at: to.at, flag, mode: source.mode & PERMISSIONS }), this.destinationOpened)
   }
 
   private destinationOpened(fd: number): void {
     this.secondFd = fd
+    this.about = this.from
     this.run(fstat(fd), this.destinationKnown, this.broken)
   }
 
@@ -175,7 +180,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
   }
 
   protected override failure(number: number): AioError {
-    return AioError.fromErrno(number, "copyFile", { path: this.from.full })
+    return AioError.fromErrno(number, "copyFile", { path: this.about.full })
   }
 
   protected override wrongArgument({ argument, description }: BadArgument): AioBadArgument {

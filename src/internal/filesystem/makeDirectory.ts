@@ -5,6 +5,7 @@ import { dirname, join } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute } from "../execute.ts"
@@ -28,11 +29,10 @@ export const makeDirectories = (engine: Engine, path: string, mode?: number): Ef
       return isErrno(error, errno.EEXIST) ? isThere(path, isLast, error) : Effect.fail(error)
     })
   const isThere = (path: string, isLast: boolean, error: Failure): Effect.Effect<void, Failure> =>
-    Effect.flatMap(execute(engine, stat(path)), ({ type }) =>
-      type === "Directory"
-        ? Effect.void
-        : Effect.fail(isLast ? error : AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
-    )
+    Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
+      if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
+      return Effect.fail(isLast ? error : AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
+    })
   return one(path, true, path === "")
 }
 
