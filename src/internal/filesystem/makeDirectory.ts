@@ -31,7 +31,8 @@ export const makeDirectories = (engine: Engine, path: string, mode?: number): Ef
   const isThere = (path: string, isLast: boolean, error: Failure): Effect.Effect<void, Failure> =>
     Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
       if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
-      return Effect.fail(isLast ? error : AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
+      if (!isLast) return Effect.fail(AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
+      return Effect.fail(Either.isLeft(found) ? found.left : error)
     })
   return one(path, true, path === "")
 }

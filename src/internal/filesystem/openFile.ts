@@ -104,6 +104,8 @@ export class OpenFile implements File {
       if (state.closed) return this.closedFailure(method, operation.entry.name)
       const { entry } = operation
       const buffer = makeBuffer()
+      // Node asks no kernel for nothing.
+      if (buffer.byteLength === 0 && operation === catalogue.read) return Exit.succeed(finish(0, buffer))
       if (entry.inline !== undefined && positional && engine.mayInline) {
         try {
           const count = engine.tryInline(entry, { fd: this.fd, buffer, offset: this.position, file: state })
