@@ -35,7 +35,11 @@ export const readDirectory = (
   engine: Engine,
   path: string,
   recursive: boolean
-): Effect.Effect<Array<string>, PlatformError> => {
+): Effect.Effect<Array<string>, PlatformError> =>
+  // Suspended: the effect may be run many times.
+  Effect.suspend(() => collect(engine, path, recursive))
+
+const collect = (engine: Engine, path: string, recursive: boolean): Effect.Effect<Array<string>, PlatformError> => {
   const byParent = new Map<string, Array<Listed>>()
   const collected = Stream.runForEachChunk(
     scanTree(engine, path, recursive ? Number.POSITIVE_INFINITY : 1),
