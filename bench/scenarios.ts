@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { Comparison, Figure, Table } from "./measure.ts"
 import { budget, delay } from "./scenarios/delay.ts"
 import * as files from "./scenarios/files.ts"
+import * as filesystem from "./scenarios/filesystem.ts"
 import { first } from "./scenarios/first.ts"
 import { layer } from "./scenarios/layer.ts"
 import { million } from "./scenarios/million.ts"
@@ -55,6 +56,7 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("load", quick ? [16] : files.depths, files.load),
   ...byDepth("stat", files.depths, files.stat),
   { kind: "comparison", name: "stream", make: stream },
+  ...filesystem.scenarios(quick),
   {
     kind: "figures",
     name: "million",

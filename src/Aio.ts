@@ -46,7 +46,7 @@ export type {
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export { flush, poll, pollDescriptor, wait } from "./internal/polling.ts"
 export { nice, withPriority } from "./internal/priority.ts"

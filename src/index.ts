@@ -21,6 +21,14 @@ export * as AioFile from "./AioFile.ts"
 /**
  * @since 0.1.0
  */
+export * as AioFileSystem from "./AioFileSystem.ts"
+/**
+ * @since 0.1.0
+ */
+export * as AioTree from "./AioTree.ts"
+/**
+ * @since 0.1.0
+ */
 export * as IoUring from "./IoUring.ts"
 /**
  * @since 0.1.0

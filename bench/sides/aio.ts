@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { Aio, AioBuffer, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { Aio, AioBuffer, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import { MEBIBYTE, OFFSETS_MASK, offsets, PAGE, SMALL_FILE_SIZE } from "../fixtures.ts"
 import { fibers, range } from "../loops.ts"
 import { type Side, side } from "../measure.ts"
@@ -19,6 +19,8 @@ interface Backend {
 /** A backend is measured by having a line here; what is expected of it stands in targets.ts. */
 export const backends = {
   io_uring: { layer: IoUring.layer, fio: "io_uring" },
+  kernel: { layer: KernelAio.layer, fio: "libaio" },
+  posix: { layer: PosixAio.layer, fio: "posixaio" },
   threads: { layer: ThreadPool.layer, fio: "io_uring" }
 } satisfies Record<string, Backend>
 
