@@ -1,0 +1,209 @@
+/**
+ * A file system in memory: inodes, and the walk from a path to one. path_resolution(7)
+ *
+ * Plain JavaScript that knows no engine and no Effect. What one call of it does, it does at once; what has to wait throws `Waits`.
+ */
+import { Content, Space } from "./content.ts"
+import { NameLog, restore } from "./durability.ts"
+import { type Code, fail } from "./failure.ts"
+import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISVTX } from "./flags.ts"
+import { Directory, Fifo, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
+import { NAME_MAX, PATH_MAX } from "./paths.ts"
+import { Pipe } from "./pipe.ts"
+import type { Random } from "./random.ts"
+
+/** Symbolic links followed on the way to one inode. */
+const MAX_LINKS = 40
+
+/** Who makes the requests. */
+export interface User {
+  readonly uid: number
+  readonly gid: number
+  readonly groups: ReadonlyArray<number>
+}
+
+export interface Settings {
+  user: User
+  umask: number
+  /** Bytes a file may have. */
+  maxFileSize: number
+}
+
+/** Where a path ends: a directory, and a name in it that may or may not be there. */
+export interface Place {
+  readonly directory: Directory
+  /** Empty: the path was `/`. */
+  readonly name: string
+  readonly inode: Inode | undefined
+  /** A slash follows the name. */
+  readonly trailing: boolean
+}
+
+/** `.`, `..` and `/` name no entry that could be made or removed. */
+export const isOrdinary = ({ name }: Place): boolean => name !== "" && name !== "." && name !== ".."
+
+export class FileSystem {
+  private nextIno = 2
+  readonly root: Directory
+  readonly cwd: Directory
+  readonly log = new NameLog()
+  readonly space: Space
+
+  constructor(
+    readonly settings: Settings,
+    capacity: number,
+    readonly random: Random,
+    /** Nanoseconds since 1970. */
+    readonly now: () => bigint,
+    /** Whoever waits for `target` may try again. */
+    readonly wake: (target: object) => void
+  ) {
+    this.space = new Space(Math.floor(capacity / 4096), random)
+    this.root = new Directory(this.nextIno++, { mode: 0o755, uid: 0, gid: 0 }, now())
+    this.root.nlink = 1
+    this.cwd = this.root
+  }
+
+  // --- Permissions
+
+  get isRoot(): boolean {
+    return this.settings.user.uid === 0
+  }
+
+  owns(inode: Inode): boolean {
+    return this.isRoot || this.settings.user.uid === inode.uid
+  }
+
+  inGroup(gid: number): boolean {
+    const { user } = this.settings
+    return user.gid === gid || user.groups.includes(gid)
+  }
+
+  permits(inode: Inode, wanted: number): boolean {
+    // The superuser may do everything, but not execute what nobody may.
+    if (this.isRoot) return (wanted & MAY_EXECUTE) === 0 || inode instanceof Directory || (inode.mode & 0o111) !== 0
+    const shift = this.settings.user.uid === inode.uid ? 6 : this.inGroup(inode.gid) ? 3 : 0
+    return ((inode.mode >> shift) & wanted) === wanted
+  }
+
+  demand(inode: Inode, wanted: number): void {
+    if (!this.permits(inode, wanted)) fail("EACCES")
+  }
+
+  /** Whether a name may be taken out of a directory. */
+  demandRemoval(directory: Directory, inode: Inode): void {
+    this.demand(directory, MAY_WRITE | MAY_EXECUTE)
+    const sticky = (directory.mode & S_ISVTX) !== 0
+    if (sticky && !this.owns(inode) && !this.owns(directory)) fail("EPERM")
+  }
+
+  // --- Paths
+
+  /** The inode of a path; of a symbolic link at its end, the link, unless `follow`. */
+  resolve(path: string, follow: boolean): Inode {
+    const { inode } = this.locate(path, follow)
+    return inode ?? fail("ENOENT")
+  }
+
+  /** The place of a path. With `follow`, that of what a symbolic link at its end stands for, which may not be there. */
+  locate(path: string, follow: boolean): Place {
+    if (path === "") fail("ENOENT")
+    if (path.length >= PATH_MAX) fail("ENAMETOOLONG")
+    return this.walk(this.cwd, path, follow, { count: 0 })
+  }
+
+  private walk(from: Directory, path: string, follow: boolean, links: { count: number }): Place {
+    const parts = path.split("/").filter((part) => part !== "")
+    const trailing = parts.length > 0 && path.endsWith("/")
+    let directory = path.startsWith("/") ? this.root : from
+    const name = parts.pop() ?? ""
+    for (const part of parts) directory = this.enter(directory, part, links)
+    if (name === "") return { directory, name, inode: directory, trailing }
+    this.demand(directory, MAY_EXECUTE)
+    const inode = this.lookup(directory, name)
+    if (inode instanceof SymbolicLink && follow) {
+      const place = this.walkLink(directory, inode, links)
+      if (trailing) demandDirectory(place.inode, "ENOENT")
+      return { ...place, trailing: place.trailing || trailing }
+    }
+    return { directory, name, inode, trailing }
+  }
+
+  private enter(directory: Directory, name: string, links: { count: number }): Directory {
+    this.demand(directory, MAY_EXECUTE)
+    const inode = this.lookup(directory, name)
+    const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, links).inode : inode
+    return demandDirectory(target, "ENOENT")
+  }
+
+  private walkLink(directory: Directory, link: SymbolicLink, links: { count: number }): Place {
+    if (links.count++ >= MAX_LINKS) fail("ELOOP")
+    return this.walk(directory, link.target, true, links)
+  }
+
+  private lookup(directory: Directory, name: string): Inode | undefined {
+    if (name === ".") return directory
+    if (name === "..") return directory.parent ?? directory
+    if (name.length > NAME_MAX) fail("ENAMETOOLONG")
+    return directory.names.get(name)?.inode
+  }
+
+  // --- Inodes
+
+  private ownershipIn(directory: Directory, mode: number) {
+    const { umask, user } = this.settings
+    const inherits = (directory.mode & S_ISGID) !== 0
+    return { mode: mode & ~umask, uid: user.uid, gid: inherits ? directory.gid : user.gid }
+  }
+
+  newFile(directory: Directory, mode: number): RegularFile {
+    return new RegularFile(this.nextIno++, this.ownershipIn(directory, mode), this.now(), new Content(this.space))
+  }
+
+  newDirectory(directory: Directory, mode: number): Directory {
+    const inode = new Directory(this.nextIno++, this.ownershipIn(directory, mode), this.now())
+    inode.mode |= directory.mode & S_ISGID
+    return inode
+  }
+
+  newLink(directory: Directory, target: string): SymbolicLink {
+    const inode = new SymbolicLink(this.nextIno++, this.ownershipIn(directory, 0o777), this.now(), target)
+    inode.mode = 0o777
+    return inode
+  }
+
+  newFifo(directory: Directory, mode: number): Fifo {
+    return new Fifo(this.nextIno++, this.ownershipIn(directory, mode), this.now(), new Pipe())
+  }
+
+  /** Lets go of an inode that has no name and no descriptor. */
+  freeUnused(inode: Inode): void {
+    if (inode.nlink === 0 && inode.opens === 0) inode.free()
+  }
+
+  modified(inode: Inode): void {
+    inode.mtime = this.now()
+    inode.ctime = inode.mtime
+  }
+
+  changed(inode: Inode): void {
+    inode.ctime = this.now()
+  }
+
+  /** Power is lost and comes back: memory is gone, the disk is what it is. What was lost. */
+  crash(random: Random): ReadonlyArray<string> {
+    const lost = [...this.log.crash(random)]
+    this.space.used = 0
+    restore(this.root, (inode, path) => {
+      inode.restart()
+      if (inode instanceof RegularFile) lost.push(...inode.content.crash(random).map((what) => `${path}: ${what}`))
+    })
+    return lost
+  }
+}
+
+/** What is a directory, or should have been. */
+export const demandDirectory = (inode: Inode | undefined, missing: Code): Directory => {
+  if (inode === undefined) return fail(missing)
+  return inode instanceof Directory ? inode : fail("ENOTDIR")
+}
