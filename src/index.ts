@@ -25,4 +25,8 @@ export * as IoUring from "./IoUring.ts"
 /**
  * @since 0.1.0
  */
+export * as MockAio from "./MockAio.ts"
+/**
+ * @since 0.1.0
+ */
 export * as ThreadPool from "./ThreadPool.ts"
