@@ -20,7 +20,7 @@ import {
   O_WRONLY
 } from "./flags.ts"
 import { Directory, Fifo, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
-import { demandCreation, enter } from "./names.ts"
+import { demandCreation, enter, existing } from "./names.ts"
 
 /** An open file description. */
 export class Description {
@@ -116,18 +116,19 @@ export class Descriptors {
 /** `O_CREAT` without `O_EXCL` also makes what a dangling link stands for. */
 const placeOf = (fs: FileSystem, path: string, flags: number): Place => {
   const creates = (flags & O_CREAT) !== 0
-  // A slash behind it asks for a directory, which is looked at; or it is wrong, before any link is followed.
-  if (path.endsWith("/")) return fs.locate(path, !creates)
-  return fs.locate(path, (flags & O_NOFOLLOW) === 0 && !(creates && (flags & O_EXCL) !== 0))
+  const follow = (flags & O_NOFOLLOW) === 0 && !(creates && (flags & O_EXCL) !== 0)
+  if (!follow && !path.endsWith("/")) return fs.locate(path, "no")
+  return fs.locate(path, creates ? "toCreate" : "yes")
 }
 
 const findOrCreate = (fs: FileSystem, path: string, flags: number, mode: number): [inode: Inode, created: boolean] => {
   const place = placeOf(fs, path, flags)
-  const { directory, inode, trailing } = place
-  if ((flags & O_CREAT) !== 0 && (flags & O_PATH) === 0) {
+  const { directory, trailing } = place
+  if ((flags & O_CREAT) !== 0) {
     if ((flags & O_DIRECTORY) !== 0) fail("EINVAL")
     if (!isOrdinary(place)) fail((flags & O_EXCL) !== 0 ? "EEXIST" : "EISDIR")
     if (trailing) fail("EISDIR")
+    const { inode } = place
     if (inode !== undefined && (flags & O_EXCL) !== 0) fail("EEXIST")
     if (inode instanceof Directory) fail("EISDIR")
     if (inode === undefined) {
@@ -137,6 +138,7 @@ const findOrCreate = (fs: FileSystem, path: string, flags: number, mode: number)
       return [made, true]
     }
   }
+  const { inode } = place
   if (inode === undefined) return fail("ENOENT")
   if ((trailing || (flags & O_DIRECTORY) !== 0) && !(inode instanceof Directory)) fail("ENOTDIR")
   return [inode, false]
@@ -144,7 +146,7 @@ const findOrCreate = (fs: FileSystem, path: string, flags: number, mode: number)
 
 /** A file without a name. */
 const temporary = (fs: FileSystem, path: string, flags: number, mode: number): Inode => {
-  const directory = fs.resolve(path, true)
+  const directory = existing(fs, path, true)
   if (!(directory instanceof Directory)) return fail("ENOTDIR")
   if ((flags & O_ACCMODE) === 0) fail("EINVAL")
   demandCreation(fs, directory)
@@ -165,9 +167,11 @@ export const open = (
   descriptors: Descriptors,
   attempt: Attempt,
   path: string,
-  flags: number,
+  asked: number,
   mode: number
 ): number => {
+  // open(2): with O_PATH, the other bits are ignored.
+  const flags = (asked & O_PATH) === 0 ? asked : asked & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
   const waiting = openings.get(attempt)
   if (waiting !== undefined) return waiting()
   descriptors.demandRoom()
@@ -179,7 +183,7 @@ export const open = (
   if (inode instanceof Fifo) return openFifo(fs, descriptors, attempt, description, inode)
   if ((flags & O_TRUNC) !== 0 && inode instanceof RegularFile && !created) {
     inode.content.resize(0)
-    fs.modified(inode)
+    fs.written(inode)
   }
   return descriptors.add(description)
 }

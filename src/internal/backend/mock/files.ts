@@ -4,7 +4,7 @@ import type { Offset } from "../../operation/arguments.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
 import { type Attempt, fail, Waits } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
-import { O_DSYNC, O_NOATIME, S_ISGID, S_ISUID } from "./flags.ts"
+import { O_DSYNC, O_NOATIME } from "./flags.ts"
 import { Directory, Fifo, type Inode, RegularFile } from "./inode.ts"
 import { PIPE_BUF, type Pipe } from "./pipe.ts"
 
@@ -22,12 +22,19 @@ export class Files {
 
   // --- Transfers
 
+  /** readv(2) of no bytes asks nothing of a file; read(2) does. */
+  readv(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
+    const { inode, readable } = this.descriptors.get(fd)
+    const isNothing = readable && inode instanceof Directory && lengthOf(into) === 0
+    return isNothing ? 0 : this.read(fd, into, offset)
+  }
+
   read(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
     const description = this.descriptors.get(fd)
     const { inode } = description
     if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
     if (!description.readable) fail("EBADF")
-    if (inode instanceof Directory) fail("EISDIR")
+    if (inode instanceof Directory) return fail("EISDIR")
     if (inode instanceof Fifo) return this.receive(description, inode.pipe, into)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const at = position(description, offset, into)
@@ -72,13 +79,8 @@ export class Files {
       if (count < buffer.byteLength) break
     }
     if (done === 0) fail("ENOSPC")
-    this.written(inode)
+    this.fs.written(inode)
     return done
-  }
-
-  private written(inode: Inode): void {
-    if (!this.fs.isRoot) inode.mode &= ~(S_ISUID | ((inode.mode & 0o010) !== 0 ? S_ISGID : 0))
-    this.fs.modified(inode)
   }
 
   /** relatime: only what was not known yet to be younger than the last change, or is a day old. */
@@ -148,20 +150,20 @@ export class Files {
   resize(inode: RegularFile, length: Offset): void {
     if (length > this.fs.settings.maxFileSize) fail("EFBIG")
     inode.content.resize(Number(length))
-    this.written(inode)
+    this.fs.written(inode)
   }
 
   /** `mode` as fallocate(2) has it. */
   fallocate(fd: number, mode: number, offset: Offset, length: Offset): void {
-    if (Number(length) === 0) fail("EINVAL")
     const { inode, writable } = this.descriptors.get(fd)
+    if (Number(length) === 0) fail("EINVAL")
     if (!writable) fail("EBADF")
     if (inode instanceof Fifo) fail("ESPIPE")
     if (inode instanceof Directory) fail("EISDIR")
     if (!(inode instanceof RegularFile)) return fail("ENODEV")
     if (BigInt(offset) + BigInt(length) > BigInt(this.fs.settings.maxFileSize)) fail("EFBIG")
     this.arrange(inode, mode, Number(offset), Number(offset) + Number(length))
-    this.written(inode)
+    this.fs.written(inode)
   }
 
   private arrange(inode: RegularFile, mode: number, from: number, to: number): void {
@@ -236,7 +238,7 @@ export class Files {
       if (written < bytes.byteLength) break
     }
     if (done === 0) fail("ENOSPC")
-    this.written(into)
+    this.fs.written(into)
     return done
   }
 

@@ -6,7 +6,7 @@
 import { Content, Space } from "./content.ts"
 import { NameLog, restore } from "./durability.ts"
 import { type Code, fail } from "./failure.ts"
-import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISVTX } from "./flags.ts"
+import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISUID, S_ISVTX } from "./flags.ts"
 import { Directory, Fifo, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
 import { NAME_MAX, PATH_MAX } from "./paths.ts"
 import { Pipe } from "./pipe.ts"
@@ -30,13 +30,27 @@ export interface Settings {
 }
 
 /** Where a path ends: a directory, and a name in it that may or may not be there. */
-export interface Place {
-  readonly directory: Directory
-  /** Empty: the path was `/`. */
-  readonly name: string
-  readonly inode: Inode | undefined
-  /** A slash follows the name. */
-  readonly trailing: boolean
+export class Place {
+  constructor(
+    readonly directory: Directory,
+    /** Empty: the path was `/`. */
+    readonly name: string,
+    /** A slash follows the name. */
+    readonly trailing: boolean
+  ) {}
+
+  /** What has the name now. Looked up when it is asked for: until then a kernel does not mind that the name is too long. */
+  get inode(): Inode | undefined {
+    return this.name === "" ? this.directory : lookup(this.directory, this.name)
+  }
+}
+
+/** Whether a symbolic link at the end of a path is followed; and if so, to make what it stands for (O_CREAT). */
+export type Follow = "no" | "yes" | "toCreate"
+
+/** One walk, through all the links that it follows. */
+interface Way {
+  links: number
 }
 
 /** `.`, `..` and `/` name no entry that could be made or removed. */
@@ -99,53 +113,41 @@ export class FileSystem {
 
   // --- Paths
 
-  /** The inode of a path; of a symbolic link at its end, the link, unless `follow`. */
-  resolve(path: string, follow: boolean): Inode {
-    const { inode } = this.locate(path, follow)
-    return inode ?? fail("ENOENT")
-  }
-
-  /** The place of a path. With `follow`, that of what a symbolic link at its end stands for, which may not be there. */
-  locate(path: string, follow: boolean): Place {
+  /** The place of a path, or of what a symbolic link at its end stands for. There may be nothing. */
+  locate(path: string, follow: Follow): Place {
     if (path === "") fail("ENOENT")
     if (path.length >= PATH_MAX) fail("ENAMETOOLONG")
-    return this.walk(this.cwd, path, follow, { count: 0 })
+    return this.walk(this.cwd, path, follow, { links: 0 })
   }
 
-  private walk(from: Directory, path: string, follow: boolean, links: { count: number }): Place {
+  private walk(from: Directory, path: string, follow: Follow, way: Way): Place {
     const parts = path.split("/").filter((part) => part !== "")
     const trailing = parts.length > 0 && path.endsWith("/")
     let directory = path.startsWith("/") ? this.root : from
     const name = parts.pop() ?? ""
-    for (const part of parts) directory = this.enter(directory, part, links)
-    if (name === "") return { directory, name, inode: directory, trailing }
+    for (const part of parts) directory = this.enter(directory, part, way)
+    const place = new Place(directory, name, trailing)
+    if (name === "") return place
     this.demand(directory, MAY_EXECUTE)
-    const inode = this.lookup(directory, name)
-    if (inode instanceof SymbolicLink && follow) {
-      const place = this.walkLink(directory, inode, links)
-      if (trailing) demandDirectory(place.inode, "ENOENT")
-      return { ...place, trailing: place.trailing || trailing }
-    }
-    return { directory, name, inode, trailing }
+    // A slash at the end of what is to be created is wrong, before any link is followed.
+    if (follow === "no" || (follow === "toCreate" && trailing)) return place
+    const { inode } = place
+    if (!(inode instanceof SymbolicLink)) return place
+    const target = this.walkLink(directory, inode, follow, way)
+    if (trailing) demandDirectory(target.inode, "ENOENT")
+    return new Place(target.directory, target.name, target.trailing || trailing)
   }
 
-  private enter(directory: Directory, name: string, links: { count: number }): Directory {
+  private enter(directory: Directory, name: string, way: Way): Directory {
     this.demand(directory, MAY_EXECUTE)
-    const inode = this.lookup(directory, name)
-    const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, links).inode : inode
+    const inode = lookup(directory, name)
+    const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, "yes", way).inode : inode
     return demandDirectory(target, "ENOENT")
   }
 
-  private walkLink(directory: Directory, link: SymbolicLink, links: { count: number }): Place {
-    if (links.count++ >= MAX_LINKS) fail("ELOOP")
-    return this.walk(directory, link.target, true, links)
-  }
-
-  private lookup(directory: Directory, name: string): Inode | undefined {
-    if (name === ".") return directory
-    if (name === "..") return directory.parent ?? directory
-    if (name.length > NAME_MAX) fail("ENAMETOOLONG")
-    return directory.names.get(name)?.inode
+  private walkLink(directory: Directory, link: SymbolicLink, follow: Follow, way: Way): Place {
+    if (way.links++ >= MAX_LINKS) fail("ELOOP")
+    return this.walk(directory, link.target, follow, way)
   }
 
   // --- Inodes
@@ -186,6 +188,12 @@ export class FileSystem {
     inode.ctime = inode.mtime
   }
 
+  /** Its bytes have changed: a program that anybody may have written must not run as its owner. */
+  written(inode: Inode): void {
+    if (!this.isRoot) inode.mode &= ~(S_ISUID | ((inode.mode & 0o010) !== 0 ? S_ISGID : 0))
+    this.modified(inode)
+  }
+
   changed(inode: Inode): void {
     inode.ctime = this.now()
   }
@@ -200,6 +208,13 @@ export class FileSystem {
     })
     return lost
   }
+}
+
+const lookup = (directory: Directory, name: string): Inode | undefined => {
+  if (name === ".") return directory
+  if (name === "..") return directory.parent ?? directory
+  if (name.length > NAME_MAX) fail("ENAMETOOLONG")
+  return directory.names.get(name)?.inode
 }
 
 /** What is a directory, or should have been. */

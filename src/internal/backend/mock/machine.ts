@@ -74,7 +74,7 @@ export class Machine {
       const directories = content === undefined ? parts : parts.slice(0, -1)
       directories.reduce((above, part) => {
         const directory = `${above}/${part}`
-        if (this.fs.locate(directory, true).inode === undefined) mkdir(this.fs, directory, 0o777)
+        if (this.fs.locate(directory, "yes").inode === undefined) mkdir(this.fs, directory, 0o777)
         return directory
       }, "")
       if (content !== undefined) this.putFile(at, content)
@@ -83,7 +83,7 @@ export class Machine {
   }
 
   private putFile(path: string, content: Uint8Array): void {
-    const place = this.fs.locate(path, true)
+    const place = this.fs.locate(path, "yes")
     const inode = place.inode ?? this.fs.newFile(place.directory, 0o666)
     if (!(inode instanceof RegularFile)) throw new Error(`${toText(path)} is not a file`)
     if (place.inode === undefined) {

@@ -24,7 +24,7 @@ export const enter = (fs: FileSystem, { directory, name }: Place, inode: Inode, 
 
 /** The place of a name to be made; only that of a directory may have a slash behind it. */
 const vacant = (fs: FileSystem, path: string, forDirectory = false): Place => {
-  const place = fs.locate(path, false)
+  const place = fs.locate(path, "no")
   if (place.inode !== undefined) fail("EEXIST")
   if (place.trailing && !forDirectory) fail("ENOENT")
   return place
@@ -51,7 +51,7 @@ export const symlink = (fs: FileSystem, target: string, path: string): void => {
 }
 
 export const readlink = (fs: FileSystem, path: string): string => {
-  const { inode, trailing } = fs.locate(path, path.endsWith("/"))
+  const { inode, trailing } = fs.locate(path, path.endsWith("/") ? "yes" : "no")
   if (inode === undefined) return fail("ENOENT")
   if (trailing && !(inode instanceof Directory)) fail("ENOTDIR")
   return inode instanceof SymbolicLink ? inode.target : fail("EINVAL")
@@ -68,7 +68,7 @@ export const link = (fs: FileSystem, path: string, to: string): void => {
 
 /** What a path stands for, a link for itself unless a slash follows it. */
 export const existing = (fs: FileSystem, path: string, follow = false): Inode => {
-  const { inode, trailing } = fs.locate(path, follow || path.endsWith("/"))
+  const { inode, trailing } = fs.locate(path, follow || path.endsWith("/") ? "yes" : "no")
   if (inode === undefined) return fail("ENOENT")
   if (trailing && !(inode instanceof Directory)) fail("ENOTDIR")
   return inode
@@ -83,7 +83,7 @@ const leave = (fs: FileSystem, { directory, name }: Place, what: string): void =
 }
 
 export const unlink = (fs: FileSystem, path: string): void => {
-  const place = fs.locate(path, false)
+  const place = fs.locate(path, "no")
   if (!isOrdinary(place)) fail("EISDIR")
   const { directory, inode, trailing } = place
   if (inode === undefined) return fail("ENOENT")
@@ -94,7 +94,7 @@ export const unlink = (fs: FileSystem, path: string): void => {
 }
 
 export const rmdir = (fs: FileSystem, path: string): void => {
-  const place = fs.locate(path, false)
+  const place = fs.locate(path, "no")
   if (place.name === "") fail("EBUSY")
   if (place.name === ".") fail("EINVAL")
   if (place.name === "..") fail("ENOTEMPTY")
@@ -116,8 +116,8 @@ const isAbove = (inode: Inode, directory: Directory): boolean => {
 export const rename = (fs: FileSystem, path: string, toPath: string, flags: number): void => {
   const exchanges = (flags & RENAME_EXCHANGE) !== 0
   const replaces = (flags & RENAME_NOREPLACE) === 0
-  const from = fs.locate(path, false)
-  const to = fs.locate(toPath, false)
+  const from = fs.locate(path, "no")
+  const to = fs.locate(toPath, "no")
   if (!isOrdinary(from)) fail("EBUSY")
   if (!isOrdinary(to)) fail(replaces ? "EBUSY" : "EEXIST")
   const source = from.inode ?? fail("ENOENT")

@@ -31,7 +31,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
   read: ({ files }, { buffer, fd, offset }, { a2 }) => files.read(fd, [first(buffer, Number(a2))], offset),
-  readv: ({ files }, { buffers, fd, offset }) => files.read(fd, buffers, offset),
+  readv: ({ files }, { buffers, fd, offset }) => files.readv(fd, buffers, offset),
   write: ({ files }, { buffer, fd, offset }, { a2 }, attempt) =>
     files.write(fd, [first(buffer, Number(a2))], offset, attempt),
   writev: ({ files }, { buffers, fd, offset }, _, attempt) => files.write(fd, buffers, offset, attempt),
