@@ -266,7 +266,7 @@ export const short = (operation: Which, bytes: number, condition?: Condition): E
   inject({ ...condition, operation, short: bytes })
 
 /**
- * The disk hangs: requests (of one operation, or all) stay under way until `resume`, or until they are cancelled.
+ * The disk hangs: requests (of one operation, or all but `close`) stay under way until `resume`, or until they are cancelled.
  *
  * @since 0.1.0
  * @category faults

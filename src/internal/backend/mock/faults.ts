@@ -24,7 +24,7 @@ export interface Effects {
   readonly error?: Code | undefined
   /** A transfer moves so many bytes at most. */
   readonly short?: number | undefined
-  /** It stays under way until it is released or cancelled. */
+  /** It stays under way until it is released or cancelled. Of no operation in particular: of all but close, which cannot be cancelled. */
   readonly hang?: boolean | undefined
   /** Power is lost while it is under way. From then on every request ends with EIO, until `crash` starts the machine again. */
   readonly powerLoss?: boolean | undefined
@@ -47,8 +47,13 @@ interface Rule {
 
 const none: Effects = {}
 
-const includes = (operation: Fault["operation"], name: string): boolean =>
-  operation === undefined || (typeof operation === "string" ? operation === name : operation.includes(name as never))
+/** A close cannot be cancelled: one that hangs holds up whoever cleans up, so it has to be named. */
+const includes = ({ hang, operation }: Fault, name: string): boolean =>
+  operation === undefined
+    ? hang !== true || name !== "close"
+    : typeof operation === "string"
+      ? operation === name
+      : operation.includes(name as never)
 
 const isAt = (path: Fault["path"], subject: Subject): boolean => {
   if (path === undefined) return true
@@ -79,7 +84,7 @@ export class Faults {
   meet(subject: Subject): Effects {
     for (const rule of this.rules) {
       const { fault } = rule
-      if (!includes(fault.operation, subject.operation) || !isAt(fault.path, subject)) continue
+      if (!includes(fault, subject.operation) || !isAt(fault.path, subject)) continue
       if (rule.met >= (fault.times ?? Number.POSITIVE_INFINITY)) continue
       if (rule.passed++ < (fault.after ?? 0) || !this.random.chance(fault.probability ?? 1)) continue
       rule.met++
