@@ -169,7 +169,10 @@ describe("interruption", () => {
 
   it.live("Aio.flush and Aio.pollDescriptor work as on other backends", () =>
     Effect.gen(function* () {
-      const fibers = [yield* Effect.fork(Aio.nop()), yield* Effect.fork(Aio.stat("/"))]
+      const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
+        yield* Effect.fork(Aio.nop()),
+        yield* Effect.fork(Aio.stat("/"))
+      ]
       yield* Effect.yieldNow()
       expect((yield* Aio.stats).outstanding).toBe(2)
       yield* Aio.flush

@@ -345,6 +345,8 @@ export class MockBackend implements Backend {
   crash(seed: number): ReadonlyArray<string> {
     if (this.hasPower) this.losePower()
     this.hasPower = true
+    // This was it: a rule that has not been met must not meet whoever looks at what is left.
+    this.faults.remove(({ powerLoss }) => powerLoss === true)
     return this.machine.crash(seed)
   }
 }

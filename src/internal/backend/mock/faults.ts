@@ -26,7 +26,10 @@ export interface Effects {
   readonly short?: number | undefined
   /** It stays under way until it is released or cancelled. Of no operation in particular: of all but close, which cannot be cancelled. */
   readonly hang?: boolean | undefined
-  /** Power is lost while it is under way. From then on every request ends with EIO, until `crash` starts the machine again. */
+  /**
+   * Power is lost while it is under way. From then on every request ends with EIO, until `crash` starts the machine
+   * again, which also removes this rule.
+   */
   readonly powerLoss?: boolean | undefined
 }
 
