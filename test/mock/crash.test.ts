@@ -137,6 +137,28 @@ describe(`a crash (SEED=${firstSeed})`, () => {
     })
   )
 
+  it.effect("a sync of a directory also keeps what its names rest upon elsewhere, and not what came later", () =>
+    Effect.gen(function* () {
+      const found = yield* outcomes(
+        Effect.all(
+          [
+            Aio.mkdir("/tmp/a/first"),
+            write("/tmp/a/file", ""),
+            Aio.rename("/tmp/a/file", "/tmp/b/file"),
+            Aio.mkdir("/tmp/a/later"),
+            sync("/tmp/b")
+          ],
+          { discard: true }
+        ),
+        { "/tmp/a/keep": "", "/tmp/b/keep": "" }
+      )
+      const kept = { "a/": "", "a/first/": "", "a/keep": "", "b/": "", "b/file": "", "b/keep": "" }
+      const { "a/keep": _, ...rest } = kept
+      const later = { "a/": "", "a/first/": "", "a/keep": "", "a/later/": "", ...rest }
+      expect([...found.keys()].sort()).toEqual([only(kept)[0], only(later)[0]].sort())
+    })
+  )
+
   it.effect("brings back what was removed and not synced; a second name of a file is its own", () =>
     Effect.gen(function* () {
       const found = yield* outcomes(

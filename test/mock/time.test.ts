@@ -1,6 +1,6 @@
 /** A test's clock decides when a request is complete. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Option, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, TestClock } from "effect"
 import { Aio, AioFile, MockAio } from "effect-aio"
 
 /** Whether a fiber has ended, when all that could run has run. */
@@ -34,14 +34,24 @@ describe("the mock's time", () => {
     }).pipe(Effect.provide(MockAio.layer({ files, latency: { read: "10 millis" } })))
   )
 
-  it.effect("its time counts from when it was made, however late the event loop gets to it", () =>
+  it.live("its time counts from when it was made, however late the event loop gets to it", () =>
     Effect.gen(function* () {
-      const fiber = yield* Effect.fork(Aio.stat("/tmp/file"))
-      // Not even the fiber has started.
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(fiber)
-      expect(yield* MockAio.journal).toMatchObject([{ startNs: 0n, endNs: 1_000_000_000n }])
-    }).pipe(Effect.provide(MockAio.layer({ files, latency: "1 second" })))
+      let now = 0n
+      const clock: Clock.Clock = Object.assign(Clock.make(), {
+        unsafeCurrentTimeNanos: () => now,
+        sleep: () => Effect.die("there is nothing left to wait for")
+      })
+      const mock = MockAio.layer({ files, latency: "1 second" })
+      yield* Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Aio.stat("/tmp/file"))
+        yield* Effect.yieldNow()
+        expect((yield* Aio.stats).outstanding).toBe(1)
+        // It has been made, and the event loop has not had its turn.
+        now = 1_000_000_000n
+        yield* Fiber.join(fiber)
+        expect(yield* MockAio.journal).toMatchObject([{ startNs: 0n, endNs: 1_000_000_000n }])
+      }).pipe(Effect.provide(mock), Effect.withClock(clock))
+    })
   )
 
   it.effect("requests under way at the same time take it once", () =>
