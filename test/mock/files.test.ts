@@ -116,7 +116,7 @@ describe("the file system of the mock", () => {
     }).pipe(Effect.scoped, withMock())
   )
 
-  it.effect("rings of requests: priorities and limits are the engine's", () =>
+  it.effect("priorities and limits are the engine's", () =>
     Effect.gen(function* () {
       yield* Aio.setLimits({ maxOutstanding: 1 })
       const request = (name: string) => Aio.stat(`/tmp/${name}`)
