@@ -37,6 +37,10 @@ export * as KernelAio from "./KernelAio.ts"
 /**
  * @since 0.1.0
  */
+export * as MockAio from "./MockAio.ts"
+/**
+ * @since 0.1.0
+ */
 export * as PosixAio from "./PosixAio.ts"
 /**
  * @since 0.1.0

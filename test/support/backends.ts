@@ -4,8 +4,8 @@
  */
 
 import { Effect, Either, Layer } from "effect"
-import { type Aio, type AioError, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
-import { nodeWorld, type World } from "./world.ts"
+import { Aio, type AioError, IoUring, KernelAio, MockAio, PosixAio, ThreadPool } from "effect-aio"
+import { nodeWorld, ownWorld, type World } from "./world.ts"
 
 /** What a backend's Layer may be told in a test. */
 export interface LayerOptions {
@@ -39,7 +39,8 @@ type MakeLayer = (options: LayerOptions & { readonly inline: false | undefined }
 
 /** A backend of the operating system, unless it has a world of its own. */
 const candidate = (mechanism: string, make: MakeLayer, world: World = nodeWorld): ReadonlyArray<TestBackend> =>
-  [undefined, false as const].map((inline) => ({
+  // Only the operating system has caches to ask.
+  (world === nodeWorld ? [undefined, false as const] : [undefined]).map((inline) => ({
     name: inline === false ? `${mechanism}, nothing inline` : mechanism,
     mechanism,
     layer: make({ inline }),
@@ -48,11 +49,24 @@ const candidate = (mechanism: string, make: MakeLayer, world: World = nodeWorld)
     real: world === nodeWorld
   }))
 
+/** Its Layer brings the service along. */
+const mockPipe: World["pipe"] = Effect.orDie(
+  Effect.flatMap(Effect.flatten(Effect.serviceOption(MockAio.MockAio)), (mock) =>
+    Effect.map(
+      Effect.acquireRelease(Effect.provideService(MockAio.pipe, MockAio.MockAio, mock), ({ read, write }) =>
+        Effect.all([Aio.close(read), Aio.close(write)].map(Effect.ignore), { discard: true })
+      ),
+      ({ read, write }) => [read, write] as const
+    )
+  )
+)
+
 const candidates: ReadonlyArray<TestBackend> = [
   ...candidate("io_uring", IoUring.layer),
   ...candidate("kernel", KernelAio.layer),
   ...candidate("posix", PosixAio.layer),
-  ...candidate("threads", ThreadPool.layer)
+  ...candidate("threads", ThreadPool.layer),
+  ...candidate("mock", MockAio.layer, ownWorld(mockPipe, "/tmp"))
 ]
 
 const isAvailable = async ({ layer }: TestBackend): Promise<boolean> => {

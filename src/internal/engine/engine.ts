@@ -7,6 +7,7 @@
  */
 import { errno } from "../native/errno.ts"
 import { Gathered } from "../native/gathered.ts"
+import { unsupported } from "../native/platform.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
@@ -428,6 +429,8 @@ export class Engine implements Host {
 
   /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
   get pollDescriptor(): number {
+    // The mock also runs where there are no system calls.
+    if (unsupported !== undefined) return -errno.ENOSYS
     if (this.gathered === undefined || this.gathered.fd < 0) {
       this.gathered = new Gathered()
       for (const { backend } of this.lanes) this.gathered.watch(backend.descriptor)
