@@ -133,7 +133,9 @@ const idleOthers = () => {
  * @param {number} published
  */
 const sleep = (published) => {
-  const mayStay = idleOthers() < Atomics.load(control, MAX_IDLE)
+  const maxIdle = Atomics.load(control, MAX_IDLE)
+  // Counting takes a microsecond, and by default all of them may stay.
+  const mayStay = Atomics.load(control, LIVE_THREADS) <= maxIdle || idleOthers() < maxIdle
   Atomics.store(current, index, SLEEPING)
   const timeout = mayStay ? Number.POSITIVE_INFINITY : Atomics.load(control, IDLE_TIMEOUT)
   const timedOut = Atomics.wait(control, PUBLISHED, published, timeout) === "timed-out"
