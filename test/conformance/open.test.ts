@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const { O_ACCMODE, ...c } = { O_ACCMODE: 3, ...fs.constants }

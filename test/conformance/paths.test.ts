@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 /** A path below `directory` that is `length` bytes long: nested directories, whose names are at most 255 bytes. */

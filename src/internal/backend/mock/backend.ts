@@ -200,9 +200,14 @@ export class MockBackend implements Backend {
       this.end(call, this.run(call))
       return true
     } catch (problem) {
-      if (!(problem instanceof Waits)) throw problem
-      this.wait(call, problem.target)
-      return false
+      if (problem instanceof Waits) {
+        this.wait(call, problem.target)
+        return false
+      }
+      // A mistake of the mock's own: the fiber dies of it, and does not wait for ever.
+      call.request.problem = problem
+      this.end(call, -errno.EINVAL)
+      return true
     }
   }
 

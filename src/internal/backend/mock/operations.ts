@@ -31,10 +31,10 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
   read: ({ files }, { buffer, fd, offset }, { a2 }) => files.read(fd, [first(buffer, Number(a2))], offset),
-  readv: ({ files }, { buffers, fd, offset }) => files.readv(fd, buffers, offset),
+  readv: ({ files }, { buffers, fd, offset }) => files.readv(fd, buffers.map(bytesOf), offset),
   write: ({ files }, { buffer, fd, offset }, { a2 }, attempt) =>
     files.write(fd, [first(buffer, Number(a2))], offset, attempt),
-  writev: ({ files }, { buffers, fd, offset }, _, attempt) => files.write(fd, buffers, offset, attempt),
+  writev: ({ files }, { buffers, fd, offset }, _, attempt) => files.write(fd, buffers.map(bytesOf), offset, attempt),
   fsync: ({ files }, { fd }) => files.sync(fd),
   fdatasync: ({ files }, { fd }) => files.sync(fd),
   ftruncate: ({ files }, { fd, length }) => files.ftruncate(fd, length),
@@ -85,5 +85,8 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   }
 }
 
-const first = (buffer: Uint8Array, length: number): Uint8Array =>
-  buffer.byteLength === length ? buffer : buffer.subarray(0, length)
+/** Any view stands for its bytes. */
+const bytesOf = (view: ArrayBufferView): Uint8Array =>
+  view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+const first = (buffer: ArrayBufferView, length: number): Uint8Array => bytesOf(buffer).subarray(0, length)
