@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { Comparison, Figure } from "./measure.ts"
 import * as files from "./scenarios/files.ts"
+import * as groups from "./scenarios/groups.ts"
 import { layer } from "./scenarios/layer.ts"
 import { million } from "./scenarios/million.ts"
 import * as reads from "./scenarios/reads.ts"
@@ -39,6 +40,7 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("load", quick ? [16] : files.depths, files.load),
   ...byDepth("stat", quick ? [16] : files.depths, files.stat),
   { kind: "comparison", name: "stream", make: stream },
+  { kind: "comparison", name: "group-batch", make: groups.batches },
   { kind: "figures", name: "million", title: "Requests outstanding at once, without Effect", make: million },
   { kind: "figures", name: "layer", title: "Building and releasing the Layer", make: layer }
 ]

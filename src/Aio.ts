@@ -366,3 +366,6 @@ export const flock = run(catalogue.flock)
  * @category operations
  */
 export const statvfs = run(catalogue.statvfs)
+
+// Several requests at once.
+export { type Exits, type Result, type Results, submitAll } from "./internal/requests.ts"

@@ -14,7 +14,7 @@ import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** What a result means to the fiber that waits for it. */
-const outcome = <A>(
+export const outcome = <A>(
   entry: Entry<any, A>,
   input: any,
   result: number,

@@ -289,12 +289,16 @@ export class Engine implements Host {
     this.wake()
   }
 
+  /** Of those that there are when it is called: what `visit` ends may end others, and the queues must not be read meanwhile. */
   private forEachOutstanding(visit: (request: Request) => void): void {
-    this.gate.forEach(visit)
+    const requests: Array<Request> = []
+    const collect = (request: Request): void => void requests.push(request)
+    this.gate.forEach(collect)
     for (const { backend, queue } of this.lanes) {
-      queue.forEach(visit)
-      backend.forEachInFlight(visit)
+      queue.forEach(collect)
+      backend.forEachInFlight(collect)
     }
+    requests.forEach(visit)
   }
 
   /** Asks for an early end of all requests that name this file's descriptor. */
