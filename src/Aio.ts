@@ -368,4 +368,13 @@ export const flock = run(catalogue.flock)
 export const statvfs = run(catalogue.statvfs)
 
 // Several requests at once.
-export { type Exits, type Result, type Results, submitAll } from "./internal/requests.ts"
+export {
+  type Completed,
+  completed,
+  type Exits,
+  type Prepared,
+  prepare,
+  type Result,
+  type Results,
+  submitAll
+} from "./internal/requests.ts"

@@ -128,12 +128,23 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
         return badArgument(entry.name, error)
       }
     }
-    return Effect.uninterruptibleMask((restore) => {
-      const call = new Call(engine, operation, fiber)
-      call.triedInline = tried
-      const wait = waitFor(call, restore)
-      return entry.producesDescriptor === true ? Effect.flatMap(wait, (value) => handOver(call, restore, value)) : wait
-    })
+    return executeQueued(engine, operation, fiber, tried)
+  })
+
+/** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */
+export const executeQueued = <A>(
+  engine: Engine,
+  operation: Operation<A>,
+  fiber: Fiber.RuntimeFiber<any, any>,
+  tried: boolean
+): Effect.Effect<A, Failure> =>
+  Effect.uninterruptibleMask((restore) => {
+    const call = new Call(engine, operation, fiber)
+    call.triedInline = tried
+    const wait = waitFor(call, restore)
+    return operation.entry.producesDescriptor === true
+      ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
+      : wait
   })
 
 /**

@@ -1,10 +1,16 @@
 /** Several requests at once: the public functions of `Aio` over `batch/`. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
 import type { AioBadArgument, AioError } from "../AioError.ts"
 import { type Mode, submitAll as submitBatch } from "./batch/batch.ts"
+import { type Completed, completed as completedOf } from "./batch/completed.ts"
+import { type Prepared, prepare as prepareOn } from "./batch/prepared.ts"
+import { checkCounts } from "./counts.ts"
 import type { Operation } from "./operation/operation.ts"
 import { Aio } from "./service.ts"
+
+export type { Completed, Prepared }
 
 /**
  * What an operation gives.
@@ -65,3 +71,54 @@ export const submitAll: {
   ): Effect.Effect<Exits<Operations>, never, Aio>
 } = (operations: ReadonlyArray<Operation<any>>, options?: { readonly mode?: Mode | undefined }) =>
   Effect.flatMap(Aio, ({ engine }) => submitBatch(engine, operations, options?.mode ?? "values")) as any
+
+/**
+ * Runs operations, `concurrency` of them at a time (default 64), and emits how each ended, in the order in which they end, everything
+ * that ended in one turn of the event loop as one chunk. The iterable is pulled when there is room, so it may be endless; when
+ * `concurrency` ends wait for the Stream's consumer, nothing more is started.
+ *
+ * When the Stream ends, by interruption or because its consumer has enough, what is under way is cancelled and waited for.
+ * Descriptors that were opened belong to whoever got them from the Stream; those that nobody got are closed.
+ *
+ * @since 0.1.0
+ * @category requests
+ * @example
+ * import { Stream } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const sizes = (paths: Iterable<string>) =>
+ *   Aio.completed(Array.from(paths, (path) => Aio.request.stat(path)), { concurrency: 16 }).pipe(
+ *     Stream.mapEffect(({ exit }) => exit)
+ *   )
+ */
+export const completed = <A>(
+  operations: Iterable<Operation<A>>,
+  options?: { readonly concurrency?: number | undefined }
+): Stream.Stream<Completed<A>, AioBadArgument, Aio> =>
+  Stream.unwrap(
+    Effect.flatMap(Aio, ({ engine }) => {
+      const concurrency = options?.concurrency ?? 64
+      return Effect.as(checkCounts("completed", { concurrency }, 1), completedOf(engine, operations, concurrency))
+    })
+  )
+
+/**
+ * Checks and encodes an operation once, to run it many times: for the same page read again and again, the same path asked for its
+ * state. What its arguments mean is settled now, but for the contents of its buffer. A buffer that was transferred meanwhile, and a
+ * file that was closed, are `AioBadArgument` when it runs.
+ *
+ * @since 0.1.0
+ * @category requests
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const changes = Effect.gen(function*() {
+ *   const stat = yield* Aio.prepare(Aio.request.stat("/etc/hosts"))
+ *   const before = yield* stat.run
+ *   yield* Effect.sleep("1 second")
+ *   return (yield* stat.run).mtimeNs !== before.mtimeNs
+ * })
+ */
+export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) => prepareOn(engine, operation))

@@ -163,17 +163,28 @@ export class Engine implements Host {
    */
   tryInline(entry: Entry<any, any>, input: unknown): number {
     const { scratch } = this
-    this.inlineRequests--
     scratch.encode(entry, input)
-    const result = entry.inline!(scratch, input)
+    const result = this.tryEncoded(entry, scratch, input)
     if (result === PENDING) scratch.clear()
-    else this.inlineBytes -= result
+    return result
+  }
+
+  /** The same for what somebody has encoded into a submission of his own, which is also what to decode from. */
+  tryEncoded(entry: Entry<any, any>, submission: Submission, input: unknown): number {
+    this.inlineRequests--
+    const result = entry.inline!(submission, input)
+    if (result !== PENDING) this.inlineBytes -= result
     return result
   }
 
   /** Counts a request that never became one: it was finished by `tryInline`. Lets go of its memory. */
   countInline(): void {
     this.scratch.clear()
+    this.countEncoded()
+  }
+
+  /** The same after `tryEncoded`, whose memory is its owner's. */
+  countEncoded(): void {
     this.counters.submitted++
     this.counters.completed++
     this.counters.inline++
