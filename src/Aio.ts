@@ -372,9 +372,11 @@ export {
   type Completed,
   completed,
   type Exits,
+  linked,
   type Prepared,
   prepare,
   type Result,
   type Results,
-  submitAll
+  submitAll,
+  withDeadline
 } from "./internal/requests.ts"

@@ -35,7 +35,7 @@ export const badArgument = (operation: string, problem: unknown): Exit.Exit<neve
     : Exit.die(problem)
 
 /** A request whose end a fiber waits for. */
-class Call<A> extends Request implements Task<A> {
+export class Call<A> extends Request implements Task<A> {
   exit: Exit.Exit<A, Failure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
@@ -111,38 +111,37 @@ export const executeMasked = <A>(
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
+/**
+ * The end of an operation that can be finished without waiting, or `undefined`. For entries with an inline form, while the engine's
+ * budget lasts.
+ */
+export const finishInline = <A>(engine: Engine, { entry, input }: Operation<A>): Exit.Exit<A, Failure> | undefined => {
+  try {
+    const result = engine.tryInline(entry, input)
+    if (result === PENDING) return undefined
+    const exit = outcome<A>(entry, input, result, engine.scratch)
+    engine.countInline()
+    return exit
+  } catch (error) {
+    return badArgument(entry.name, error)
+  }
+}
+
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
-    const { entry, input } = operation
-    const tried = entry.inline !== undefined && engine.mayInline
-    if (tried) {
-      try {
-        const result = engine.tryInline(entry, input)
-        if (result !== PENDING) {
-          const exit = outcome<A>(entry, input, result, engine.scratch)
-          engine.countInline()
-          return exit
-        }
-      } catch (error) {
-        return badArgument(entry.name, error)
-      }
-    }
-    return executeQueued(engine, operation, fiber, tried)
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    return (
+      (tried ? finishInline(engine, operation) : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
+    )
   })
 
 /** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */
-export const executeQueued = <A>(
-  engine: Engine,
-  operation: Operation<A>,
-  fiber: Fiber.RuntimeFiber<any, any>,
-  tried: boolean
-): Effect.Effect<A, Failure> =>
+export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A, Failure> =>
   Effect.uninterruptibleMask((restore) => {
-    const call = new Call(engine, operation, fiber)
     call.triedInline = tried
     const wait = waitFor(call, restore)
-    return operation.entry.producesDescriptor === true
+    return call.entry.producesDescriptor === true
       ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
       : wait
   })

@@ -1,10 +1,14 @@
 /** Several requests at once: the public functions of `Aio` over `batch/`. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
-import type { AioBadArgument, AioError } from "../AioError.ts"
+import type { AioBadArgument, AioError, AioShortTransfer } from "../AioError.ts"
 import { type Mode, submitAll as submitBatch } from "./batch/batch.ts"
 import { type Completed, completed as completedOf } from "./batch/completed.ts"
+import { withDeadline as withDeadlineOn } from "./batch/deadline.ts"
+import { linked as linkedOn } from "./batch/linked.ts"
 import { type Prepared, prepare as prepareOn } from "./batch/prepared.ts"
 import { checkCounts } from "./counts.ts"
 import type { Operation } from "./operation/operation.ts"
@@ -122,3 +126,59 @@ export const completed = <A>(
  */
 export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument, Aio> =>
   Effect.flatMap(Aio, ({ engine }) => prepareOn(engine, operation))
+
+/**
+ * Runs operations in order, each starting when the one before has succeeded, and moved all the bytes that it was asked to. At the first
+ * failure or short transfer the rest is not done.
+ *
+ * With `mode: "values"`, the default, that failure is the failure of the whole, or else `AioShortTransfer`; descriptors that earlier
+ * members produced are closed. With `"exits"` each gives an `Exit`: those that were not done ECANCELED, a short transfer the number
+ * of its bytes.
+ *
+ * On io_uring it is the kernel that runs the chain, in one call (IOSQE_IO_LINK, io_uring_enter(2)). Elsewhere each operation is started by the
+ * completion of the one before. Interruption cancels the one under way, and what follows is not done.
+ *
+ * @since 0.1.0
+ * @category requests
+ * @example
+ * import { Aio } from "effect-aio"
+ *
+ * const append = (fd: number, record: Uint8Array, header: Uint8Array, end: number) =>
+ *   Aio.linked([
+ *     Aio.request.write(fd, record, { offset: end }),
+ *     Aio.request.fdatasync(fd),
+ *     Aio.request.write(fd, header, { offset: 0 })
+ *   ])
+ */
+export const linked: {
+  <const Operations extends ReadonlyArray<Operation<any>>>(
+    operations: Operations,
+    options?: { readonly mode?: "values" | undefined }
+  ): Effect.Effect<Results<Operations>, AioError | AioBadArgument | AioShortTransfer, Aio>
+  <const Operations extends ReadonlyArray<Operation<any>>>(
+    operations: Operations,
+    options: { readonly mode: "exits" }
+  ): Effect.Effect<Exits<Operations>, never, Aio>
+} = (operations: ReadonlyArray<Operation<any>>, options?: { readonly mode?: Mode | undefined }) =>
+  Effect.flatMap(Aio, ({ engine }) => linkedOn(engine, operations, options?.mode ?? "values")) as any
+
+/**
+ * Runs an operation that is cancelled when it has not ended after so long: then it fails with the code ETIMEDOUT. Unlike
+ * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). It is the time of
+ * the machine, whatever Clock the program has.
+ *
+ * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost.
+ *
+ * @since 0.1.0
+ * @category requests
+ * @example
+ * import { Aio } from "effect-aio"
+ *
+ * const answer = (fd: number, buffer: Uint8Array) => Aio.withDeadline(Aio.request.read(fd, buffer), "2 seconds")
+ */
+export const withDeadline: {
+  (duration: Duration.DurationInput): <A>(operation: Operation<A>) => Effect.Effect<A, AioError | AioBadArgument, Aio>
+  <A>(operation: Operation<A>, duration: Duration.DurationInput): Effect.Effect<A, AioError | AioBadArgument, Aio>
+} = dual(2, <A>(operation: Operation<A>, duration: Duration.DurationInput) =>
+  Effect.flatMap(Aio, ({ engine }) => withDeadlineOn(engine, operation, Duration.toMillis(duration)))
+)

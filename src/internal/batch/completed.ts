@@ -11,8 +11,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
-import { badArgument, outcome } from "../execute.ts"
-import { type Operation, PENDING } from "../operation/operation.ts"
+import { finishInline } from "../execute.ts"
+import type { Operation } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import type { Failure } from "../wait.ts"
 import { Member, type Owner } from "./member.ts"
@@ -92,23 +92,11 @@ class CompletedRun implements Owner<Source> {
 
   private run(operation: Operation<any>, index: number): void {
     const { engine } = this
-    const { entry, input } = operation
-    const tried = entry.inline !== undefined && engine.mayInline
-    if (tried) {
-      let exit: Exit.Exit<any, Failure> | undefined
-      try {
-        const result = engine.tryInline(entry, input)
-        if (result !== PENDING) {
-          exit = outcome(entry, input, result, engine.scratch)
-          engine.countInline()
-        }
-      } catch (error) {
-        exit = badArgument(entry.name, error)
-      }
-      if (exit !== undefined) {
-        this.ready.push({ index, operation, exit })
-        return
-      }
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const exit = tried ? finishInline(engine, operation) : undefined
+    if (exit !== undefined) {
+      this.ready.push({ index, operation, exit })
+      return
     }
     const member = new Source(this, operation, index, this.priority)
     member.triedInline = tried

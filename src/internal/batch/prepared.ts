@@ -10,7 +10,7 @@ import type * as Exit from "effect/Exit"
 import type { AioBadArgument } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Submission } from "../engine/submission.ts"
-import { badArgument, executeQueued, outcome } from "../execute.ts"
+import { badArgument, Call, executeQueued, outcome } from "../execute.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import type { FileState } from "../operation/descriptors.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
@@ -48,7 +48,7 @@ class PreparedRun<A> implements Prepared<A> {
       const problem = this.problem()
       if (problem !== undefined) return problem
       const tried = operation.entry.inline !== undefined && engine.mayInline
-      return (tried ? this.inline() : undefined) ?? executeQueued(engine, operation, fiber, tried)
+      return (tried ? this.inline() : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
     })
   }
 

@@ -196,12 +196,29 @@ export class Engine implements Host {
     // Behind those that wait already: one that comes at the right moment must not overtake them.
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
-    if (request.hasPatience) {
-      this.young.push(request)
-      // Requests in flight keep the process alive, not this.
-      this.clock ??= setInterval(this.age, PATIENCE).unref()
-    }
+    if (request.hasPatience) this.watch(request)
     this.wake()
+  }
+
+  private watch(request: Request): void {
+    this.young.push(request)
+    // Requests in flight keep the process alive, not this.
+    this.clock ??= setInterval(this.age, PATIENCE).unref()
+  }
+
+  /** Called by backends, see `Host`. */
+  takeAlong(leader: Request): boolean {
+    const followers = leader.followers!
+    if (this.admitted + followers.length > this.limits.maxOutstanding) return false
+    this.counters.submitted += followers.length
+    this.admitted += followers.length
+    for (const request of followers) {
+      request.lane = leader.lane
+      request.state = IN_FLIGHT
+      request.takenAlong()
+      if (request.hasPatience) this.watch(request)
+    }
+    return true
   }
 
   private admit(request: Request): void {
