@@ -21,6 +21,10 @@ export * as AioFile from "./AioFile.ts"
 /**
  * @since 0.1.0
  */
+export * as AioGroup from "./AioGroup.ts"
+/**
+ * @since 0.1.0
+ */
 export * as IoUring from "./IoUring.ts"
 /**
  * @since 0.1.0

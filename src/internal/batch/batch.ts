@@ -110,7 +110,7 @@ class Batch implements Task<Results>, Owner<Member> {
   ended(member: Member, memory: Submission | null): void {
     const { descriptor, index } = member
     if (descriptor !== -1) this.descriptors.push(descriptor)
-    const exit = member.exit(memory)
+    const exit = member.exitOf(memory)
     if (!this.put(index, exit)) this.cancel()
     this.countDown()
   }

@@ -108,7 +108,7 @@ class CompletedRun implements Owner<Source> {
     const { descriptor, index, operation } = member
     this.inFlight.delete(member)
     if (descriptor !== -1) this.descriptors.push(descriptor)
-    if (!this.closing) this.ready.push({ index, operation, exit: member.exit(memory) })
+    if (!this.closing) this.ready.push({ index, operation, exit: member.exitOf(memory) })
     if (this.closing) this.endIfEmpty()
     else {
       this.fill()

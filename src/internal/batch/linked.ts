@@ -129,7 +129,7 @@ class Chain implements Task<Results>, Owner<Link> {
     if (descriptor !== -1) this.descriptors.push(descriptor)
     // Torn off, or behind a failure: the next turn of `advance` tells.
     const wasNotRun = link.wasTakenAlong && link.result === -errno.ECANCELED && !link.cancelled
-    if (index === this.current && !wasNotRun) this.conclude(link.exit(memory), transferSize(operation))
+    if (index === this.current && !wasNotRun) this.conclude(link.exitOf(memory), transferSize(operation))
     // From within `start`, its caller goes on by itself.
     if (link.state !== IDLE) this.advance()
   }

@@ -37,7 +37,7 @@ export class Member extends Request {
     const { file } = this.input
     if (file?.closed === true && this.entry !== close.entry) {
       this.problem = new BadArgument("file", "it is closed")
-      return this.end(-errno.EINVAL)
+      return this.endUnsubmitted(-errno.EINVAL)
     }
     if (engine.closed) return this.refuse()
     // The file's Scope waits for those who use its descriptor.
@@ -47,13 +47,12 @@ export class Member extends Request {
 
   /** No backend is left to run it. A descriptor can and must still be closed. */
   private refuse(): void {
-    if (this.entry !== close.entry) return this.end(-errno.ECANCELED)
+    if (this.entry !== close.entry) return this.endUnsubmitted(-errno.ECANCELED)
     this.owner.engine.descriptors.close(this.input.fd)
-    this.end(0)
+    this.endUnsubmitted(0)
   }
 
-  /** Ends without ever having been submitted. */
-  private end(result: number): void {
+  private endUnsubmitted(result: number): void {
     this.result = result
     this.owner.ended(this, null)
   }
@@ -73,7 +72,7 @@ export class Member extends Request {
   }
 
   /** What it ended with, for whoever asked for it. Only while `memory` is valid: called by `Owner.ended`. */
-  exit<A>(memory: Submission | null): Exit.Exit<A, Failure> {
+  exitOf<A>(memory: Submission | null): Exit.Exit<A, Failure> {
     return this.problem === undefined
       ? outcome<A>(this.entry, this.input, this.result, memory)
       : badArgument(this.entry.name, this.problem)
