@@ -367,6 +367,10 @@ export const flock = run(catalogue.flock)
  */
 export const statvfs = run(catalogue.statvfs)
 
+// What happens, as it happens.
+export { completionMetrics, observeMetrics } from "./internal/completions/metrics.ts"
+export { withSpans } from "./internal/completions/spans.ts"
+export { type Completion, type CompletionsOptions, completions } from "./internal/observing.ts"
 // Several requests at once.
 export {
   type Completed,

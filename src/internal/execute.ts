@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { AioBadArgument, AioError } from "../AioError.ts"
+import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
@@ -130,6 +131,7 @@ export const finishInline = <A>(engine: Engine, { entry, input }: Operation<A>):
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+    if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
     const tried = operation.entry.inline !== undefined && engine.mayInline
     return (
       (tried ? finishInline(engine, operation) : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)

@@ -223,7 +223,7 @@ export class Group implements Owner<GroupMember> {
   private run({ feed, member, operation }: Next): void {
     const { engine } = this
     const tried = operation.entry.inline !== undefined && engine.mayInline
-    const exit = tried ? finishInline(engine, operation) : undefined
+    const exit = tried ? this.finishInline(operation) : undefined
     if (exit !== undefined) {
       if (member !== undefined) this.conclude(member, exit)
       else this.tell(undefined, feed!.index++, operation, exit, feed)
@@ -238,6 +238,15 @@ export class Group implements Owner<GroupMember> {
     this.inFlight.add(started)
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load++
     started.start()
+  }
+
+  private finishInline(operation: Operation<any>): Exit.Exit<any, Failure> | undefined {
+    const { observer } = this.engine
+    if (observer === null || this.name === undefined) return finishInline(this.engine, operation)
+    observer.group = this.name
+    const exit = finishInline(this.engine, operation)
+    observer.group = undefined
+    return exit
   }
 
   /** Called by a member. */

@@ -20,6 +20,10 @@ export class GroupMember extends Member {
     super(group, operation, index, priority)
   }
 
+  override get groupName(): string | undefined {
+    return this.group.name
+  }
+
   end(exit: Exit.Exit<any, Failure>): void {
     this.exit = exit
     const { watchers } = this

@@ -27,3 +27,6 @@ export const transferSize = ({ entry, input }: Operation<any>): number | undefin
     return undefined
   }
 }
+
+/** Whether the result of an operation is a number of bytes. */
+export const isTransfer = (entry: Entry<any, any>): boolean => sizes.has(entry)

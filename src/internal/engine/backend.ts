@@ -87,6 +87,8 @@ export interface Backend {
   readonly counts: BackendCounts
   /** Readable while completions wait. */
   readonly descriptor: number
+  /** Whether to call `Host.wake` when completions come. They stay where they are meanwhile. */
+  watchCompletions?(yes: boolean): void
   /** Whether waiting for completions keeps the process alive. */
   keepAlive(yes: boolean): void
   /** No more requests will come but closes: whatever holds requests back is to be lifted. */

@@ -45,6 +45,11 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
+  /** The group that it belongs to, for observers. */
+  get groupName(): string | undefined {
+    return undefined
+  }
+
   /** Those that are to be run right behind it, as a chain, by a backend that can. */
   get followers(): ReadonlyArray<Request> | undefined {
     return undefined

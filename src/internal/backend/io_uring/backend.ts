@@ -362,6 +362,10 @@ export class IoUringBackend implements Backend {
     for (const { request } of this.slots) if (request !== null) visit(request)
   }
 
+  watchCompletions(yes: boolean): void {
+    this.reactor.watch(yes)
+  }
+
   keepAlive(yes: boolean): void {
     this.reactor.keepAlive(yes)
   }
