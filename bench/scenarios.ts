@@ -41,6 +41,10 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("stat", quick ? [16] : files.depths, files.stat),
   { kind: "comparison", name: "stream", make: stream },
   { kind: "comparison", name: "group-batch", make: groups.batches },
+  { kind: "comparison", name: "group-prepared", make: groups.prepared },
+  { kind: "comparison", name: "group-linked", make: groups.chains },
+  { kind: "comparison", name: "group-feed", make: groups.feeds },
+  { kind: "comparison", name: "group-observed", make: groups.observed },
   { kind: "figures", name: "million", title: "Requests outstanding at once, without Effect", make: million },
   { kind: "figures", name: "layer", title: "Building and releasing the Layer", make: layer }
 ]
