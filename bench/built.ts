@@ -11,6 +11,7 @@ const load = <Module>(path: string): Promise<Module> =>
 
 export const { defaultLimits, Engine } = await load<typeof EngineModule>("engine/engine")
 export const { Request } = await load<typeof RequestModule>("engine/request")
+export const { Submission } = await load<typeof import("../src/internal/engine/submission.ts")>("engine/submission")
 export const { Ring } = await load<typeof import("../src/internal/backend/io_uring/ring.ts")>("backend/io_uring/ring")
 export const { IoUringBackend } =
   await load<typeof import("../src/internal/backend/io_uring/backend.ts")>("backend/io_uring/backend")

@@ -5,6 +5,7 @@ import { budget, delay } from "./scenarios/delay.ts"
 import * as files from "./scenarios/files.ts"
 import * as filesystem from "./scenarios/filesystem.ts"
 import { first } from "./scenarios/first.ts"
+import * as groups from "./scenarios/groups.ts"
 import { layer } from "./scenarios/layer.ts"
 import { million } from "./scenarios/million.ts"
 import * as reads from "./scenarios/reads.ts"
@@ -57,6 +58,11 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("stat", files.depths, files.stat),
   { kind: "comparison", name: "stream", make: stream },
   ...filesystem.scenarios(quick),
+  { kind: "comparison", name: "group-batch", make: groups.batches },
+  { kind: "comparison", name: "group-prepared", make: groups.prepared },
+  { kind: "comparison", name: "group-linked", make: groups.chains },
+  { kind: "comparison", name: "group-feed", make: groups.feeds },
+  { kind: "comparison", name: "group-observed", make: groups.observed },
   {
     kind: "figures",
     name: "million",

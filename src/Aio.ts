@@ -327,7 +327,7 @@ export const chmod = run(catalogue.chmod)
 export const chown = run(catalogue.chown)
 
 /**
- * Changes the times of last access and of last modification. utimensat(2).
+ * Changes the times of last access and of last modification. With neither of them, Linux does not even look for the file. utimensat(2).
  *
  * @since 0.1.0
  * @category operations
@@ -352,7 +352,8 @@ export const copyRange = run(catalogue.copyRange)
 export const pollFd = run(catalogue.pollFd)
 
 /**
- * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. flock(2).
+ * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. A lock that arrives just while the
+ * fiber is interrupted is given up again, and with it one that the descriptor held before. flock(2).
  *
  * @since 0.1.0
  * @category operations
@@ -366,3 +367,21 @@ export const flock = run(catalogue.flock)
  * @category operations
  */
 export const statvfs = run(catalogue.statvfs)
+
+// What happens, as it happens.
+export { completionMetrics, observeMetrics } from "./internal/completions/metrics.ts"
+export { withSpans } from "./internal/completions/spans.ts"
+export { type Completion, type CompletionsOptions, completions } from "./internal/observing.ts"
+// Several requests at once.
+export {
+  type Completed,
+  completed,
+  type Exits,
+  linked,
+  type Prepared,
+  prepare,
+  type Result,
+  type Results,
+  submitAll,
+  withDeadline
+} from "./internal/requests.ts"

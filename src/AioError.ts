@@ -104,3 +104,24 @@ export class AioEndOfFile extends Data.TaggedError("AioEndOfFile")<{
     return `fd ${this.fd}: the file ended after ${this.received} of ${this.expected} bytes`
   }
 }
+
+/**
+ * A member of `Aio.linked` moved fewer bytes than it was asked to: what was to follow it has not been done.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioShortTransfer extends Data.TaggedError("AioShortTransfer")<{
+  /** Name of the operation: `"read"`, `"write"`, ... */
+  readonly operation: string
+  /** Its place among the operations, from 0. */
+  readonly index: number
+  /** Bytes asked for. */
+  readonly expected: number
+  /** Bytes moved. */
+  readonly transferred: number
+}> {
+  override get message(): string {
+    return `${this.operation}, number ${this.index} of its chain, moved ${this.transferred} of ${this.expected} bytes`
+  }
+}

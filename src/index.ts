@@ -25,6 +25,10 @@ export * as AioFileSystem from "./AioFileSystem.ts"
 /**
  * @since 0.1.0
  */
+export * as AioGroup from "./AioGroup.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioTree from "./AioTree.ts"
 /**
  * @since 0.1.0

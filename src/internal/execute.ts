@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { AioBadArgument, AioError } from "../AioError.ts"
+import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
@@ -14,7 +15,7 @@ import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
 /** What a result means to the fiber that waits for it. */
-const outcome = <A>(
+export const outcome = <A>(
   entry: Entry<any, A>,
   input: any,
   result: number,
@@ -35,7 +36,7 @@ export const badArgument = (operation: string, problem: unknown): Exit.Exit<neve
     : Exit.die(problem)
 
 /** A request whose end a fiber waits for. */
-class Call<A> extends Request implements Task<A> {
+export class Call<A> extends Request implements Task<A> {
   exit: Exit.Exit<A, Failure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
@@ -91,9 +92,9 @@ class Call<A> extends Request implements Task<A> {
   }
 
   releaseOrphan(): Effect.Effect<void> {
-    return this.entry.producesDescriptor === true && this.exit !== undefined && this.result >= 0
-      ? Effect.ignore(executeUninterruptibly(this.engine, close(this.result)))
-      : Effect.void
+    if (this.exit === undefined || this.result < 0) return Effect.void
+    const undo = this.entry.producesDescriptor === true ? close(this.result) : this.entry.undo?.(this.input)
+    return undo === undefined ? Effect.void : Effect.ignore(executeUninterruptibly(this.engine, undo))
   }
 }
 
@@ -111,33 +112,44 @@ export const executeMasked = <A>(
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
+/**
+ * The end of an operation that can be finished without waiting, or `undefined`. For entries with an inline form, while the engine's
+ * budget lasts.
+ */
+export const finishInline = <A>(engine: Engine, { entry, input }: Operation<A>): Exit.Exit<A, Failure> | undefined => {
+  try {
+    const result = engine.tryInline(entry, input)
+    if (result === PENDING) return undefined
+    const exit = outcome<A>(entry, input, result, engine.scratch)
+    engine.countInline()
+    return exit
+  } catch (error) {
+    return badArgument(entry.name, error)
+  }
+}
+
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
-    const { entry, input } = operation
-    const tried = entry.inline !== undefined && engine.mayInline
-    if (tried) {
-      try {
-        const result = engine.tryInline(entry, input)
-        if (result !== PENDING) {
-          const exit = outcome<A>(entry, input, result, engine.scratch)
-          engine.countInline()
-          return exit
-        }
-      } catch (error) {
-        return badArgument(entry.name, error)
-      }
-    }
-    return Effect.uninterruptibleMask((restore) => {
-      const call = new Call(engine, operation, fiber)
-      call.triedInline = tried
-      const wait = waitFor(call, restore)
-      return entry.producesDescriptor === true ? Effect.flatMap(wait, (value) => handOver(call, restore, value)) : wait
-    })
+    if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    return (
+      (tried ? finishInline(engine, operation) : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
+    )
+  })
+
+/** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */
+export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A, Failure> =>
+  Effect.uninterruptibleMask((restore) => {
+    call.triedInline = tried
+    const wait = waitFor(call, restore)
+    return call.entry.producesDescriptor === true || call.entry.undo !== undefined
+      ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
+      : wait
   })
 
 /**
- * A descriptor is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
+ * A descriptor, or a lock, is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
  * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
  */
 const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { Aio } from "effect-aio"
 import { backends, realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -48,6 +48,24 @@ describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
       // There is nothing to give up, and nothing wrong with that.
       yield* Aio.flock(c, "unlock")
       yield* Aio.flock(c, "unlock", { wait: false })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("interrupted just when the holder unlocks: nobody has it afterwards", () =>
+    Effect.gen(function* () {
+      const [holder, waiter, third] = yield* openings(world, 3)
+      for (let round = 0; round < 20; round++) {
+        yield* Aio.flock(holder, "exclusive")
+        const waiting = yield* Effect.fork(Aio.flock(waiter, "exclusive"))
+        yield* Effect.sleep(round % 2 === 0 ? 15 : 2)
+        yield* Effect.fork(Aio.flock(holder, "unlock"))
+        if (round % 3 !== 0) yield* Effect.yieldNow()
+        const exit = yield* Fiber.interrupt(waiting)
+        if (Exit.isSuccess(exit)) yield* Aio.flock(waiter, "unlock")
+        yield* Aio.flock(holder, "unlock")
+        expect(yield* taken(third, "exclusive")).toBe(true)
+        yield* Aio.flock(third, "unlock")
+      }
     }).pipe(Effect.provide(layer))
   )
 

@@ -13,6 +13,11 @@ export interface Host {
   complete(submission: Submission, result: number): void
   /** A request that was taken over without a submission is to be queued again. */
   giveBack(request: Request): void
+  /**
+   * A request's followers were taken over with it; each is to be completed like any other. False when there may not be so many under
+   * way: then nothing has happened, and they are not to be run.
+   */
+  takeAlong(leader: Request): boolean
   /** The end of a request that was taken over without a submission. */
   abort(request: Request, result: number): void
   /**
@@ -45,6 +50,13 @@ export interface Backend {
   readonly name: string
   /** Whether a read that finds its data cached is answered in the call that submits it. */
   readonly answersCached: boolean
+  /**
+   * Whether it runs `Request.followers` by itself behind a request of this kind, and does not when that fails or moves too little.
+   * They are submitted one after the other otherwise.
+   */
+  linksAfter?(entry: Entry<any, any>): boolean
+  /** Whether it keeps `Request.deadline` by itself. */
+  readonly keepsDeadlines?: boolean
   /** Whether this mechanism runs the operation itself, if not always. */
   supports(entry: Entry<any, any>): boolean
   /** Whether it runs this request itself. Asked once for each, before anything is encoded: the input may be wrong in any way. */
@@ -75,6 +87,8 @@ export interface Backend {
   readonly counts: BackendCounts
   /** Readable while completions wait. */
   readonly descriptor: number
+  /** Whether to call `Host.wake` when completions come. They stay where they are meanwhile. */
+  watchCompletions?(yes: boolean): void
   /** Whether waiting for completions keeps the process alive. */
   keepAlive(yes: boolean): void
   /** No more requests will come but closes: whatever holds requests back is to be lifted. */

@@ -12,6 +12,7 @@ import { POLLIN, pollEvents } from "../native/readiness.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
+import type { Observer } from "./observer.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
 import { Submission } from "./submission.ts"
@@ -97,6 +98,10 @@ export class Engine implements Host {
   private readonly gate = new Queue()
   /** Requests past the gate that have not ended. */
   private admitted = 0
+  /** Who is told of every completion, if anybody is. */
+  observer: Observer | null = null
+  /** Completions are not delivered: an observer is full. */
+  private paused = false
   private onIdle: (() => void) | undefined
   private gathered: Gathered | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
@@ -130,6 +135,11 @@ export class Engine implements Host {
     if (backend === undefined) return
     this.lanes.unshift({ backend, queue: new Queue() })
     this.gathered?.watch(backend.descriptor)
+  }
+
+  /** Whether a turn is under way. */
+  get isInTurn(): boolean {
+    return this.polling
   }
 
   /** What is known and done about descriptors without a request. */
@@ -179,17 +189,33 @@ export class Engine implements Host {
    */
   tryInline(entry: Entry<any, any>, input: unknown): number {
     const { scratch } = this
-    this.inlineRequests--
     scratch.encode(entry, input)
-    const result = entry.inline!(scratch, input)
+    const result = this.tryEncoded(entry, scratch, input)
     if (result === PENDING) scratch.clear()
-    else this.inlineBytes -= result
+    return result
+  }
+
+  /** The same for what somebody has encoded into a submission of his own, which is also what to decode from. */
+  tryEncoded(entry: Entry<any, any>, submission: Submission, input: unknown): number {
+    const { observer } = this
+    this.inlineRequests--
+    if (observer !== null) observer.trying()
+    const result = entry.inline!(submission, input)
+    if (result === PENDING) return PENDING
+    this.inlineBytes -= result
+    if (observer !== null) observer.tried(entry, input, result)
     return result
   }
 
   /** Counts a request that never became one: it was finished by `tryInline`. Lets go of its memory. */
   countInline(): void {
     this.scratch.clear()
+    this.countEncoded()
+  }
+
+  /** The same after `tryEncoded`, whose memory is its owner's. */
+  countEncoded(): void {
+    if (this.observer !== null) this.observer.inlineEnded()
     this.counters.submitted++
     this.counters.completed++
     this.counters.inline++
@@ -198,11 +224,29 @@ export class Engine implements Host {
   /** Accepts a request. Its `settled` is called exactly once, never before this returns. */
   submit(request: Request): void {
     this.counters.submitted++
+    if (this.observer !== null) this.observer.submitted(request)
     // Behind those that wait already: one that comes at the right moment must not overtake them.
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
     if (request.hasPatience) this.watch(request)
     this.wake()
+  }
+
+  /** Called by backends, see `Host`. */
+  takeAlong(leader: Request): boolean {
+    const followers = leader.followers!
+    if (this.admitted + followers.length > this.limits.maxOutstanding) return false
+    this.counters.submitted += followers.length
+    this.admitted += followers.length
+    for (const request of followers) {
+      request.lane = leader.lane
+      request.state = IN_FLIGHT
+      request.takenAlong()
+      this.observer?.submitted(request)
+      this.observer?.started(request)
+      if (request.hasPatience) this.watch(request)
+    }
+    return true
   }
 
   private admit(request: Request): void {
@@ -234,6 +278,10 @@ export class Engine implements Host {
       this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
       lane!.backend.cancel(request)
+      if (this.observer !== null) {
+        this.observer.cancelled(request)
+        this.resume()
+      }
       this.wake()
     }
   }
@@ -270,6 +318,7 @@ export class Engine implements Host {
   private settle(request: Request, result: number, memory: Submission | null): void {
     if (request.state === DONE) throw new Error(`second completion of a request (${request.entry.name})`)
     request.result = result
+    if (this.observer !== null) this.observer.settled(request)
     request.state = DONE
     if (request.tick !== 0) this.stopWatching(request)
     this.counters.completed++
@@ -293,6 +342,7 @@ export class Engine implements Host {
    */
   close(done: () => void): void {
     this.closed = true
+    this.pause(false)
     this.onIdle = done
     if (this.outstanding === 0) return this.finish()
     // Closes are not cancelled, and must not wait for ever either.
@@ -302,12 +352,16 @@ export class Engine implements Host {
     this.wake()
   }
 
+  /** Of those that there are when it is called: what `visit` ends may end others, and the queues must not be read meanwhile. */
   private forEachOutstanding(visit: (request: Request) => void): void {
-    this.gate.forEach(visit)
+    const requests: Array<Request> = []
+    const collect = (request: Request): void => void requests.push(request)
+    this.gate.forEach(collect)
     for (const { backend, queue } of this.lanes) {
-      queue.forEach(visit)
-      backend.forEachInFlight(visit)
+      queue.forEach(collect)
+      backend.forEachInFlight(collect)
     }
+    requests.forEach(visit)
   }
 
   /** Asks for an early end of all requests that name this file's descriptor. */
@@ -323,6 +377,7 @@ export class Engine implements Host {
     // Not from inside a backend's drain: it is still reading the ring that this frees.
     setImmediate(() => {
       this.ended = true
+      this.observer?.end()
       clearInterval(this.clock)
       this.gathered?.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
@@ -353,7 +408,7 @@ export class Engine implements Host {
 
   private turnOnce(limit: number): number {
     const { limits } = this
-    this.inlineRequests = limits.inlineRequests
+    this.inlineRequests = Math.min(limits.inlineRequests, this.room)
     this.inlineBytes = limits.inlineBytes
     const before = this.counters.completed
     const deadline =
@@ -370,15 +425,44 @@ export class Engine implements Host {
         if (this.gate.size > 0) this.admitWaiting()
         if (queue.size > 0) this.dispatch(lane)
         backend.flush()
-        drained = this.drain(backend, left, deadline)
+        drained = this.drain(backend, Math.min(left, this.room), deadline)
         left -= drained
+        this.inlineRequests = Math.min(this.inlineRequests, this.room)
         // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
       } while (drained > 0 && queue.size > 0 && left > 0 && performance.now() < deadline)
       // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
-      if ((drained > 0 && queue.size > 0) || backend.hasCompletions) this.wake()
+      if ((drained > 0 && queue.size > 0) || (backend.hasCompletions && !this.paused)) this.wake()
       backend.keepAlive(backend.inFlight > 0)
     }
+    if (this.observer !== null) this.observeTurn(this.observer)
     return this.counters.completed - before
+  }
+
+  /** Completions that may be delivered as far as observers go. */
+  private get room(): number {
+    return this.observer === null || this.closed ? Number.POSITIVE_INFINITY : this.observer.room
+  }
+
+  private observeTurn(observer: Observer): void {
+    observer.endTurn()
+    this.inlineRequests = Math.min(this.inlineRequests, this.room)
+    this.pause(this.room === 0)
+  }
+
+  /** What observers have room for has changed. */
+  resume(): void {
+    this.inlineRequests = Math.min(this.inlineRequests, this.room)
+    this.pause(this.room === 0)
+    this.wake()
+  }
+
+  /** While paused, nothing is delivered and nothing finished without waiting; what was submitted goes on in the kernel. */
+  private pause(yes: boolean): void {
+    if (yes === this.paused) return
+    this.paused = yes
+    if (yes) this.inlineRequests = 0
+    // A descriptor that stays readable would wake the loop again and again.
+    for (const { backend } of this.lanes) backend.watchCompletions?.(!yes)
   }
 
   /** Tells requests that have seen two ticks that they are overdue. */
@@ -477,13 +561,14 @@ export class Engine implements Host {
             }
           } else if (this.hasInline && (!backend.answersCached || entry.uring?.punted === true)) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
-            this.wake()
+            if (!this.paused) this.wake()
             return
           }
         }
         if (!backend.submit(request)) return
         queue.remove(request)
         request.state = IN_FLIGHT
+        if (this.observer !== null) this.observer.started(request)
       } catch (error) {
         queue.remove(request)
         request.problem = error

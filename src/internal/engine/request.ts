@@ -50,6 +50,24 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
+  /** The group that it belongs to, for observers. */
+  get groupName(): string | undefined {
+    return undefined
+  }
+
+  /** Those that are to be run right behind it, as a chain, by a backend that can. */
+  get followers(): ReadonlyArray<Request> | undefined {
+    return undefined
+  }
+
+  /** It was taken over as a follower, and not submitted by itself. */
+  takenAlong(): void {}
+
+  /** When a backend that can is to cancel it, in milliseconds of `performance.now()`. */
+  get deadline(): number | undefined {
+    return undefined
+  }
+
   /** Whether `overdue` is to be called. */
   get hasPatience(): boolean {
     return false

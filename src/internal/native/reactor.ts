@@ -24,7 +24,10 @@ export class Reactor {
   private referenced = true
 
   /** `onReady` runs on the loop's thread while `fd` is readable, once a turn. It must not throw and should only schedule. */
-  constructor(fd: number, onReady: () => void) {
+  constructor(
+    fd: number,
+    private readonly onReady: () => void
+  ) {
     this.handle = koffi.node.poll(fd, { readable: true }, onReady)
     open.add(this)
     this.keepAlive(false)
@@ -36,6 +39,12 @@ export class Reactor {
     this.referenced = yes
     if (yes) this.handle.ref()
     else this.handle.unref()
+  }
+
+  /** Watches no more for a while, or again. */
+  watch(yes: boolean): void {
+    if (yes) this.handle.start({ readable: true }, this.onReady)
+    else this.handle.stop()
   }
 
   /** Stops watching. The descriptor stays open and may be closed right after. */

@@ -7,6 +7,7 @@ export const IORING_OP = {
   FSYNC: 3,
   POLL_ADD: 6,
   ASYNC_CANCEL: 14,
+  LINK_TIMEOUT: 15,
   FALLOCATE: 17,
   OPENAT: 18,
   CLOSE: 19,
@@ -38,6 +39,7 @@ export const IORING_FEAT_RW_CUR_POS = 1 << 3
 export const IORING_ENTER_GETEVENTS = 1
 export const IORING_SQ_CQ_OVERFLOW = 2
 export const IORING_SQ_TASKRUN = 4
+export const IOSQE_IO_LINK = 1 << 2
 export const IOSQE_ASYNC = 1 << 4
 
 export const IORING_OFF_SQ_RING = 0

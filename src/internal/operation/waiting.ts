@@ -4,7 +4,7 @@ import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, poll
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { BadArgument, checkFd } from "./arguments.ts"
-import { asVoid, define } from "./operation.ts"
+import { asVoid, define, type Operation } from "./operation.ts"
 
 /** What to wait for. At least one. */
 export interface Interest {
@@ -85,7 +85,12 @@ export interface LockOptions {
   readonly wait?: boolean | undefined
 }
 
-export const flock = define((fd: number, lock: Lock, options?: LockOptions) => ({ fd, lock, ...options }), {
+export interface LockInput extends LockOptions {
+  readonly fd: number
+  readonly lock: Lock
+}
+
+export const flock = define((fd: number, lock: Lock, options?: LockOptions): LockInput => ({ fd, lock, ...options }), {
   name: "flock",
   man: "flock(2)",
   encode: (submission, { fd, lock, wait = true }) => {
@@ -97,5 +102,6 @@ export const flock = define((fd: number, lock: Lock, options?: LockOptions) => (
     submission.a1 = locks[lock] | (wait ? 0 : LOCK_NB)
   },
   mayWaitForEver: true,
+  undo: ({ fd, lock }): Operation<void> | undefined => (lock === "unlock" ? undefined : flock(fd, "unlock")),
   decode: asVoid
 })

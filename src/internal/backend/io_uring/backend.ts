@@ -18,16 +18,19 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
+import { addressOf } from "../../native/libc.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
-import { IORING_OP, IOSQE_ASYNC } from "../../native/uring.ts"
+import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import type { Entry } from "../../operation/operation.ts"
+import { breaksChains, Chains } from "./chains.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
 
 /** High half of the user data: whose completion it is. The low half is a slot. */
 const OF_REQUEST = 0
 const OF_CANCEL = 1
+const OF_TIMEOUT = 2
 
 /** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
 const RETRY_INTERVAL = 10
@@ -65,6 +68,7 @@ export class IoUringBackend implements Backend {
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
   private readonly cancelling = new Set<Request>()
+  private readonly chains: Chains
   private readonly fifos: FifoOpens
   private readonly reactor: Reactor
   /** Requests allowed in flight. Grows while nothing completes. */
@@ -79,9 +83,18 @@ export class IoUringBackend implements Backend {
     private readonly host: Host
   ) {
     this.limit = ring.completionEntries
+    this.chains = new Chains(ring)
     this.fifos = new FifoOpens()
     this.reactor = new Reactor(ring.fd, () => host.wake())
     open.add(this)
+  }
+
+  linksAfter({ uring }: Entry<any, any>): boolean {
+    return uring !== undefined && breaksChains.has(uring.opcode)
+  }
+
+  get keepsDeadlines(): boolean {
+    return this.ring.supported.has(IORING_OP.LINK_TIMEOUT)
   }
 
   supports({ uring }: Entry<any, any>): boolean {
@@ -98,6 +111,8 @@ export class IoUringBackend implements Backend {
       this.startTimer()
       return false
     }
+    const { followers } = request
+    if (followers !== undefined && this.submitChain(request, followers)) return true
     const submission = this.freeSlot()
     submission.encode(request.entry, request.input)
     this.freeSlots.pop()
@@ -108,6 +123,57 @@ export class IoUringBackend implements Backend {
     if (refusal < 0) this.refused.push({ submission, result: refusal })
     else this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
     return true
+  }
+
+  /**
+   * Writes a chain of linked entries (IOSQE_IO_LINK), which the kernel runs in order, up to the first failure or short transfer. All
+   * or nothing: false when the chain does not fit into the ring, or when a member needs more than its entry. Then the engine submits
+   * one after the other.
+   */
+  private submitChain(leader: Request, followers: ReadonlyArray<Request>): boolean {
+    const { ring } = this
+    const length = followers.length + 1
+    if (length > ring.entries || this.inFlight + length > this.limit) return false
+    if (ring.room < length) this.enter()
+    if (ring.room < length) return false
+    const requests = [leader, ...followers]
+    const submissions: Array<Submission> = []
+    if (!this.encodeChain(requests, submissions) || !this.host.takeAlong(leader)) {
+      for (const submission of submissions) {
+        submission.clear()
+        this.freeSlots.push(submission.slot)
+      }
+      return false
+    }
+    this.chains.begin(submissions)
+    submissions.forEach((submission, index) => {
+      requests[index].submission = submission
+      const heavy = requests[index].entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0
+      this.write(submission, heavy | (index < followers.length ? IOSQE_IO_LINK : 0))
+    })
+    this.inFlight += length
+    return true
+  }
+
+  /** Takes a slot for each and encodes it there; false when one of them is not for a chain. Slots taken are in `submissions`. */
+  private encodeChain(requests: ReadonlyArray<Request>, submissions: Array<Submission>): boolean {
+    try {
+      for (const request of requests) {
+        const { entry, input } = request
+        // An open that turns out to be a FIFO's is submitted again, alone.
+        if (!this.supports(entry) || entry.producesDescriptor === true) return false
+        const submission = this.freeSlot()
+        submission.encode(entry, input)
+        this.freeSlots.pop()
+        submissions.push(submission)
+        submission.request = request
+        if ((entry.uring!.refuse?.(submission) ?? 0) < 0) return false
+      }
+      return true
+    } catch {
+      // A bad argument: it is found again when it is that one's turn.
+      return false
+    }
   }
 
   /** A free slot, which is still the last of `freeSlots`. */
@@ -121,13 +187,26 @@ export class IoUringBackend implements Backend {
 
   private write(submission: Submission, sqeFlags: number): void {
     submission.request!.entry.uring!.prepare(this.ring, submission)
-    const { entry, priority } = submission.request!
+    const { deadline, entry, priority } = submission.request!
+    // Both entries in one call, or none: without it the request is cancelled by a timer of the engine's side.
+    const timed = deadline !== undefined && this.ring.room >= 2
     this.ring.commit(
-      sqeFlags,
+      timed ? sqeFlags | IOSQE_IO_LINK : sqeFlags,
       priority !== 0 && entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
       submission.slot,
       OF_REQUEST
     )
+    if (timed) this.writeTimeout(submission, deadline)
+  }
+
+  /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that has been under way for so long. */
+  private writeTimeout(submission: Submission, deadline: number): void {
+    const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - performance.now()) * 1e6)))
+    // struct timespec. Kept by the submission, though the kernel copies it when it takes the entry.
+    const time = BigInt64Array.of(nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n)
+    submission.keepAlso(time)
+    this.ring.prepare(IORING_OP.LINK_TIMEOUT, -1, addressOf(time), 1, 0, 0)
+    this.ring.commit(0, 0, submission.slot, OF_TIMEOUT)
   }
 
   /** Hands a submission to the kernel once more. */
@@ -157,6 +236,7 @@ export class IoUringBackend implements Backend {
 
   private enter(): void {
     const result = this.ring.enter()
+    this.chains.afterEnter()
     // No memory for requests, too many overflowed completions, or a signal: what was not taken stays in the ring, and the next
     // turn offers it again. Anything else means that the ring is gone (somebody closed its descriptor), and with it all knowledge
     // of what the kernel still touches: nothing after that would be safe.
@@ -190,10 +270,11 @@ export class IoUringBackend implements Backend {
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
-    // A cancel's own answer decides nothing: found, too late or not found, the target's completion is what counts.
-    if (owner === OF_CANCEL) return
+    // A cancel's or a timeout's own answer decides nothing: found, too late or not found, the target's completion is what counts.
+    if (owner !== OF_REQUEST) return
     const submission = this.slots[slot]
     const request = submission.request!
+    if (this.chains.wasCut(submission)) result = -errno.ECANCELED
     // The kernel's own codes for "a signal came, start again" (ERESTARTSYS and its like) are not for user space, but a cancelled
     // open on a worker shows them.
     if (result <= -512 && result >= -516 && result !== -515) result = -errno.EINTR
@@ -207,6 +288,7 @@ export class IoUringBackend implements Backend {
     }
     if (result === -errno.EINTR) {
       if (request.entry.finalOnInterrupt === true) result = 0
+      else if (request.deadline !== undefined && performance.now() >= request.deadline) result = -errno.ECANCELED
       else if (!request.cancelled) return this.again(submission, 0)
     }
     this.inFlight--
@@ -265,7 +347,11 @@ export class IoUringBackend implements Backend {
 
   get counts(): BackendCounts {
     const { ready } = this.ring
-    return { ready: this.ring.unsubmitted, executing: this.inFlight - ready - this.ring.unsubmitted, pending: ready }
+    return {
+      ready: this.ring.unsubmitted,
+      executing: Math.max(0, this.inFlight - ready - this.ring.unsubmitted),
+      pending: ready
+    }
   }
 
   get descriptor(): number {
@@ -274,6 +360,10 @@ export class IoUringBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     for (const { request } of this.slots) if (request !== null) visit(request)
+  }
+
+  watchCompletions(yes: boolean): void {
+    this.reactor.watch(yes)
   }
 
   keepAlive(yes: boolean): void {
@@ -296,7 +386,7 @@ export class IoUringBackend implements Backend {
       this.ring.enter()
       pollEvents(this.ring.fd, POLLIN, RETRY_INTERVAL)
       this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner) => {
-        if (owner === OF_CANCEL) return
+        if (owner !== OF_REQUEST) return
         this.slots[slot].clear()
         this.inFlight--
       })

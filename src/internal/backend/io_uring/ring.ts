@@ -16,6 +16,7 @@ import {
   IORING_FEAT_SINGLE_MMAP,
   IORING_OFF_SQ_RING,
   IORING_OFF_SQES,
+  IORING_OP,
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PROBE,
   IORING_SQ_CQ_OVERFLOW,
@@ -140,6 +141,18 @@ export class Ring implements SubmissionEntry {
   /** Written entries that the kernel has not taken yet. */
   get unsubmitted(): number {
     return this.tail - this.submitted
+  }
+
+  /** Where the next entry will stand, in all that were ever written. */
+  get position(): number {
+    return this.tail
+  }
+
+  /** Makes an entry that the kernel has not taken yet one that does nothing. Its completion comes all the same. */
+  blank(position: number): void {
+    const at = (position % this.entries) * SQE_WORDS
+    this.sqes[at] = IORING_OP.NOP
+    this.sqes.fill(0, at + 1, at + 8)
   }
 
   /** Writes the fields of the next submission entry, as `io_uring_prep_rw` does. Follow with `commit`. */

@@ -325,6 +325,10 @@ export class ThreadsBackend implements Backend {
     })
   }
 
+  watchCompletions(yes: boolean): void {
+    this.reactor?.watch(yes)
+  }
+
   keepAlive(yes: boolean): void {
     this.reactor?.keepAlive(yes)
   }

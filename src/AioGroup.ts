@@ -1,0 +1,366 @@
+/**
+ * Groups: requests that belong together, start as there is room, and end together. What IO::AIO calls `aio_group`.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { AioBadArgument, type AioError } from "./AioError.ts"
+import type { Completed } from "./internal/batch/completed.ts"
+import { cancelledWith, Feed, type Summary } from "./internal/batch/feed.ts"
+import { Group, type Surroundings } from "./internal/batch/group.ts"
+import type { GroupMember } from "./internal/batch/groupMember.ts"
+import { resultsOf } from "./internal/batch/results.ts"
+import { Throttle } from "./internal/batch/throttle.ts"
+import { checkCounts } from "./internal/counts.ts"
+import type { Operation } from "./internal/operation/operation.ts"
+import { priorityOf } from "./internal/priority.ts"
+import { Aio } from "./internal/service.ts"
+
+export type { Completed, Summary }
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-aio/AioGroup")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+type Failure = AioError | AioBadArgument
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Told by `Aio.completions`, to tell groups apart. */
+  readonly name?: string | undefined
+  /** Requests in flight at once, those of groups within it included. 0 holds everything back. Default: no limit. */
+  readonly limit?: number | undefined
+  /** Whether the first failure cancels everything else (`"cancel"`, the default), or is only that request's own. */
+  readonly onFailure?: "cancel" | "continue" | undefined
+  /** Requests started in a second, at most. A tenth of it may start at once. By Effect's Clock. */
+  readonly requestsPerSecond?: number | undefined
+  /** Bytes that transfers started in a second may move, at most. One larger than a tenth of it is made up for afterwards. */
+  readonly bytesPerSecond?: number | undefined
+}
+
+/**
+ * A request that was added to a group.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handle<out A> {
+  readonly operation: Operation<A>
+  /** Its result, when it is there. Interrupting the wait does not cancel the request: it is the group's. */
+  readonly result: Effect.Effect<A, Failure>
+  /** How it ended, if it has. */
+  readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, Failure>>>
+  /** Cancels it, and waits for its end. That is no failure of the group. */
+  readonly cancel: Effect.Effect<void>
+}
+
+/**
+ * Where the requests of a group are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stats {
+  /** Added, and held back by a limit or a rate. */
+  readonly waiting: number
+  readonly inFlight: number
+  readonly ended: number
+  /** Of those, not with success. */
+  readonly failed: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FeedOptions<in A> {
+  /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect. */
+  readonly onExit?: ((completed: Completed<A>) => void) | undefined
+}
+
+/**
+ * Requests that belong together. It lives in a Scope: when that closes, what has not ended is cancelled and waited for, and
+ * descriptors whose handle nobody asked are closed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AioGroup {
+  readonly [TypeId]: TypeId
+  readonly name: string | undefined
+  /** Adds a request, with the priority of the fiber. It starts when there is room. */
+  readonly add: <A>(operation: Operation<A>) => Effect.Effect<Handle<A>, AioBadArgument>
+  /** Adds several. */
+  readonly addAll: <A>(operations: Iterable<Operation<A>>) => Effect.Effect<ReadonlyArray<Handle<A>>, AioBadArgument>
+  /**
+   * Runs all operations of an iterable or a Stream, pulled as there is room, and waits for all. They leave nothing behind: with a
+   * limit, memory is the same for a thousand and for a million. Interruption cancels what is under way of them. Without a limit an
+   * iterable is read to its end at once. Descriptors that they open are closed unless `onExit` or `results` takes them.
+   */
+  readonly feed: <A, E = never, R = never>(
+    operations: Iterable<Operation<A>> | Stream.Stream<Operation<A>, E, R>,
+    options?: FeedOptions<A>
+  ) => Effect.Effect<Summary, E | Failure, R>
+  /**
+   * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
+   * more is started.
+   */
+  readonly results: Stream.Stream<Completed<unknown>>
+  /** A group within this one: it is held to the limits of both, ends with this one, and its failure is this one's. */
+  readonly group: (options?: Options) => Effect.Effect<AioGroup, AioBadArgument>
+  /** Requests in flight at once. */
+  readonly limit: Effect.Effect<number>
+  readonly setLimit: (limit: number) => Effect.Effect<void, AioBadArgument>
+  readonly stats: Effect.Effect<Stats>
+  /** Cancels all that is in it, feeds and groups within included, and waits for it. More may be added afterwards. */
+  readonly cancel: Effect.Effect<void>
+  /** Nothing more will be added. */
+  readonly seal: Effect.Effect<void>
+  /** Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure. */
+  readonly done: Effect.Effect<Summary, Failure>
+}
+
+/** Waits for a callback. */
+const until = (register: (done: () => void) => void): Effect.Effect<void> =>
+  Effect.async((resume) => register(() => resume(Effect.void)))
+
+class HandleImpl<A> implements Handle<A> {
+  constructor(private readonly member: GroupMember) {}
+
+  get operation(): Operation<A> {
+    return this.member.operation
+  }
+
+  get result(): Effect.Effect<A, Failure> {
+    const { member } = this
+    return Effect.suspend(() => {
+      if (member.exit === undefined) {
+        return Effect.zipRight(
+          until((done) => member.whenEnded(done)),
+          this.result
+        )
+      }
+      member.group.claim(member)
+      return member.exit
+    })
+  }
+
+  get poll() {
+    return Effect.sync(() => {
+      const { member } = this
+      if (member.exit !== undefined) member.group.claim(member)
+      return Option.fromNullable(member.exit)
+    })
+  }
+
+  get cancel(): Effect.Effect<void> {
+    const { member } = this
+    return Effect.uninterruptible(until((done) => member.group.cancelOne(member, done)))
+  }
+}
+
+class GroupImpl implements AioGroup {
+  readonly [TypeId]: TypeId = TypeId
+  readonly results: Stream.Stream<Completed<unknown>>
+
+  constructor(
+    private readonly core: Group,
+    private readonly surroundings: Surroundings
+  ) {
+    this.results = resultsOf(core)
+  }
+
+  get name(): string | undefined {
+    return this.core.name
+  }
+
+  /** Whether there may be more, then what adds it. */
+  private whileOpen<A, E, R>(
+    operation: string,
+    use: (priority: number) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | AioBadArgument, R> {
+    return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
+      const description = this.core.refusal
+      return description === undefined
+        ? use(priorityOf(fiber))
+        : Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
+    })
+  }
+
+  add<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
+    return this.whileOpen("add", (priority) => {
+      const member = this.core.add(operation, priority)
+      this.core.pump()
+      return Effect.succeed(new HandleImpl<A>(member))
+    })
+  }
+
+  addAll<A>(operations: Iterable<Operation<A>>): Effect.Effect<ReadonlyArray<Handle<A>>, AioBadArgument> {
+    return this.whileOpen("addAll", (priority) => {
+      const handles = Array.from(operations, (operation) => new HandleImpl<A>(this.core.add(operation, priority)))
+      this.core.pump()
+      return Effect.succeed(handles)
+    })
+  }
+
+  feed<A, E, R>(
+    operations: Iterable<Operation<A>> | Stream.Stream<Operation<A>, E, R>,
+    options?: FeedOptions<A>
+  ): Effect.Effect<Summary, E | Failure, R> {
+    const { core } = this
+    const isStream = Stream.StreamTypeId in operations
+    return this.whileOpen("feed", (priority) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          const iterator = isStream ? undefined : (operations as Iterable<Operation<A>>)[Symbol.iterator]()
+          const feed = new Feed(priority, iterator, options?.onExit)
+          core.addFeed(feed)
+          return feed
+        }),
+        (feed): Effect.Effect<Summary, E | Failure, R> => {
+          const ended = Effect.flatMap(
+            until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
+            () => feed.result!
+          )
+          // A Stream may wait for ever while the feed ends with its group.
+          return isStream
+            ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Operation<A>, E, R>), ended)
+            : ended
+        },
+        (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
+      )
+    )
+  }
+
+  /** Hands over a Stream's operations as they come. */
+  private pushAll<A, E, R>(feed: Feed, operations: Stream.Stream<Operation<A>, E, R>) {
+    const { core } = this
+    return Stream.runForEachChunk(operations, (chunk) => feed.offer([...chunk], () => core.pump())).pipe(
+      Effect.zipRight(Effect.sync(() => core.finishFeed(feed))),
+      Effect.zipRight(Effect.never)
+    )
+  }
+
+  group(options: Options = {}): Effect.Effect<AioGroup, AioBadArgument> {
+    return this.whileOpen("group", () => makeIn(this.core.engine, this.surroundings, options, this.core))
+  }
+
+  get limit(): Effect.Effect<number> {
+    return Effect.sync(() => this.core.limit)
+  }
+
+  setLimit(limit: number): Effect.Effect<void, AioBadArgument> {
+    return Effect.map(checkCounts("setLimit", { limit }, 0), () => {
+      this.core.limit = limit
+      this.core.pumpTree()
+    })
+  }
+
+  get stats(): Effect.Effect<Stats> {
+    return Effect.sync(() => this.core.counts)
+  }
+
+  get cancel(): Effect.Effect<void> {
+    return Effect.uninterruptible(until((done) => this.core.cancelAll(cancelledWith("cancel"), done)))
+  }
+
+  get seal(): Effect.Effect<void> {
+    return Effect.sync(() => this.core.seal())
+  }
+
+  /** For the end of its Scope. */
+  get close(): Effect.Effect<void> {
+    return until((done) => this.core.close(done))
+  }
+
+  get done(): Effect.Effect<Summary, Failure> {
+    return Effect.flatMap(
+      until((done) => this.core.whenDone(done)),
+      () => this.core.failure ?? Effect.succeed({ requests: this.core.requests, failed: this.core.failed })
+    )
+  }
+}
+
+/** Above 0: nothing would ever start. */
+const checkRate = (argument: string, value: number | undefined): Effect.Effect<void, AioBadArgument> =>
+  value === undefined || value > 0
+    ? Effect.void
+    : Effect.fail(new AioBadArgument({ operation: "group", argument, description: `must be above 0, not ${value}` }))
+
+const makeIn = (
+  engine: Group["engine"],
+  surroundings: Surroundings,
+  options: Options,
+  parent: Group | undefined
+): Effect.Effect<GroupImpl, AioBadArgument> => {
+  const { bytesPerSecond, limit = Number.POSITIVE_INFINITY, name, onFailure, requestsPerSecond } = options
+  return Effect.all([
+    checkCounts("group", { limit }, 0),
+    checkRate("bytesPerSecond", bytesPerSecond),
+    checkRate("requestsPerSecond", requestsPerSecond)
+  ]).pipe(
+    Effect.map(() => {
+      const isThrottled = bytesPerSecond !== undefined || requestsPerSecond !== undefined
+      const throttle = isThrottled ? new Throttle(options, surroundings.now()) : undefined
+      const continues = onFailure === "continue"
+      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, throttle }, parent), surroundings)
+    })
+  )
+}
+
+/** Time as the program has it, so that a TestClock holds for rates. */
+const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
+  Effect.all([Effect.clock, Effect.runtime<never>()]),
+  ([clock, runtime]) => ({
+    now: () => clock.unsafeCurrentTimeMillis(),
+    sleep: (milliseconds, wake) => {
+      const sleeping = Effect.zipRight(clock.sleep(Duration.millis(Math.ceil(milliseconds))), Effect.sync(wake))
+      const fiber = Runtime.runFork(runtime)(sleeping)
+      return () => fiber.unsafeInterruptAsFork(FiberId.none)
+    }
+  })
+)
+
+/**
+ * Makes a group in a Scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio, AioGroup } from "effect-aio"
+ *
+ * const total = (paths: Iterable<string>) =>
+ *   Effect.scoped(Effect.gen(function*() {
+ *     const group = yield* AioGroup.make({ limit: 64 })
+ *     let bytes = 0
+ *     yield* group.feed(Array.from(paths, (path) => Aio.request.stat(path)), {
+ *       onExit: ({ exit }) => {
+ *         if (exit._tag === "Success") bytes += Number(exit.value.size)
+ *       }
+ *     })
+ *     return bytes
+ *   }))
+ */
+export const make = (options: Options = {}): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
+  Effect.flatMap(Effect.all([Aio, surroundingsHere]), ([{ engine }, surroundings]) =>
+    Effect.acquireRelease(makeIn(engine, surroundings, options, undefined), (group) => group.close)
+  )

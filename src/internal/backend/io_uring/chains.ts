@@ -1,0 +1,58 @@
+/**
+ * Chains of linked entries that the kernel has not taken yet.
+ *
+ * A chain ends where a submission ends. If the kernel takes only a part of it (no memory for the next request), the rest would be a
+ * chain of its own in the next call, and run whether or not the first part has succeeded. So the rest is made to do nothing, and
+ * reported as cancelled: the engine then runs it one by one.
+ */
+import type { Submission } from "../../engine/submission.ts"
+import { IORING_OP } from "../../native/uring.ts"
+import type { Ring } from "./ring.ts"
+
+/**
+ * Opcodes whose failure ends a chain. Of the others (FSYNC, UNLINKAT, MKDIRAT, STATX, ...) the kernel reports the failure and goes on
+ * with the chain all the same, seen on Linux 6.18: they can only be the last of one.
+ */
+export const breaksChains: ReadonlySet<number> = new Set([
+  IORING_OP.NOP,
+  IORING_OP.READ,
+  IORING_OP.WRITE,
+  IORING_OP.READV,
+  IORING_OP.WRITEV
+])
+
+interface Chain {
+  readonly start: number
+  readonly submissions: ReadonlyArray<Submission>
+}
+
+export class Chains {
+  private waiting: Array<Chain> = []
+  private readonly cut = new Set<Submission>()
+
+  constructor(private readonly ring: Ring) {}
+
+  /** These are about to be written, one after the other. */
+  begin(submissions: ReadonlyArray<Submission>): void {
+    this.waiting.push({ start: this.ring.position, submissions })
+  }
+
+  /** The kernel has taken what it wanted. */
+  afterEnter(): void {
+    if (this.waiting.length === 0) return
+    const taken = this.ring.position - this.ring.unsubmitted
+    for (const { start, submissions } of this.waiting) {
+      if (taken <= start) continue
+      for (let at = taken - start; at < submissions.length; at++) {
+        this.ring.blank(start + at)
+        this.cut.add(submissions[at])
+      }
+    }
+    this.waiting = this.waiting.filter(({ start }) => taken <= start)
+  }
+
+  /** Whether this completion is one of an entry that was made to do nothing. */
+  wasCut(submission: Submission): boolean {
+    return this.cut.size > 0 && this.cut.delete(submission)
+  }
+}

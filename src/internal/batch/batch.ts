@@ -1,0 +1,166 @@
+/**
+ * Many requests, one suspension: what a fiber for each of them would do, at a fraction of the price.
+ *
+ * Members that can be finished without waiting are finished in a loop, and leave nothing behind but their values. The others become
+ * requests that count down; the last one resumes the fiber.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
+import type { Submission } from "../engine/submission.ts"
+import { badArgument, outcome } from "../execute.ts"
+import { type Operation, PENDING } from "../operation/operation.ts"
+import { priorityOf } from "../priority.ts"
+import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
+import { Member, type Owner } from "./member.ts"
+import { closeOrphans, orphansClosed } from "./orphans.ts"
+
+/** What a batch gives: the values, or the first failure; or how each of them ended. */
+export type Mode = "values" | "exits"
+
+type Results = ReadonlyArray<unknown>
+
+class Batch implements Task<Results>, Owner<Member> {
+  exit: Exit.Exit<Results, Failure> | undefined = undefined
+  resume: Resume<Results> | undefined = undefined
+  restore: Restore | undefined = undefined
+  started = false
+
+  readonly results: Array<unknown>
+  private members: Array<Member> = []
+  /** Members that have not ended. */
+  private left = 0
+  private failure: Exit.Exit<never, Failure> | undefined
+  private descriptors: Array<number> = []
+
+  constructor(
+    readonly engine: Engine,
+    private readonly mode: Mode,
+    size: number
+  ) {
+    this.results = new Array(size)
+  }
+
+  get isPatient(): boolean {
+    return this.restore !== undefined
+  }
+
+  overdue(): void {
+    losePatience(this)
+  }
+
+  /**
+   * Finishes what needs no waiting. Nothing is under way after it: what is left has not been started. False when it has failed, or
+   * when nothing is left.
+   */
+  finishInline(operations: ReadonlyArray<Operation<any>>, priority: number): boolean {
+    const { engine, mode, results } = this
+    for (let i = 0; i < operations.length; i++) {
+      const operation = operations[i]
+      const { entry, input } = operation
+      const tried = entry.inline !== undefined && engine.mayInline
+      if (tried) {
+        try {
+          const result = engine.tryInline(entry, input)
+          if (result !== PENDING) {
+            if (mode === "values" && result >= 0) {
+              results[i] = entry.decode(engine.scratch, result, input)
+              engine.countInline()
+            } else {
+              const exit = outcome(entry, input, result, engine.scratch)
+              engine.countInline()
+              if (!this.put(i, exit)) return false
+            }
+            continue
+          }
+        } catch (error) {
+          if (!this.put(i, badArgument(entry.name, error))) return false
+          continue
+        }
+      }
+      const member = new Member(this, operation, i, priority)
+      member.triedInline = tried
+      this.members.push(member)
+    }
+    return this.members.length > 0
+  }
+
+  /** What a batch that `finishInline` brought to its end gives. */
+  get finished(): Exit.Exit<Results, Failure> {
+    return this.failure ?? Exit.succeed(this.results)
+  }
+
+  /** Whether a member may produce a descriptor. */
+  get mayProduce(): boolean {
+    return this.members.some(({ entry }) => entry.producesDescriptor === true)
+  }
+
+  start(): void {
+    this.started = true
+    // One more than there are: a member may end while it is started, and must not be the last one then.
+    this.left = this.members.length + 1
+    for (const member of this.members) {
+      // One that was started has failed already: these are not for the kernel any more.
+      if (this.failure === undefined) member.start()
+      else this.left--
+    }
+    this.countDown()
+  }
+
+  ended(member: Member, memory: Submission | null): void {
+    const { descriptor, index } = member
+    if (descriptor !== -1) this.descriptors.push(descriptor)
+    const exit = member.exitOf(memory)
+    if (!this.put(index, exit)) this.cancel()
+    this.countDown()
+  }
+
+  /** Keeps a result; false when it is the failure that ends the batch. */
+  private put(index: number, exit: Exit.Exit<unknown, Failure>): boolean {
+    if (this.mode === "exits") this.results[index] = exit
+    else if (Exit.isSuccess(exit)) this.results[index] = exit.value
+    else if (this.failure === undefined) {
+      this.failure = exit as Exit.Exit<never, Failure>
+      return false
+    }
+    return true
+  }
+
+  private countDown(): void {
+    if (--this.left > 0) return
+    this.members = []
+    if (this.failure === undefined) settle(this, Exit.succeed(this.results))
+    else closeOrphans(this.engine, this.descriptors.splice(0), () => settle(this, this.failure!))
+  }
+
+  cancel(): void {
+    for (const member of this.members) this.engine.cancel(member)
+  }
+
+  releaseOrphan(): Effect.Effect<void> {
+    return Effect.suspend(() => orphansClosed(this.engine, this.descriptors.splice(0)))
+  }
+}
+
+/** Descriptors are handed over only to a fiber that goes on: see `handOver` in execute.ts. */
+const handOver = (batch: Batch, restore: Restore, results: Results): Effect.Effect<Results> =>
+  Effect.matchCauseEffect(restore(Effect.void), {
+    onFailure: (cause) => Effect.zipRight(batch.releaseOrphan(), Effect.failCause(cause)),
+    onSuccess: () => Effect.succeed(results)
+  })
+
+/** Runs all of them at once; results in their order. */
+export const submitAll = (
+  engine: Engine,
+  operations: ReadonlyArray<Operation<any>>,
+  mode: Mode
+): Effect.Effect<Results, Failure> =>
+  Effect.withFiberRuntime((fiber): Effect.Effect<Results, Failure> => {
+    const batch = new Batch(engine, mode, operations.length)
+    if (!batch.finishInline(operations, priorityOf(fiber))) return batch.finished
+    return Effect.uninterruptibleMask((restore) => {
+      const mayProduce = batch.mayProduce
+      const wait = inStages(batch, restore, () => batch.start())
+      return mayProduce ? Effect.flatMap(wait, (results) => handOver(batch, restore, results)) : wait
+    })
+  })

@@ -1,0 +1,191 @@
+/**
+ * Operations from an iterable, so many at a time, as a Stream of their ends in the order in which they come.
+ *
+ * The iterable is pulled when there is room, from within the engine's turn: no fiber is between the end of one request and the start
+ * of the next. What nobody has taken yet is limited, too: at most `concurrency` ends wait, and then nothing is started.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Engine } from "../engine/engine.ts"
+import type { Submission } from "../engine/submission.ts"
+import { finishInline } from "../execute.ts"
+import type { Operation } from "../operation/operation.ts"
+import { priorityOf } from "../priority.ts"
+import type { Failure } from "../wait.ts"
+import { Member, type Owner } from "./member.ts"
+import { closeOrphans } from "./orphans.ts"
+
+/** How one of several operations ended. */
+export interface Completed<A> {
+  /** Its place among the operations, from 0. */
+  readonly index: number
+  readonly operation: Operation<A>
+  readonly exit: Exit.Exit<A, Failure>
+}
+
+type Taken = Effect.Effect<Chunk.Chunk<Completed<any>>, Option.Option<never>>
+
+class Source extends Member {
+  constructor(
+    owner: Owner<Source>,
+    readonly operation: Operation<any>,
+    index: number,
+    priority: number
+  ) {
+    super(owner, operation, index, priority)
+  }
+}
+
+class CompletedRun implements Owner<Source> {
+  readonly isPatient = false
+  private readonly iterator: Iterator<Operation<any>>
+  private exhausted = false
+  private closing = false
+  private filling = false
+  private index = 0
+  private readonly inFlight = new Set<Source>()
+  private ready: Array<Completed<any>> = []
+  /** Descriptors in `ready`. */
+  private descriptors: Array<number> = []
+  /** What the iterable threw: a defect of its owner. */
+  private thrown: { readonly error: unknown } | undefined
+  private waiter: ((taken: Taken) => void) | undefined
+  private onEnd: (() => void) | undefined
+
+  constructor(
+    readonly engine: Engine,
+    operations: Iterable<Operation<any>>,
+    private readonly concurrency: number,
+    private readonly priority: number
+  ) {
+    this.iterator = operations[Symbol.iterator]()
+  }
+
+  overdue(): void {}
+
+  private get hasRoom(): boolean {
+    return this.inFlight.size < this.concurrency && this.ready.length < this.concurrency
+  }
+
+  /** Starts operations while there is room. */
+  private fill(): void {
+    // Not from within itself: a member may end while it is started, and user code runs in `next`.
+    if (this.filling) return
+    this.filling = true
+    try {
+      while (!this.exhausted && this.hasRoom) {
+        const next = this.iterator.next()
+        // It may have run anything, the end of this run included.
+        if (this.exhausted) break
+        if (next.done === true) this.exhausted = true
+        else this.run(next.value, this.index++)
+      }
+    } catch (error) {
+      this.exhausted = true
+      this.thrown = { error }
+    }
+    this.filling = false
+  }
+
+  private run(operation: Operation<any>, index: number): void {
+    const { engine } = this
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const exit = tried ? finishInline(engine, operation) : undefined
+    if (exit !== undefined) {
+      this.ready.push({ index, operation, exit })
+      return
+    }
+    const member = new Source(this, operation, index, this.priority)
+    member.triedInline = tried
+    this.inFlight.add(member)
+    member.start()
+  }
+
+  ended(member: Source, memory: Submission | null): void {
+    const { descriptor, index, operation } = member
+    this.inFlight.delete(member)
+    if (descriptor !== -1) this.descriptors.push(descriptor)
+    if (!this.closing) this.ready.push({ index, operation, exit: member.exitOf(memory) })
+    if (this.closing) this.endIfEmpty()
+    else {
+      this.fill()
+      this.tell()
+    }
+  }
+
+  /** Resumes who waits. The fiber runs when the turn has delivered all it has: it takes all of that in one chunk. */
+  private tell(): void {
+    const { waiter } = this
+    if (waiter === undefined) return
+    this.waiter = undefined
+    waiter(Effect.suspend(() => this.taken()))
+  }
+
+  private taken(): Taken {
+    const { ready } = this
+    this.ready = []
+    this.descriptors = []
+    this.fill()
+    if (ready.length > 0) return Effect.succeed(Chunk.unsafeFromArray(ready))
+    if (this.inFlight.size > 0 || this.ready.length > 0) return this.take
+    return this.thrown === undefined ? Effect.fail(Option.none()) : Effect.die(this.thrown.error)
+  }
+
+  /** What has ended since it was last asked, or the first that will. */
+  readonly take: Taken = Effect.suspend(() => {
+    this.fill()
+    if (this.ready.length > 0 || this.inFlight.size === 0) return this.taken()
+    return Effect.async((resume) => {
+      if (this.ready.length > 0) return resume(Effect.suspend(() => this.taken()))
+      this.waiter = resume
+      return Effect.sync(() => {
+        this.waiter = undefined
+      })
+    })
+  })
+
+  /** Cancels what is under way and waits for it; closes descriptors that nobody has taken. */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    const wasExhausted = this.exhausted
+    this.exhausted = true
+    this.closing = true
+    this.onEnd = () => resume(Effect.void)
+    for (const member of [...this.inFlight]) this.engine.cancel(member)
+    if (!wasExhausted) {
+      try {
+        this.iterator.return?.()
+      } catch (error) {
+        this.onEnd = () => resume(Effect.die(error))
+      }
+    }
+    this.endIfEmpty()
+  })
+
+  private endIfEmpty(): void {
+    const { onEnd } = this
+    if (onEnd === undefined || this.inFlight.size > 0) return
+    this.onEnd = undefined
+    closeOrphans(this.engine, this.descriptors.splice(0), onEnd)
+  }
+}
+
+/** The ends of the operations, in the order in which they come. */
+export const completed = (
+  engine: Engine,
+  operations: Iterable<Operation<any>>,
+  concurrency: number
+): Stream.Stream<Completed<any>> =>
+  Stream.unwrapScoped(
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.withFiberRuntime<CompletedRun>((fiber) =>
+          Effect.sync(() => new CompletedRun(engine, operations, concurrency, priorityOf(fiber)))
+        ),
+        (run) => run.close
+      ),
+      (run) => Stream.repeatEffectChunkOption(run.take)
+    )
+  )

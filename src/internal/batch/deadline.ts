@@ -1,0 +1,91 @@
+/**
+ * One request with a deadline. On io_uring the kernel keeps it (IORING_OP_LINK_TIMEOUT); a timer cancels elsewhere, and stands by for
+ * what the kernel does not see: the time that a request waits in the engine.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Engine } from "../engine/engine.ts"
+import { IN_FLIGHT } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
+import { Call, executeQueued, finishInline } from "../execute.ts"
+import { errno } from "../native/errno.ts"
+import type { Operation } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+
+/** Milliseconds that the kernel gets for its own cancelling before the timer does it. */
+const GRACE = 10
+
+class TimedCall<A> extends Call<A> {
+  private timer: NodeJS.Timeout | undefined
+  private timedOut = false
+  private readonly end: number
+  /** The kernel is told of it. Not of opens: a FIFO's is submitted twice. */
+  private readonly native: boolean
+
+  constructor(engine: Engine, operation: Operation<A>, fiber: Fiber.RuntimeFiber<any, any>, milliseconds: number) {
+    super(engine, operation, fiber)
+    this.end = performance.now() + milliseconds
+    const { backend } = engine
+    this.native =
+      backend.keepsDeadlines === true && backend.accepts(this) && operation.entry.producesDescriptor !== true
+  }
+
+  override get deadline(): number | undefined {
+    return this.native ? this.end : undefined
+  }
+
+  override start(): void {
+    // A close is never cancelled, see `Engine.cancel`.
+    if (!this.native && this.entry.finalOnInterrupt !== true) this.startTimer(0)
+    super.start()
+  }
+
+  override overdue(): void {
+    super.overdue()
+    if (this.native && this.timer === undefined) this.startTimer(this.state === IN_FLIGHT ? GRACE : 0)
+  }
+
+  /** Nobody here asked for it. */
+  private get wasEndedByKernel(): boolean {
+    return this.native && !this.cancelled && performance.now() >= this.end
+  }
+
+  private startTimer(grace: number): void {
+    this.timer = setTimeout(
+      () => {
+        if (this.cancelled) return
+        this.timedOut = true
+        this.engine.cancel(this)
+      },
+      Math.max(0, this.end - performance.now()) + grace
+    ).unref()
+  }
+
+  override settled(memory: Submission | null): void {
+    clearTimeout(this.timer)
+    // What came to its end all the same is not lost.
+    if (this.result === -errno.ECANCELED && (this.timedOut || this.wasEndedByKernel)) this.result = -errno.ETIMEDOUT
+    super.settled(memory)
+  }
+}
+
+/** Timers of Node hold no more. */
+const LONGEST = 2 ** 31 - 1 - GRACE
+
+export const withDeadline = <A>(
+  engine: Engine,
+  operation: Operation<A>,
+  milliseconds: number
+): Effect.Effect<A, Failure> =>
+  Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    return (
+      (tried ? finishInline(engine, operation) : undefined) ??
+      executeQueued(
+        milliseconds > LONGEST
+          ? new Call(engine, operation, fiber)
+          : new TimedCall(engine, operation, fiber, milliseconds),
+        tried
+      )
+    )
+  })

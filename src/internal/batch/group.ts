@@ -1,0 +1,435 @@
+/**
+ * A group: requests that belong together, and end together.
+ *
+ * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
+ * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
+ */
+import * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
+import type { Submission } from "../engine/submission.ts"
+import { finishInline } from "../execute.ts"
+import type { Operation } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+import type { Completed } from "./completed.ts"
+import { cancelledWith, type Feed } from "./feed.ts"
+import { GroupMember } from "./groupMember.ts"
+import type { Owner } from "./member.ts"
+import { closeOrphans } from "./orphans.ts"
+import type { Throttle } from "./throttle.ts"
+import { transferSize } from "./transfers.ts"
+
+/** What a group needs of the program around it. */
+export interface Surroundings {
+  readonly now: () => number
+  /** Calls `wake` after so many milliseconds; what it returns calls that off. */
+  readonly sleep: (milliseconds: number, wake: () => void) => () => void
+}
+
+export interface Settings {
+  readonly name: string | undefined
+  readonly limit: number
+  readonly continues: boolean
+  readonly throttle: Throttle | undefined
+}
+
+/** Who is told of every end, and says whether there is room for more. */
+export interface Listener {
+  readonly isFull: boolean
+  push(completed: Completed<any>): void
+  end(): void
+}
+
+/** What is next in turn, and its size if that matters. */
+interface Next {
+  readonly operation: Operation<any>
+  readonly member: GroupMember | undefined
+  readonly feed: Feed | undefined
+}
+
+export class Group implements Owner<GroupMember> {
+  readonly isPatient = false
+  readonly name: string | undefined
+  limit: number
+  sealed = false
+  closed = false
+  failure: Exit.Exit<never, Failure> | undefined
+  requests = 0
+  failed = 0
+  private readonly continues: boolean
+  private readonly throttle: Throttle | undefined
+  private readonly children = new Set<Group>()
+  private readonly inFlight = new Set<GroupMember>()
+  /** Members that wait, from `head` on. */
+  private waiting: Array<GroupMember> = []
+  private head = 0
+  private feeds: Array<Feed> = []
+  private turn = 0
+  private rotation = 0
+  /** Pulled from a feed, and held back by a rate. */
+  private held: Next | undefined
+  /** In flight here and below. */
+  private load = 0
+  /** Members, feeds and groups below that have not ended. */
+  private pending = 0
+  private index = 0
+  isDone = false
+  private pumping = false
+  private alarm: (() => void) | undefined
+  private readonly watchers: Array<() => void> = []
+  /** Members whose descriptor nobody has asked for. */
+  private readonly unclaimed = new Set<GroupMember>()
+  readonly listeners = new Set<Listener>()
+
+  constructor(
+    readonly engine: Engine,
+    private readonly surroundings: Surroundings,
+    settings: Settings,
+    readonly parent: Group | undefined
+  ) {
+    this.name = settings.name
+    this.limit = settings.limit
+    this.continues = settings.continues
+    this.throttle = settings.throttle
+    if (parent !== undefined) {
+      parent.children.add(this)
+      parent.pending++
+      this.failure = parent.failure
+    }
+  }
+
+  overdue(): void {}
+
+  get counts() {
+    return {
+      waiting: this.waiting.length - this.head,
+      inFlight: this.inFlight.size,
+      ended: this.requests,
+      failed: this.failed
+    }
+  }
+
+  /** Nothing more may be added. */
+  get refusal(): string | undefined {
+    return this.closed ? "it is closed" : this.sealed ? "it is sealed" : undefined
+  }
+
+  add(operation: Operation<any>, priority: number): GroupMember {
+    const member = new GroupMember(this, operation, this.index++, priority)
+    this.pending++
+    if (this.failure !== undefined) this.conclude(member, cancelledWith(operation.entry.name))
+    else this.waiting.push(member)
+    return member
+  }
+
+  addFeed(feed: Feed): void {
+    this.pending++
+    if (this.failure !== undefined) feed.stop(this.failure)
+    else this.feeds.push(feed)
+    this.pump()
+    this.endIfExhausted(feed)
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    // Not from within itself: members end while they are started, and feeds run user code.
+    if (this.pumping) return
+    this.pumping = true
+    while (this.hasRoom && this.failure === undefined) {
+      const next = this.held ?? this.next()
+      if (next === undefined) break
+      this.held = undefined
+      if (next.member?.exit !== undefined) continue
+      if (this.mustWait(next)) {
+        this.held = next
+        break
+      }
+      this.run(next)
+    }
+    this.pumping = false
+  }
+
+  private get hasRoom(): boolean {
+    for (const listener of this.listeners) if (listener.isFull) return false
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
+      if (group.load >= group.limit || group.alarm !== undefined) return false
+    }
+    return true
+  }
+
+  /** This one, and all below it: there is room again. Another one first each time, so that none of them gets it all. */
+  pumpTree(): void {
+    if (this.children.size === 0) return this.pump()
+    const groups: Array<Group> = [this, ...this.children]
+    const first = this.rotation++ % groups.length
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[(first + i) % groups.length]
+      if (group === this) this.pump()
+      else group.pumpTree()
+    }
+  }
+
+  /** The outermost group whose room this one shares. */
+  private pumpAround(): void {
+    let outermost: Group = this
+    for (let group = this.parent; group !== undefined; group = group.parent) {
+      if (group.limit !== Number.POSITIVE_INFINITY || group.throttle !== undefined) outermost = group
+    }
+    outermost.pumpTree()
+  }
+
+  private next(): Next | undefined {
+    if (this.head < this.waiting.length) {
+      const member = this.waiting[this.head++]
+      // Cut off in large pieces: a shift for each would move all the others.
+      if (this.head > 1024 && this.head * 2 > this.waiting.length) {
+        this.waiting = this.waiting.slice(this.head)
+        this.head = 0
+      }
+      return { operation: member.operation, member, feed: undefined }
+    }
+    // Each feed in its turn. One that ends leaves the list while this looks.
+    const { feeds } = this
+    for (let i = feeds.length; i > 0 && feeds.length > 0; i--) {
+      const feed = feeds[this.turn++ % feeds.length]
+      const operation = feed.pull()
+      if (operation !== undefined) return { operation, member: undefined, feed }
+      this.endIfExhausted(feed)
+    }
+    return undefined
+  }
+
+  /** Whether a rate, here or around, holds it back; then the alarm is set. */
+  private mustWait({ operation }: Next): boolean {
+    let delay = 0
+    let size = -1
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
+      if (group.throttle === undefined) continue
+      if (size < 0) size = transferSize(operation) ?? 0
+      delay = Math.max(delay, group.throttle.delay(size, this.surroundings.now()))
+    }
+    if (size < 0) return false
+    if (delay > 0) {
+      this.alarm = this.surroundings.sleep(delay, () => {
+        this.alarm = undefined
+        this.pumpTree()
+        this.pumpAround()
+      })
+      return true
+    }
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.throttle?.take(size)
+    return false
+  }
+
+  private run({ feed, member, operation }: Next): void {
+    const { engine } = this
+    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const exit = tried ? this.finishInline(operation) : undefined
+    if (exit !== undefined) {
+      if (member !== undefined) this.conclude(member, exit)
+      else this.tell(undefined, feed!.index++, operation, exit, feed)
+      return
+    }
+    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.priority)
+    if (feed !== undefined) {
+      started.feed = feed
+      feed.inFlight++
+    }
+    started.triedInline = tried
+    this.inFlight.add(started)
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load++
+    started.start()
+  }
+
+  private finishInline(operation: Operation<any>): Exit.Exit<any, Failure> | undefined {
+    const { observer } = this.engine
+    if (observer === null || this.name === undefined) return finishInline(this.engine, operation)
+    observer.group = this.name
+    const exit = finishInline(this.engine, operation)
+    observer.group = undefined
+    return exit
+  }
+
+  /** Called by a member. */
+  ended(member: GroupMember, memory: Submission | null): void {
+    const { feed, index, operation } = member
+    this.inFlight.delete(member)
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load--
+    const exit = member.exitOf(memory)
+    if (feed === undefined) this.conclude(member, exit)
+    else {
+      feed.inFlight--
+      member.end(exit)
+      this.tell(member, index, operation, exit, feed)
+      this.endIfExhausted(feed)
+    }
+    this.pumpAround()
+  }
+
+  /** The end of a member that was added. */
+  private conclude(member: GroupMember, exit: Exit.Exit<any, Failure>): void {
+    this.tell(member, member.index, member.operation, exit, undefined)
+    member.end(exit)
+    this.pending--
+    this.endIfDone()
+  }
+
+  /** Tells whoever listens, and sees to what nobody takes. */
+  private tell(
+    member: GroupMember | undefined,
+    index: number,
+    operation: Operation<any>,
+    exit: Exit.Exit<any, Failure>,
+    feed: Feed | undefined
+  ): void {
+    this.requests++
+    for (const listener of this.listeners) listener.push({ index, operation, exit })
+    feed?.tell(index, operation, exit)
+    if (Exit.isFailure(exit)) {
+      this.failed++
+      if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
+    } else if (operation.entry.producesDescriptor === true && this.listeners.size === 0 && feed?.hasObserver !== true) {
+      if (feed === undefined) this.unclaimed.add(member!)
+      else this.discard(exit.value)
+    }
+  }
+
+  /** Nobody can ever ask for it. */
+  private discard(descriptor: number): void {
+    this.pending++
+    closeOrphans(this.engine, [descriptor], () => {
+      this.pending--
+      this.endIfDone()
+    })
+  }
+
+  /** Somebody takes the result of a member. */
+  claim(member: GroupMember): void {
+    this.unclaimed.delete(member)
+  }
+
+  private endIfExhausted(feed: Feed): void {
+    if (!feed.exhausted || feed.inFlight > 0) return
+    const at = this.feeds.indexOf(feed)
+    // Stopped ones have left the list: they end with their last request.
+    if (at !== -1) this.feeds.splice(at, 1)
+    if (feed.hasEnded) return
+    feed.end()
+    this.pending--
+    this.endIfDone()
+  }
+
+  /** A feed that is pushed to has got all. */
+  finishFeed(feed: Feed): void {
+    feed.finish()
+    this.endIfExhausted(feed)
+  }
+
+  /** The first failure is the group's. */
+  fail(exit: Exit.Exit<never, Failure>): void {
+    if (this.failure !== undefined) return
+    this.failure = exit
+    for (const child of [...this.children]) child.fail(exit)
+    this.cancelAll(exit, () => this.endIfDone())
+    const { parent } = this
+    if (parent !== undefined && !parent.continues) parent.fail(exit)
+  }
+
+  /** Cancels one; `done` when it has ended. */
+  cancelOne(member: GroupMember, done: () => void): void {
+    if (member.exit !== undefined) return done()
+    member.whenEnded(done)
+    if (this.inFlight.has(member)) this.engine.cancel(member)
+    // Its place in the list is passed over.
+    else {
+      member.cancelled = true
+      this.conclude(member, cancelledWith(member.entry.name))
+    }
+  }
+
+  /** Ends a feed and its requests; `done` when they have. */
+  cancelFeed(feed: Feed, reason: Exit.Exit<never, Failure>, done: () => void): void {
+    if (feed.hasEnded) return done()
+    feed.whenEnded(done)
+    feed.stop(reason)
+    if (this.held?.feed === feed) this.held = undefined
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
+    this.endIfExhausted(feed)
+  }
+
+  /** Cancels everything that is here now, and below; `done` when all of it has ended. */
+  cancelAll(reason: Exit.Exit<never, Failure>, done: () => void): void {
+    let left = 1
+    const ended = (): void => {
+      if (--left === 0) done()
+    }
+    const held = this.held?.member
+    this.held = undefined
+    // What ends here makes room, and nothing is to take it yet.
+    const wasPumping = this.pumping
+    this.pumping = true
+    const waiting = this.waiting.slice(this.head)
+    this.waiting = []
+    this.head = 0
+    if (held !== undefined) waiting.push(held)
+    for (const child of [...this.children]) {
+      left++
+      child.cancelAll(reason, ended)
+    }
+    for (const feed of [...this.feeds]) {
+      left++
+      this.cancelFeed(feed, reason, ended)
+    }
+    for (const member of [...waiting, ...this.inFlight]) {
+      left++
+      this.cancelOne(member, ended)
+    }
+    this.pumping = wasPumping
+    ended()
+  }
+
+  seal(): void {
+    this.sealed = true
+    this.endIfDone()
+  }
+
+  /** Cancels everything, closes what nobody took, and is done. */
+  close(done: () => void): void {
+    this.closed = true
+    this.sealed = true
+    this.alarm?.()
+    this.alarm = undefined
+    const reason = cancelledWith("group")
+    if (!this.isDone && this.pending > 0) this.failure ??= reason
+    let left = this.children.size + 1
+    const ended = (): void => {
+      if (--left > 0) return
+      const descriptors = [...this.unclaimed].map(({ result }) => result)
+      this.unclaimed.clear()
+      closeOrphans(this.engine, descriptors, () => this.whenDone(done))
+    }
+    for (const child of [...this.children]) child.close(ended)
+    this.cancelAll(reason, ended)
+  }
+
+  /** Calls `watcher` when it is sealed, or has failed, and everything has ended. */
+  whenDone(watcher: () => void): void {
+    if (this.isDone) watcher()
+    else {
+      this.watchers.push(watcher)
+      this.endIfDone()
+    }
+  }
+
+  private endIfDone(): void {
+    if (this.isDone || this.pending > 0 || !(this.sealed || this.failure !== undefined)) return
+    this.isDone = true
+    for (const listener of this.listeners) listener.end()
+    for (const watcher of this.watchers.splice(0)) watcher()
+    const { parent } = this
+    if (parent === undefined) return
+    // Descriptors that nobody took stay until it is closed: by the one around it.
+    if (this.unclaimed.size === 0) parent.children.delete(this)
+    parent.pending--
+    parent.endIfDone()
+  }
+}

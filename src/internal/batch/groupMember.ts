@@ -1,0 +1,39 @@
+/** A member of a group: the request, and what its handle waits for. */
+import type * as Exit from "effect/Exit"
+import type { Operation } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+import type { Feed } from "./feed.ts"
+import type { Group } from "./group.ts"
+import { Member } from "./member.ts"
+
+export class GroupMember extends Member {
+  exit: Exit.Exit<any, Failure> | undefined = undefined
+  feed: Feed | undefined = undefined
+  private watchers: Array<() => void> | undefined = undefined
+
+  constructor(
+    readonly group: Group,
+    readonly operation: Operation<any>,
+    index: number,
+    priority: number
+  ) {
+    super(group, operation, index, priority)
+  }
+
+  override get groupName(): string | undefined {
+    return this.group.name
+  }
+
+  end(exit: Exit.Exit<any, Failure>): void {
+    this.exit = exit
+    const { watchers } = this
+    if (watchers === undefined) return
+    this.watchers = undefined
+    for (const watcher of watchers) watcher()
+  }
+
+  whenEnded(watcher: () => void): void {
+    this.watchers ??= []
+    this.watchers.push(watcher)
+  }
+}

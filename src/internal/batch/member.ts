@@ -1,0 +1,85 @@
+/** A request that is one of several: it tells their owner of its end, and no fiber. */
+import type * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
+import { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
+import { badArgument, outcome } from "../execute.ts"
+import { errno } from "../native/errno.ts"
+import { BadArgument } from "../operation/arguments.ts"
+import { close } from "../operation/catalogue.ts"
+import type { Operation } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+
+/** Whoever several requests belong to. */
+export interface Owner<M extends Member> {
+  readonly engine: Engine
+  /** A member has ended, and `memory` is what to decode it from. May be called from within `start`. */
+  ended(member: M, memory: Submission | null): void
+  /** Whether somebody is to be told when a member takes long. */
+  readonly isPatient: boolean
+  /** A member has been under way for some milliseconds. */
+  overdue(member: M): void
+}
+
+export class Member extends Request {
+  constructor(
+    readonly owner: Owner<any>,
+    operation: Operation<any>,
+    readonly index: number,
+    priority: number
+  ) {
+    super(operation)
+    this.priority = priority
+  }
+
+  start(): void {
+    const { engine } = this.owner
+    const { file } = this.input
+    if (file?.closed === true && this.entry !== close.entry) {
+      this.problem = new BadArgument("file", "it is closed")
+      return this.endUnsubmitted(-errno.EINVAL)
+    }
+    if (engine.closed) return this.refuse()
+    // The file's Scope waits for those who use its descriptor.
+    if (file !== undefined) file.users++
+    engine.submit(this)
+  }
+
+  /** No backend is left to run it. A descriptor can and must still be closed. */
+  private refuse(): void {
+    if (this.entry !== close.entry) return this.endUnsubmitted(-errno.ECANCELED)
+    this.owner.engine.descriptors.close(this.input.fd)
+    this.endUnsubmitted(0)
+  }
+
+  private endUnsubmitted(result: number): void {
+    this.result = result
+    this.owner.ended(this, null)
+  }
+
+  override settled(memory: Submission | null): void {
+    const { file } = this.input
+    if (file !== undefined && --file.users === 0) file.onUnused?.()
+    this.owner.ended(this, memory)
+  }
+
+  override get hasPatience(): boolean {
+    return this.owner.isPatient
+  }
+
+  override overdue(): void {
+    this.owner.overdue(this)
+  }
+
+  /** What it ended with, for whoever asked for it. Only while `memory` is valid: called by `Owner.ended`. */
+  exitOf<A>(memory: Submission | null): Exit.Exit<A, Failure> {
+    return this.problem === undefined
+      ? outcome<A>(this.entry, this.input, this.result, memory)
+      : badArgument(this.entry.name, this.problem)
+  }
+
+  /** A descriptor that it produced, or -1. */
+  get descriptor(): number {
+    return this.entry.producesDescriptor === true && this.problem === undefined && this.result >= 0 ? this.result : -1
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * An operation that is checked and encoded once, to be run many times.
+ *
+ * What is saved is the encoding, and with it the question for the buffer's address. That address was taken once: it is good for as
+ * long as the buffer has its memory. The submission keeps the buffer, so it is not collected, but its owner may transfer it or
+ * resize it. Both change its length, which every run looks at.
+ */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { AioBadArgument } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
+import { Submission } from "../engine/submission.ts"
+import { badArgument, Call, executeQueued, outcome } from "../execute.ts"
+import { BadArgument } from "../operation/arguments.ts"
+import type { FileState } from "../operation/descriptors.ts"
+import { type Operation, PENDING } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+
+/**
+ * An operation, ready to run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Prepared<out A> {
+  readonly operation: Operation<A>
+  /** Runs it, as `Aio.submit` does. Any number of times, also at once. */
+  readonly run: Effect.Effect<A, Failure>
+}
+
+class PreparedRun<A> implements Prepared<A> {
+  /** Nobody else's: its encoding stays. */
+  private readonly submission = new Submission(-1)
+  private readonly buffer: Uint8Array | undefined
+  private readonly file: FileState | undefined
+  /** Bytes of the buffer when its address was taken. */
+  private length = 0
+  readonly run: Effect.Effect<A, Failure>
+
+  constructor(
+    private readonly engine: Engine,
+    readonly operation: Operation<A>
+  ) {
+    const { buffer, file } = operation.input
+    this.buffer = ArrayBuffer.isView(buffer) ? (buffer as Uint8Array) : undefined
+    this.file = file
+    this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+      const problem = this.problem()
+      if (problem !== undefined) return problem
+      const tried = operation.entry.inline !== undefined && engine.mayInline
+      return (tried ? this.inline() : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
+    })
+  }
+
+  /** Throws `BadArgument`. */
+  encode(): void {
+    this.submission.encode(this.operation.entry, this.operation.input)
+    this.length = this.buffer?.byteLength ?? 0
+  }
+
+  /** Why it cannot be run any more. */
+  private problem(): Exit.Exit<never, Failure> | undefined {
+    const { name } = this.operation.entry
+    if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
+    if (this.length > 0 && this.buffer!.byteLength === 0) {
+      return badArgument(name, new BadArgument("buffer", "it was transferred since the request was prepared"))
+    }
+    return undefined
+  }
+
+  /** Its end without waiting, if that can be had. */
+  private inline(): Exit.Exit<A, Failure> | undefined {
+    const { buffer, engine, operation, submission } = this
+    // Resized in place: the address is the same for all that is known, but nobody promises it.
+    if (buffer !== undefined && buffer.byteLength !== this.length) {
+      try {
+        this.encode()
+      } catch (error) {
+        return badArgument(operation.entry.name, error)
+      }
+    }
+    const { entry, input } = operation
+    const result = engine.tryEncoded(entry, submission, input)
+    if (result === PENDING) return undefined
+    const exit = outcome<A>(entry, input, result, submission)
+    engine.countEncoded()
+    return exit
+  }
+}
+
+/** Checks and encodes. */
+export const prepare = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument> =>
+  Effect.suspend(() => {
+    const { entry, input } = operation
+    // Of its own: whoever made it may change it, and would change what is checked, not what is encoded.
+    const prepared = new PreparedRun(engine, { entry, input: { ...input } })
+    try {
+      prepared.encode()
+    } catch (error) {
+      return badArgument(entry.name, error)
+    }
+    return Effect.succeed(prepared)
+  })

@@ -1,0 +1,32 @@
+/** How much a transfer is to move. */
+import { MAX_RW_COUNT } from "../native/layout.ts"
+import { copyRange, read, readv, write, writev } from "../operation/catalogue.ts"
+import type { Entry, Operation } from "../operation/operation.ts"
+
+const inBuffer = ({ buffer }: { readonly buffer: Uint8Array }): number => buffer.byteLength
+
+const inBuffers = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8Array> }): number =>
+  buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+
+const sizes = new Map<Entry<any, any>, (input: any) => number>([
+  [read.entry, inBuffer],
+  [write.entry, inBuffer],
+  [readv.entry, inBuffers],
+  [writev.entry, inBuffers],
+  [copyRange.entry, ({ length }) => Number(length)]
+])
+
+/** Bytes that the operation moves if it moves all; `undefined` if it is no transfer. Its input may be wrong in any way. */
+export const transferSize = ({ entry, input }: Operation<any>): number | undefined => {
+  const sizeOf = sizes.get(entry)
+  if (sizeOf === undefined) return undefined
+  try {
+    // The kernel moves no more in one call: that is not short.
+    return Math.min(sizeOf(input), MAX_RW_COUNT)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the result of an operation is a number of bytes. */
+export const isTransfer = (entry: Entry<any, any>): boolean => sizes.has(entry)

@@ -1,0 +1,108 @@
+/** Completions as Effect metrics. */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import type * as Scope from "effect/Scope"
+import { Aio } from "../service.ts"
+import { type Completion, Completions } from "./completions.ts"
+
+/**
+ * What `observeMetrics` counts, tagged with `operation` and `backend`, errors with `code`, too. Durations are in seconds, from the
+ * submission to the completion.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const completionMetrics = {
+  requests: Metric.counter("effect_aio_requests_total", { description: "Requests ended", incremental: true }),
+  bytes: Metric.counter("effect_aio_bytes_total", { description: "Bytes that transfers moved", incremental: true }),
+  errors: Metric.counter("effect_aio_errors_total", { description: "Requests that failed", incremental: true }),
+  duration: Metric.histogram(
+    "effect_aio_request_duration_seconds",
+    // 1 microsecond to 4 seconds.
+    MetricBoundaries.exponential({ start: 1e-6, factor: 4, count: 12 }),
+    "From the submission of a request to its completion"
+  )
+} as const
+
+const tagged = (operation: string, backend: string) => {
+  const tag = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>) =>
+    Metric.tagged(Metric.tagged(metric, "operation", operation), "backend", backend)
+  const errors = tag(completionMetrics.errors)
+  const byCode = new Map<string, typeof errors>()
+  return {
+    requests: tag(completionMetrics.requests),
+    bytes: tag(completionMetrics.bytes),
+    duration: tag(completionMetrics.duration),
+    error: (code: string) => {
+      const known = byCode.get(code)
+      if (known !== undefined) return known
+      const metric = Metric.tagged(errors, "code", code)
+      byCode.set(code, metric)
+      return metric
+    }
+  }
+}
+
+/** Looked up once for each operation and backend, not for each event. */
+class Recorder {
+  readonly room = Number.POSITIVE_INFINITY
+  private readonly known = new Map<string, ReturnType<typeof tagged>>()
+
+  private metricsFor({ backend, operation }: Completion): ReturnType<typeof tagged> {
+    const key = `${backend} ${operation}`
+    const known = this.known.get(key)
+    if (known !== undefined) return known
+    const metrics = tagged(operation, backend)
+    this.known.set(key, metrics)
+    return metrics
+  }
+
+  push(events: ReadonlyArray<Completion>): void {
+    let metrics: ReturnType<typeof tagged> | undefined
+    let first: Completion | undefined
+    let requests = 0
+    let bytes = 0
+    const add = (): void => {
+      metrics?.requests.unsafeUpdate(requests, [])
+      if (bytes > 0) metrics?.bytes.unsafeUpdate(bytes, [])
+      requests = 0
+      bytes = 0
+    }
+    for (const event of events) {
+      // Runs of the same operation are the rule: counted together.
+      if (first === undefined || first.operation !== event.operation || first.backend !== event.backend) {
+        add()
+        first = event
+        metrics = this.metricsFor(event)
+      }
+      requests++
+      bytes += event.bytes
+      metrics!.duration.unsafeUpdate(event.total / 1000, [])
+      if (event.error !== undefined) metrics!.error(event.error).unsafeUpdate(1, [])
+    }
+    add()
+  }
+
+  end(): void {}
+}
+
+/**
+ * Counts every completion in `completionMetrics`, until its Scope closes.
+ *
+ * @since 0.1.0
+ * @category introspection
+ * @example
+ * import { Effect, Layer } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const counted = Layer.scopedDiscard(Aio.observeMetrics).pipe(Layer.provideMerge(Aio.layer()))
+ */
+export const observeMetrics: Effect.Effect<void, never, Aio | Scope.Scope> = Effect.flatMap(Aio, ({ engine }) =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => Completions.listen(engine, new Recorder())),
+      (stop) => Effect.sync(stop)
+    )
+  )
+)

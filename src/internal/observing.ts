@@ -1,0 +1,51 @@
+/** The Stream of completions: the public function of `Aio` over `completions/`. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { AioBadArgument } from "../AioError.ts"
+import type { Completion } from "./completions/completions.ts"
+import { subscribe } from "./completions/subscription.ts"
+import { checkCounts } from "./counts.ts"
+import { Aio } from "./service.ts"
+
+export type { Completion }
+
+/**
+ * What `completions` does with a slow consumer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompletionsOptions {
+  /**
+   * `"sliding"`, the default: of what waits for the consumer the oldest is dropped. `"backpressure"`: nothing is dropped; while as much as
+   * `capacity` waits, the engine delivers no more completions, to anybody, unless somebody is interrupted. A consumer with back-pressure must not wait for requests
+   * of the Layer that it observes: they would wait for it.
+   */
+  readonly strategy?: "sliding" | "backpressure" | undefined
+  /** Completions that may wait for the consumer. Default 16384. */
+  readonly capacity?: number | undefined
+}
+
+/**
+ * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
+ * number of subscribers, until the Layer is closed. Requests submitted before the Stream runs are left out. With no subscriber it
+ * costs nothing.
+ *
+ * @since 0.1.0
+ * @category introspection
+ * @example
+ * import { Console, Effect, Stream } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const logSlow = Effect.forkScoped(
+ *   Stream.runForEach(Aio.completions(), ({ operation, total }) =>
+ *     total > 100 ? Console.log(`${operation} took ${total} ms`) : Effect.void)
+ * )
+ */
+export const completions = (options: CompletionsOptions = {}): Stream.Stream<Completion, AioBadArgument, Aio> =>
+  Stream.unwrap(
+    Effect.flatMap(Aio, ({ engine }) => {
+      const { capacity = 16384, strategy = "sliding" } = options
+      return Effect.as(checkCounts("completions", { capacity }, 1), subscribe(engine, strategy, capacity))
+    })
+  )

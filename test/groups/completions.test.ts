@@ -1,0 +1,274 @@
+/** Observing: events of every request, slow subscribers, metrics, spans. */
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from "effect"
+import { Aio, AioGroup } from "effect-aio"
+import { backends } from "../support/backends.ts"
+import { idlePipe } from "../support/fifo.ts"
+import { nextTurn } from "../support/moments.ts"
+import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+
+const fixture = Effect.gen(function* () {
+  const path = join(yield* temporaryDirectory, "file")
+  writeFileSync(path, Buffer.alloc(8192))
+  const fd = yield* Effect.acquireRelease(
+    Effect.sync(() => openSync(path, "r+")),
+    (fd) => Effect.sync(() => closeSync(fd))
+  )
+  return { fd, path }
+})
+
+/** A subscriber in a fiber: what it has got, and its end. */
+const collecting = (options?: Aio.CompletionsOptions) =>
+  Effect.gen(function* () {
+    const events: Array<Aio.Completion> = []
+    const fiber = yield* Aio.completions(options).pipe(
+      Stream.runForEachChunk((chunk) => Effect.sync(() => void events.push(...chunk))),
+      Effect.forkScoped
+    )
+    const { engine } = yield* Aio.Aio
+    while (engine.observer === null) yield* Effect.yieldNow()
+    return { events, fiber }
+  })
+
+const nops = (count: number) =>
+  Effect.all(
+    Array.from({ length: count }, () => Aio.nop()),
+    { concurrency: "unbounded", discard: true }
+  )
+
+describe.each(backends)("$name", ({ layer }) => {
+  it.scopedLive("every request is told of, with what it was and how it went", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* fixture
+      const pipe = yield* idlePipe
+      const { backend, engine } = yield* Aio.Aio
+      const before = Date.now()
+      const { events } = yield* collecting()
+      yield* Aio.read(fd, new Uint8Array(4096), { offset: 0 })
+      yield* Aio.withPriority(Aio.write(fd, new Uint8Array(100), { offset: 0 }), 2)
+      yield* Effect.ignore(Aio.stat("/does/not/exist"))
+      yield* Effect.ignore(Aio.mkdir("a\0b"))
+      const group = yield* AioGroup.make({ name: "mine" })
+      yield* group.feed([Aio.request.stat(path), Aio.request.fsync(fd)])
+      yield* Effect.ignore(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), 20))
+      const waiting = yield* Effect.fork(Aio.read(pipe, new Uint8Array(8)))
+      yield* Effect.sleep(30)
+      writeSync(pipe, "abc")
+      yield* Fiber.join(waiting)
+      yield* Effect.all([nextTurn, nextTurn])
+      const [read, write, ...rest] = events
+      expect(read).toMatchObject({ operation: "read", result: 4096, bytes: 4096, fd, error: undefined, backend })
+      expect(write).toMatchObject({ operation: "write", bytes: 100, priority: 2, inline: false })
+      const told = rest.map(({ operation, error, group, bytes }) => [operation, error, group, bytes])
+      expect(told.filter(([operation]) => operation !== "mkdir")).toEqual([
+        ["stat", "ENOENT", undefined, 0],
+        ["stat", undefined, "mine", 0],
+        ["fsync", undefined, "mine", 0],
+        ["read", "ECANCELED", undefined, 0],
+        ["read", undefined, undefined, 3]
+      ])
+      const last = rest[rest.length - 1]
+      expect(last.total).toBeGreaterThan(25)
+      expect(last.queued + last.executing).toBeCloseTo(last.total, 6)
+      for (const { executing, queued, submitted, total } of events) {
+        expect(Math.min(executing, queued, total)).toBeGreaterThanOrEqual(0)
+        expect(submitted).toBeGreaterThan(before - 5)
+      }
+      expect(engine.observer).not.toBe(null)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("nobody listens: nothing is kept; the Layer closes: the Stream ends", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const aio = yield* Layer.buildWithScope(layer, scope)
+      const { engine } = yield* Effect.provide(Aio.Aio, aio)
+      expect(engine.observer).toBe(null)
+      const three = yield* Effect.fork(Effect.provide(Stream.runDrain(Stream.take(Aio.completions(), 3)), aio))
+      while (engine.observer === null) yield* Effect.yieldNow()
+      yield* Effect.provide(nops(10), aio)
+      yield* Fiber.join(three)
+      expect(engine.observer).toBe(null)
+      const fiber = yield* Effect.fork(Effect.provide(Stream.runCollect(Aio.completions()), aio))
+      while (engine.observer === null) yield* Effect.sleep(1)
+      yield* Effect.provide(nops(5), aio)
+      yield* Scope.close(scope, Exit.void)
+      expect(Chunk.size(yield* Fiber.join(fiber))).toBe(5)
+    }).pipe(Effect.timeout("10 seconds"))
+  )
+
+  it.scopedLive("sliding: a slow subscriber misses the oldest, and nobody waits for it", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const taken: Array<number> = []
+      let release = (): void => {}
+      const gate = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      yield* Aio.completions({ strategy: "sliding", capacity: 10 }).pipe(
+        Stream.runForEachChunk((chunk) =>
+          Effect.zipRight(
+            Effect.promise(() => gate),
+            Effect.sync(() => void taken.push(...Chunk.toReadonlyArray(chunk).map(({ fd }) => fd ?? -1)))
+          )
+        ),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      // Descriptors that are not open tell the requests apart.
+      for (let fd = 1_000_000; fd < 1_000_100; fd++) {
+        yield* Effect.ignore(Aio.fsync(fd))
+        yield* nextTurn
+      }
+      release()
+      while (taken[taken.length - 1] !== 1_000_099) yield* nextTurn
+      expect(taken.slice(-10)).toEqual(Array.from({ length: 10 }, (_, i) => 1_000_090 + i))
+      expect(taken.length).toBeLessThan(30)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("backpressure: nothing is lost, and the engine waits", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { fd } = yield* fixture
+      let open = false
+      let count = 0
+      yield* Aio.completions({ strategy: "backpressure", capacity: 50 }).pipe(
+        Stream.runForEachChunk((chunk) =>
+          Effect.gen(function* () {
+            while (!open) yield* Effect.sleep(1)
+            count += Chunk.size(chunk)
+          })
+        ),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      const buffer = new Uint8Array(4096)
+      const work = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: 1000 }, (_, i) =>
+            i % 2 === 0 ? Aio.nop() : Aio.read(fd, buffer, { offset: 4096 * (i % 4 === 1 ? 0 : 1) })
+          ),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      yield* Effect.sleep(150)
+      // A chunk that was taken, and a buffer that is full.
+      expect((yield* Aio.stats).completed).toBeLessThanOrEqual(50 + 50)
+      const cpu = process.cpuUsage()
+      yield* Effect.sleep(200)
+      const { system, user } = process.cpuUsage(cpu)
+      // It waits without spinning.
+      expect(user + system).toBeLessThan(150_000)
+      open = true
+      yield* Fiber.join(work)
+      while (count < 1000) yield* nextTurn
+      expect(count).toBe(1000)
+    }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("a full subscriber does not hold up an interrupt", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const pipe = yield* idlePipe
+      yield* Aio.completions({ strategy: "backpressure", capacity: 4 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      const read = yield* Effect.fork(Aio.read(pipe, new Uint8Array(8)))
+      const work = yield* Effect.fork(nops(100))
+      yield* Effect.sleep(30)
+      expect(work.unsafePoll()).toBe(null)
+      yield* Effect.timeout(Fiber.interrupt(read), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a full subscriber does not keep the Layer from closing", () =>
+    Effect.gen(function* () {
+      const pipe = yield* idlePipe
+      const scope = yield* Scope.make()
+      const aio = yield* Layer.buildWithScope(layer, scope)
+      const { engine } = yield* Effect.provide(Aio.Aio, aio)
+      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.provide(aio),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      const work = yield* Effect.fork(Effect.provide(Effect.zipRight(nops(20), Aio.read(pipe, new Uint8Array(8))), aio))
+      yield* Effect.sleep(30)
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      yield* Effect.timeout(Fiber.await(work), "5 seconds")
+      expect(engine.outstanding).toBe(0)
+    })
+  )
+
+  it.scopedLive("metrics", () =>
+    Effect.gen(function* () {
+      const { backend, engine } = yield* Aio.Aio
+      const { fd } = yield* fixture
+      const of = (metric: Metric.Metric<any, any, any>, operation: string) =>
+        Metric.value(Metric.tagged(Metric.tagged(metric, "operation", operation), "backend", backend))
+      const before = yield* of(Aio.completionMetrics.requests, "read")
+      const bytes = yield* of(Aio.completionMetrics.bytes, "read")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Aio.observeMetrics
+          for (let i = 0; i < 10; i++) yield* Aio.read(fd, new Uint8Array(4096), { offset: 0 })
+          yield* Effect.ignore(Aio.fsync(1_000_000))
+          yield* Effect.all([nextTurn, nextTurn])
+        })
+      )
+      expect((yield* of(Aio.completionMetrics.requests, "read")).count - before.count).toBe(10)
+      expect((yield* of(Aio.completionMetrics.bytes, "read")).count - bytes.count).toBe(40960)
+      expect((yield* of(Aio.completionMetrics.duration, "read")).count).toBeGreaterThanOrEqual(10)
+      const errors = Metric.tagged(
+        Metric.tagged(Metric.tagged(Aio.completionMetrics.errors, "operation", "fsync"), "backend", backend),
+        "code",
+        "EBADF"
+      )
+      expect((yield* Metric.value(errors)).count).toBeGreaterThanOrEqual(1)
+      expect(engine.observer).toBe(null)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("spans, where they are asked for", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* fixture
+      const names: Array<string> = []
+      const tracer = Tracer.make({
+        context: (f) => f(),
+        span: (name, parent, context, links, startTime, kind) => {
+          names.push(name)
+          return {
+            _tag: "Span",
+            name,
+            spanId: String(names.length),
+            traceId: "t",
+            parent,
+            context,
+            links,
+            kind,
+            sampled: true,
+            attributes: new Map(),
+            status: { _tag: "Started", startTime },
+            attribute: () => {},
+            event: () => {},
+            end: () => {},
+            addLinks: () => {}
+          }
+        }
+      })
+      yield* Effect.gen(function* () {
+        yield* Aio.stat(path)
+        yield* Aio.withSpans(Effect.zipRight(Aio.stat(path), Aio.read(fd, new Uint8Array(8), { offset: 0 })))
+        yield* Aio.stat(path)
+      }).pipe(Effect.withTracer(tracer))
+      expect(names).toEqual(["aio.stat", "aio.read"])
+    }).pipe(Effect.provide(layer))
+  )
+})

@@ -1,0 +1,88 @@
+/** Deadlines of single requests. */
+import { writeFileSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Aio } from "effect-aio"
+import { backends } from "../support/backends.ts"
+import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
+import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+
+const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
+
+describe.each(backends)("$name", ({ layer, layerWith }) => {
+  it.scopedLive("a read of an idle pipe fails with ETIMEDOUT, not before its time, and is over", () =>
+    Effect.gen(function* () {
+      const pipe = yield* idlePipe
+      for (const milliseconds of [0, 1, 30]) {
+        const buffer = new Uint8Array(8)
+        const start = performance.now()
+        const error = yield* Effect.flip(Aio.withDeadline(Aio.request.read(pipe, buffer), milliseconds))
+        const took = performance.now() - start
+        expect(error).toMatchObject({ _tag: "AioError", code: "ETIMEDOUT", operation: "read", fd: pipe })
+        expect(took).toBeGreaterThan(milliseconds - 1.5)
+        expect(took).toBeLessThan(2000)
+        writeSync(pipe, "late")
+        expect(yield* Aio.read(pipe, new Uint8Array(8))).toBe(4)
+        expect(buffer.every((byte) => byte === 0)).toBe(true)
+        expect(yield* idle).toBe(0)
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("what ends in time is not disturbed", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryDirectory, "file")
+      writeFileSync(path, "x")
+      const pipe = yield* idlePipe
+      const reading = yield* Effect.fork(Aio.withDeadline("20 seconds")(Aio.request.read(pipe, new Uint8Array(8))))
+      yield* Effect.sleep(20)
+      writeSync(pipe, "hello")
+      expect(yield* Fiber.join(reading)).toBe(5)
+      expect(Number((yield* Aio.withDeadline(Aio.request.stat(path), "1 day")).size)).toBe(1)
+      expect(Number((yield* Aio.withDeadline(Aio.request.stat(path), Number.POSITIVE_INFINITY)).size)).toBe(1)
+      const fd = yield* Aio.withDeadline(Aio.request.open(path), "1 minute")
+      yield* Aio.withDeadline(Aio.request.close(fd), 0)
+      const many = yield* Effect.forEach(
+        Array.from({ length: 500 }),
+        () => Aio.withDeadline(Aio.request.nop(), "10 seconds"),
+        { concurrency: "unbounded" }
+      )
+      expect(many.length).toBe(500)
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("many at once, on a small ring, and an open of a FIFO", () =>
+    Effect.gen(function* () {
+      const pipes = yield* idlePipes(40)
+      const [fifo] = makeFifos(yield* temporaryDirectory, 1)
+      const exits = yield* Effect.forEach(
+        pipes,
+        (fd) => Effect.exit(Aio.withDeadline(Aio.request.read(fd, new Uint8Array(8)), 50)),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.timeout("10 seconds"))
+      for (const exit of exits)
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ETIMEDOUT" })
+      const error = yield* Effect.flip(Aio.withDeadline(Aio.request.open(fifo), 30)).pipe(Effect.timeout("10 seconds"))
+      expect(error).toMatchObject({ code: "ETIMEDOUT", path: fifo })
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layerWith({ entries: 8 })))
+  )
+
+  it.scopedLive("interruption comes first, and closing the Layer is no timeout", () =>
+    Effect.gen(function* () {
+      const pipe = yield* idlePipe
+      const scope = yield* Scope.make()
+      const aio = yield* Layer.buildWithScope(layer, scope)
+      const read = Effect.provide(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), "1 minute"), aio)
+      const first = yield* Effect.fork(read)
+      const second = yield* Effect.fork(read)
+      yield* Effect.sleep(20)
+      yield* Effect.timeout(Fiber.interrupt(first), "5 seconds")
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      const exit = yield* Fiber.await(second)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })
+    })
+  )
+})

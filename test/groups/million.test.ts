@@ -1,0 +1,63 @@
+/** A million requests through a group: constant memory, never more than the limit, and timers that fire. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Aio, AioGroup } from "effect-aio"
+import { ioUringBackends } from "../support/backends.ts"
+import { residentMebibytes } from "../support/processState.ts"
+
+const MILLION = 1_000_000
+
+function* nops(count: number, each: () => void) {
+  const nop = Aio.request.nop()
+  for (let i = 0; i < count; i++) {
+    each()
+    yield nop
+  }
+}
+
+describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
+  it.scopedLive("fed: constant memory", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const group = yield* AioGroup.make({ limit: 64 })
+      let most = 0
+      const watch = (): void => {
+        if (engine.outstanding > most) most = engine.outstanding
+      }
+      yield* group.feed(nops(100_000, watch))
+      const before = residentMebibytes()
+      let peak = 0
+      let count = 0
+      const summary = yield* group.feed(
+        nops(MILLION, () => {
+          watch()
+          if (++count % 100_000 === 0) peak = Math.max(peak, residentMebibytes())
+        })
+      )
+      expect(summary).toEqual({ requests: MILLION, failed: 0 })
+      expect(most).toBeLessThanOrEqual(64)
+      // A million requests kept would be hundreds.
+      expect(Math.max(peak, residentMebibytes()) - before).toBeLessThan(60)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("timers fire meanwhile, under maxPollTime", () =>
+    Effect.gen(function* () {
+      yield* Aio.setLimits({ maxPollTime: "2 millis" })
+      const group = yield* AioGroup.make({ limit: 1000 })
+      const late: Array<number> = []
+      let last = performance.now()
+      const timer = setInterval(() => {
+        const now = performance.now()
+        late.push(now - last - 5)
+        last = now
+      }, 5)
+      yield* group.feed(nops(300_000, () => {}))
+      clearInterval(timer)
+      late.sort((a, b) => a - b)
+      expect(late.length).toBeGreaterThan(5)
+      // The median: the machine has its own hiccups.
+      expect(late[late.length >> 1]).toBeLessThan(20)
+    }).pipe(Effect.provide(layerWith({})))
+  )
+})
