@@ -194,7 +194,7 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
     truncate: (path, length) => {
       const bytes = Number(length ?? 0)
       return Effect.mapError(
-        execute(engine, catalogue.truncate(path, bytes < 0 ? 0 : bytes)),
+        execute(engine, catalogue.truncate(path, Math.max(0, bytes))),
         translate({ method: "truncate", of: path, path }, "open")
       )
     },

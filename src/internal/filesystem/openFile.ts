@@ -171,7 +171,7 @@ export class OpenFile implements File {
       const by = Number(offset)
       this.place(from === "start" ? by : this.position + by)
       // As NodeFileSystem, which tells the new position although the interface does not.
-      return BigInt(this.position) as unknown as void
+      return BigInt(this.position) as never
     })
   }
 
