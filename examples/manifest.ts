@@ -132,7 +132,7 @@ const command = Command.make(
       Options.withDescription("Files and directories read at the same time, 1 to 4096."),
       Options.withDefault(16)
     ),
-    backend: Options.choice("backend", ["io_uring", "threads"]).pipe(
+    backend: Options.choice("backend", ["io_uring", "kernel", "posix", "threads"]).pipe(
       Options.withDescription(
         "What does the reading. Default: the environment variable AIO_BACKEND, or else the best."
       ),

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
-import { backends } from "./support/backends.ts"
+import { realBackends as backends } from "./support/backends.ts"
 import { temporaryDirectory } from "./support/temporaryDirectory.ts"
 
 const project = fileURLToPath(new URL("..", import.meta.url))
@@ -192,7 +192,7 @@ describe("manifest", () => {
   const refused: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, message: RegExp]> = [
     ["a tree that does not exist", ["missing"], /^stat missing: no such file or directory \(ENOENT\)\n$/],
     ["a manifest that cannot be written", [".", "--manifest", "no/where"], /ENOENT/],
-    ["an unknown backend", [".", "--backend", "threds"], /io_uring, threads/],
+    ["an unknown backend", [".", "--backend", "threds"], /io_uring, kernel, posix, threads/],
     ["no concurrency", [".", "--concurrency", "0"], /1 to 4096/]
   ]
   it.scopedLive.each(refused)("ends with 1 and says why: %s", ([, args, message]) =>

@@ -17,7 +17,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Config, Effect, Exit, Layer, Option } from "effect"
 import { AioFileSystem } from "effect-aio"
 import * as AioContext from "effect-aio/AioContext"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 describe.each(backends)("$name", ({ layer }) => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Aio, AioGroup } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 
 /** Until nothing changes any more in real time; the Clock stands still. */

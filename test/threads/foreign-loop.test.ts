@@ -6,7 +6,7 @@ import { Aio } from "effect-aio"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
 import { NR } from "effect-aio/internal/native/syscalls"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { descriptors } from "../support/processState.ts"
 import { block, busy, busyNative, executing } from "./fixtures/pool.ts"
 

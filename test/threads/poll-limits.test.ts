@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 import { block } from "./fixtures/pool.ts"
 
