@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
+import { DONE, IDLE } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { badArgument, outcome } from "../execute.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
@@ -25,6 +26,9 @@ class Batch implements Task<Results>, Owner<Member> {
   resume: Resume<Results> | undefined = undefined
   restore: Restore | undefined = undefined
   started = false
+  /** The batch is watched, not each of its members. */
+  state = IDLE
+  readonly isPatient = false
 
   readonly results: Array<unknown>
   private members: Array<Member> = []
@@ -39,10 +43,6 @@ class Batch implements Task<Results>, Owner<Member> {
     size: number
   ) {
     this.results = new Array(size)
-  }
-
-  get isPatient(): boolean {
-    return this.restore !== undefined
   }
 
   overdue(): void {
@@ -97,6 +97,7 @@ class Batch implements Task<Results>, Owner<Member> {
 
   start(): void {
     this.started = true
+    if (this.restore !== undefined) this.engine.watch(this)
     // One more than there are: a member may end while it is started, and must not be the last one then.
     this.left = this.members.length + 1
     for (const member of this.members) {
@@ -110,9 +111,19 @@ class Batch implements Task<Results>, Owner<Member> {
   ended(member: Member, memory: Submission | null): void {
     const { descriptor, index } = member
     if (descriptor !== -1) this.descriptors.push(descriptor)
-    const exit = member.exitOf(memory)
-    if (!this.put(index, exit)) this.cancel()
+    if (!this.putDecoded(member, memory) && !this.put(index, member.exitOf(memory))) this.cancel()
     this.countDown()
+  }
+
+  /** Keeps a value without an Exit around it, where that is all there is to keep. */
+  private putDecoded({ entry, index, input, problem, result }: Member, memory: Submission | null): boolean {
+    if (this.mode === "exits" || result < 0 || problem !== undefined) return false
+    try {
+      this.results[index] = entry.decode(memory!, result, input)
+      return true
+    } catch {
+      return false
+    }
   }
 
   /** Keeps a result; false when it is the failure that ends the batch. */
@@ -128,6 +139,7 @@ class Batch implements Task<Results>, Owner<Member> {
 
   private countDown(): void {
     if (--this.left > 0) return
+    this.state = DONE
     this.members = []
     if (this.failure === undefined) settle(this, Exit.succeed(this.results))
     else closeOrphans(this.engine, this.descriptors.splice(0), () => settle(this, this.failure!))

@@ -50,6 +50,12 @@ const TICK = 10
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
 
+/** What the clock of patience tells that it is overdue, unless it is done. */
+export interface Watched {
+  readonly state: number
+  overdue(): void
+}
+
 /** Counts since the engine was made. */
 export interface Counters {
   /** Requests accepted. */
@@ -79,8 +85,8 @@ export interface Lane {
 export class Engine implements Host {
   private readonly lanes: Array<Lane> = []
   /** Requests since the last tick of the clock of patience, and since the one before. */
-  private young: Array<Request> = []
-  private old: Array<Request> = []
+  private young: Array<Watched> = []
+  private old: Array<Watched> = []
   private clock: NodeJS.Timeout | undefined
   private scheduled = false
   private polling = false
@@ -216,8 +222,9 @@ export class Engine implements Host {
     this.wake()
   }
 
-  private watch(request: Request): void {
-    this.young.push(request)
+  /** Calls `overdue` in some milliseconds, unless it is done by then. */
+  watch(watched: Watched): void {
+    this.young.push(watched)
     // Requests in flight keep the process alive, not this.
     this.clock ??= setInterval(this.age, PATIENCE).unref()
   }
