@@ -65,6 +65,17 @@ export interface Figure {
   readonly value: number
 }
 
+/** Several numbers about each of several things. */
+export interface Table {
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<TableRow>
+}
+
+export interface TableRow {
+  readonly name: string
+  readonly values: ReadonlyArray<number>
+}
+
 export interface Effort {
   readonly rounds: number
   /** Seconds. */

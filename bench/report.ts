@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import * as os from "node:os"
 import { dirname } from "node:path"
-import type { ComparisonResult, Effort, Figure } from "./measure.ts"
+import type { ComparisonResult, Effort, Figure, Table } from "./measure.ts"
 import type { Verdict } from "./targets.ts"
 
 /** Columns as wide as their widest cell; all but the first flush right, as numbers are read. */
@@ -42,6 +42,9 @@ export const comparisonText = ({ name, sides, title, unit }: ComparisonResult): 
 export const figuresText = (title: string, figures: ReadonlyArray<Figure>): string =>
   [title, table(figures.map(({ name, unit, value }) => [name, number(value), unit])), ""].join("\n")
 
+export const tableText = (title: string, { columns, rows }: Table): string =>
+  [title, table([["", ...columns], ...rows.map(({ name, values }) => [name, ...values.map(number)])]), ""].join("\n")
+
 export const verdictsText = (verdicts: ReadonlyArray<Verdict>): string =>
   ["Targets", table(verdicts.map(({ claim, measured, outcome }) => [claim, measured, outcome])), ""].join("\n")
 
@@ -51,6 +54,7 @@ export interface Report {
   readonly effort: Effort
   readonly comparisons: ReadonlyArray<ComparisonResult>
   readonly figures: Readonly<Record<string, ReadonlyArray<Figure>>>
+  readonly tables: Readonly<Record<string, Table>>
   readonly targets: ReadonlyArray<Verdict>
 }
 

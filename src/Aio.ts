@@ -46,7 +46,7 @@ export type {
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export { flush, poll, pollDescriptor, wait } from "./internal/polling.ts"
 export { nice, withPriority } from "./internal/priority.ts"
@@ -327,7 +327,7 @@ export const chmod = run(catalogue.chmod)
 export const chown = run(catalogue.chown)
 
 /**
- * Changes the times of last access and of last modification. utimensat(2).
+ * Changes the times of last access and of last modification. With neither of them, Linux does not even look for the file. utimensat(2).
  *
  * @since 0.1.0
  * @category operations
@@ -352,7 +352,8 @@ export const copyRange = run(catalogue.copyRange)
 export const pollFd = run(catalogue.pollFd)
 
 /**
- * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. flock(2).
+ * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. A lock that arrives just while the
+ * fiber is interrupted is given up again, and with it one that the descriptor held before. flock(2).
  *
  * @since 0.1.0
  * @category operations

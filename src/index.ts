@@ -21,11 +21,31 @@ export * as AioFile from "./AioFile.ts"
 /**
  * @since 0.1.0
  */
+export * as AioFileSystem from "./AioFileSystem.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioGroup from "./AioGroup.ts"
 /**
  * @since 0.1.0
  */
+export * as AioTree from "./AioTree.ts"
+/**
+ * @since 0.1.0
+ */
 export * as IoUring from "./IoUring.ts"
+/**
+ * @since 0.1.0
+ */
+export * as KernelAio from "./KernelAio.ts"
+/**
+ * @since 0.1.0
+ */
+export * as MockAio from "./MockAio.ts"
+/**
+ * @since 0.1.0
+ */
+export * as PosixAio from "./PosixAio.ts"
 /**
  * @since 0.1.0
  */

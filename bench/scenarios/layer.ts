@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Figure, median, seconds } from "../measure.ts"
 import type { Settings } from "../settings.ts"
-import { layers } from "../sides/aio.ts"
+import { layerOf } from "../sides/aio.ts"
 
 const REPEATS = 50
 
@@ -13,7 +13,7 @@ export const layer = ({ backends }: Settings): Effect.Effect<ReadonlyArray<Figur
       Effect.gen(function* () {
         const times: Array<number> = []
         for (let i = 0; i < REPEATS; i++) {
-          times.push(1000 * (yield* seconds(Effect.scoped(Layer.build(Layer.fresh(layers[backend]))))))
+          times.push(1000 * (yield* seconds(Effect.scoped(Layer.build(Layer.fresh(layerOf(backend)))))))
         }
         return [
           { name: `${backend}, first`, unit: "ms", value: times[0] },

@@ -3,6 +3,7 @@
 import * as Effect from "effect/Effect"
 import { Aio, AioFile, IoUring } from "effect-aio"
 import type { Engine } from "../built.ts"
+import { report } from "../child.ts"
 import { PAGE } from "../fixtures.ts"
 import { type Figure, median } from "../measure.ts"
 import { bytesHeld, collectGarbage } from "../memory.ts"
@@ -79,5 +80,4 @@ const program = Effect.gen(function* () {
   ])
 })
 
-const result = await Effect.runPromise(Effect.scoped(program))
-process.send!(result, () => process.disconnect())
+report(await Effect.runPromise(Effect.scoped(program)))

@@ -1,28 +1,54 @@
 /** effect-aio through its public API. */
 
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { Aio, AioBuffer, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { Aio, AioBuffer, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import { MEBIBYTE, OFFSETS_MASK, offsets, PAGE, SMALL_FILE_SIZE } from "../fixtures.ts"
 import { fibers, range } from "../loops.ts"
 import { type Side, side } from "../measure.ts"
+import { pageBuffers, pageReads, straight } from "../straight.ts"
 
-export const layers = { io_uring: IoUring.layer(), threads: ThreadPool.layer() }
+interface Backend {
+  readonly layer: (options?: Pick<IoUring.Options, "inline">) => Layer.Layer<Aio.Aio, unknown>
+  /** The `--ioengine` of fio(1) that does the same. */
+  readonly fio: string
+}
 
-export type BackendName = keyof typeof layers
+/** A backend is measured by having a line here; what is expected of it stands in targets.ts. */
+export const backends = {
+  io_uring: { layer: IoUring.layer, fio: "io_uring" },
+  kernel: { layer: KernelAio.layer, fio: "libaio" },
+  posix: { layer: PosixAio.layer, fio: "posixaio" },
+  threads: { layer: ThreadPool.layer, fio: "io_uring" }
+} satisfies Record<string, Backend>
+
+export type BackendName = keyof typeof backends
+
+/** Whether cached data may be answered on the spot (the default), or all goes through the mechanism. */
+export type Way = "on the spot" | "through"
+
+export const layerOf = (backend: BackendName, way: Way = "on the spot"): Layer.Layer<Aio.Aio, unknown> =>
+  way === "through" ? backends[backend].layer({ inline: false }) : backends[backend].layer()
 
 const sideName = (backend: BackendName, what = ""): string => `effect-aio ${backend}${what}`
 
 const identity = (count: number): number => count
 
 /** Random reads of a page each; every worker has a buffer of its own. */
-export const reads = (backend: BackendName, path: string, depth: number, direct: boolean): Side =>
+export const reads = (
+  backend: BackendName,
+  path: string,
+  depth: number,
+  direct: boolean,
+  way: Way = "on the spot"
+): Side =>
   side(
     sideName(backend),
     PAGE,
     Effect.gen(function* () {
-      const context = yield* Layer.build(layers[backend])
+      const context = yield* Layer.build(layerOf(backend, way))
       const file = yield* Effect.provide(AioFile.open(path, { direct }), context)
       const buffers = range(depth).map(() => AioBuffer.aligned(PAGE))
       return (requests: number) =>
@@ -35,12 +61,26 @@ export const reads = (backend: BackendName, path: string, depth: number, direct:
     })
   )
 
+/** The same reads with the engine's callbacks, without Effect, and nothing on the spot. */
+export const engineReads = (backend: BackendName, path: string, depth: number): Side =>
+  side(
+    sideName(backend, ", engine"),
+    PAGE,
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layerOf(backend, "through"))
+      const { engine } = Context.get(context, Aio.Aio)
+      const file = yield* Effect.provide(AioFile.open(path), context)
+      const operation = pageReads(file, pageBuffers(depth, AioBuffer.aligned))
+      return (requests: number) => straight(engine, depth, requests, operation)
+    })
+  )
+
 /** Whole small files: one Effect each. */
 export const loads = (backend: BackendName, paths: ReadonlyArray<string>, depth: number): Side =>
   side(
     sideName(backend),
     SMALL_FILE_SIZE,
-    Effect.map(Layer.build(layers[backend]), (context) => (requests: number) => {
+    Effect.map(Layer.build(layerOf(backend)), (context) => (requests: number) => {
       const loop = fibers(
         depth,
         requests,
@@ -56,7 +96,7 @@ export const openLoads = (backend: BackendName, paths: ReadonlyArray<string>, de
   side(
     sideName(backend, ", three calls"),
     SMALL_FILE_SIZE,
-    Effect.map(Layer.build(layers[backend]), (context) => (requests: number) => {
+    Effect.map(Layer.build(layerOf(backend)), (context) => (requests: number) => {
       const load = (path: string) => AioFile.withFile(path, {}, (file) => file.readAlloc(PAGE, { offset: 0 }))
       const loop = fibers(
         depth,
@@ -72,7 +112,7 @@ export const stats = (backend: BackendName, paths: ReadonlyArray<string>, depth:
   side(
     sideName(backend),
     SMALL_FILE_SIZE,
-    Effect.map(Layer.build(layers[backend]), (context) => (requests: number) => {
+    Effect.map(Layer.build(layerOf(backend)), (context) => (requests: number) => {
       const loop = fibers(
         depth,
         requests,
@@ -89,7 +129,7 @@ export const stream = (backend: BackendName, path: string, chunkSize: number): S
     sideName(backend),
     MEBIBYTE,
     Effect.gen(function* () {
-      const context = yield* Layer.build(layers[backend])
+      const context = yield* Layer.build(layerOf(backend))
       const file = yield* Effect.provide(AioFile.open(path), context)
       return (mebibytes: number) =>
         Stream.runFold(

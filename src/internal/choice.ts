@@ -6,7 +6,10 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { AioUnavailable } from "../AioError.ts"
 import * as IoUring from "../IoUring.ts"
+import * as KernelAio from "../KernelAio.ts"
+import * as PosixAio from "../PosixAio.ts"
 import * as ThreadPool from "../ThreadPool.ts"
+import { directBackend } from "./backend/kernel_aio/direct.ts"
 import { Aio, type AioService } from "./service.ts"
 
 /**
@@ -15,33 +18,42 @@ import { Aio, type AioService } from "./service.ts"
  * @since 0.1.0
  * @category layers
  */
-export type BackendName = "io_uring" | "threads"
+export type BackendName = "io_uring" | "kernel" | "posix" | "threads"
 
 /**
- * The environment variable `AIO_BACKEND` (`io_uring` or `threads`), as a `Config`.
+ * The environment variable `AIO_BACKEND` (`io_uring`, `kernel`, `posix` or `threads`), as a `Config`.
  *
  * @since 0.1.0
  * @category config
  */
 export const backendConfig: Config.Config<Option.Option<BackendName>> = Config.option(
-  Config.literal("io_uring", "threads")("AIO_BACKEND")
+  Config.literal("io_uring", "kernel", "posix", "threads")("AIO_BACKEND")
 )
 
 const byName: Record<BackendName, Effect.Effect<AioService, AioUnavailable, Scope.Scope>> = {
   io_uring: IoUring.make(),
+  kernel: KernelAio.make(),
+  posix: PosixAio.make(),
   threads: ThreadPool.make()
 }
 
 const chosen = (backend: string, reason: string) => Effect.logDebug(`effect-aio: backend ${backend}: ${reason}`)
 
+/** Threads, and kernel AIO from the first file on that is opened for direct I/O. */
+const threadsAndDirect = Effect.tap(byName.threads, ({ engine }) =>
+  Effect.sync(() => {
+    engine.makeDirect = directBackend
+  })
+)
+
 const best: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.matchEffect(byName.io_uring, {
   onSuccess: (service) => Effect.as(chosen("io_uring", "this machine has it"), service),
-  onFailure: (error) => Effect.zipRight(chosen("threads", error.message), byName.threads)
+  onFailure: (error) => Effect.zipRight(chosen("threads", error.message), threadsAndDirect)
 })
 
 /**
- * The best backend of this machine: io_uring, or else the thread pool. `backend`, or else `AIO_BACKEND`, forces one. The choice and
- * its reason are logged at debug level.
+ * The best backend of this machine: io_uring, or else the thread pool, with kernel AIO for files opened with `direct`. `backend`, or
+ * else `AIO_BACKEND`, forces one. The choice and its reason are logged at debug level.
  *
  * @since 0.1.0
  * @category layers

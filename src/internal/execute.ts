@@ -92,9 +92,9 @@ export class Call<A> extends Request implements Task<A> {
   }
 
   releaseOrphan(): Effect.Effect<void> {
-    return this.entry.producesDescriptor === true && this.exit !== undefined && this.result >= 0
-      ? Effect.ignore(executeUninterruptibly(this.engine, close(this.result)))
-      : Effect.void
+    if (this.exit === undefined || this.result < 0) return Effect.void
+    const undo = this.entry.producesDescriptor === true ? close(this.result) : this.entry.undo?.(this.input)
+    return undo === undefined ? Effect.void : Effect.ignore(executeUninterruptibly(this.engine, undo))
   }
 }
 
@@ -143,13 +143,13 @@ export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A
   Effect.uninterruptibleMask((restore) => {
     call.triedInline = tried
     const wait = waitFor(call, restore)
-    return call.entry.producesDescriptor === true
+    return call.entry.producesDescriptor === true || call.entry.undo !== undefined
       ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
       : wait
   })
 
 /**
- * A descriptor is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
+ * A descriptor, or a lock, is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
  * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
  */
 const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>

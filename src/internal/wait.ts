@@ -19,12 +19,12 @@ export type Failure = AioError | AioBadArgument
 /** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export type Resume<A> = (effect: Effect.Effect<A, Failure>) => void
+export type Resume<A, E = Failure> = (effect: Effect.Effect<A, E>) => void
 
 /** Something under way in the engine that one fiber waits for. Its owner sets `exit` once and then calls `resume`, if there is one. */
-export interface Task<A> {
-  exit: Exit.Exit<A, Failure> | undefined
-  resume: Resume<A> | undefined
+export interface Task<A, E = Failure> {
+  exit: Exit.Exit<A, E> | undefined
+  resume: Resume<A, E> | undefined
   /** Set in stage one. */
   restore: Restore | undefined
   /** False before it was handed to the engine: then nothing is to be waited for. */
@@ -36,7 +36,7 @@ export interface Task<A> {
 }
 
 /** Called by a task's owner: it has ended. */
-export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, Failure>): void => {
+export const settle = <A, E>(task: Task<A, E>, exit: Exit.Exit<A, E>): void => {
   task.exit = exit
   const { resume } = task
   if (resume !== undefined) {
@@ -46,7 +46,7 @@ export const settle = <A>(task: Task<A>, exit: Exit.Exit<A, Failure>): void => {
 }
 
 /** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
-export const losePatience = <A>(task: Task<A>): void => {
+export const losePatience = <A, E>(task: Task<A, E>): void => {
   const { restore, resume } = task
   if (restore === undefined || resume === undefined) return
   task.restore = undefined
@@ -63,11 +63,7 @@ export const losePatience = <A>(task: Task<A>): void => {
   )
 }
 
-const interruptibly = <A>(
-  task: Task<A>,
-  restore: Restore,
-  wait: Effect.Effect<A, Failure>
-): Effect.Effect<A, Failure> =>
+const interruptibly = <A, E>(task: Task<A, E>, restore: Restore, wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.matchCauseEffect(restore(wait), {
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
@@ -77,7 +73,7 @@ const interruptibly = <A>(
   })
 
 /** Cancels, waits for the end, releases what it produced. Uninterruptible, like its caller. */
-const cancelled = <A>(task: Task<A>): Effect.Effect<void> =>
+const cancelled = <A, E>(task: Task<A, E>): Effect.Effect<void> =>
   Effect.flatMap(
     Effect.async<void>((resume) => {
       if (!task.started || task.exit !== undefined) return resume(Effect.void)
@@ -88,7 +84,7 @@ const cancelled = <A>(task: Task<A>): Effect.Effect<void> =>
   )
 
 /** Starts a task and waits in both stages. Runs in the uninterruptible region that `restore` belongs to. */
-export const inStages = <A>(task: Task<A>, restore: Restore, start: () => void): Effect.Effect<A, Failure> =>
+export const inStages = <A, E>(task: Task<A, E>, restore: Restore, start: () => void): Effect.Effect<A, E> =>
   Effect.async((resume) => {
     task.restore = restore
     task.resume = resume

@@ -73,6 +73,25 @@ describe.each(backends)("$name", ({ layer, layerWith }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("a lock that was taken is given up with a batch or chain that fails", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* pages(1)
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => openSync(path, "r")),
+        (fd) => Effect.sync(() => closeSync(fd))
+      )
+      const lock = Aio.request.flock(fd, "exclusive")
+      yield* Effect.flip(Aio.submitAll([lock, Aio.request.stat("/does/not/exist"), Aio.request.nop()]))
+      yield* Aio.flock(other, "exclusive", { wait: false })
+      yield* Aio.flock(other, "unlock")
+      yield* Effect.flip(Aio.linked([lock, Aio.request.stat("/does/not/exist")]))
+      yield* Aio.flock(other, "exclusive", { wait: false })
+      yield* Aio.flock(other, "unlock")
+      yield* Aio.linked([lock, Aio.request.nop()])
+      expect(yield* Effect.flip(Aio.flock(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
+    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+  )
+
   it.scopedLive("exits: all run, each its own end", () =>
     Effect.gen(function* () {
       const { fd } = yield* pages(1)

@@ -5,7 +5,7 @@ import { Aio, ThreadPool } from "effect-aio"
 import { makeFifos } from "../support/fifo.ts"
 import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { busyNative, executing, threadsFromHere } from "./fixtures/pool.ts"
+import { busy, busyNative, executing, threadsFromHere } from "./fixtures/pool.ts"
 
 const withPool = (options: ThreadPool.Options) => Effect.provide(ThreadPool.layer({ inline: false, ...options }))
 
@@ -59,6 +59,22 @@ it.scopedLive("controls are set though opens wait for ever", () =>
     yield* Fiber.interruptAll(fibers)
     yield* Fiber.join(stopped)
     expect(extra()).toBe(0)
+  }).pipe(withPool({ maxParallel: 2 }))
+)
+
+it.scopedLive("opens that only wait for a thread get none of their own", () =>
+  Effect.gen(function* () {
+    const extra = yield* threadsFromHere
+    const { release } = yield* busy(2)
+    yield* executing(2)
+    const opens = yield* Effect.forEach(Array.from({ length: 50 }), () =>
+      Effect.forkScoped(Effect.flatMap(Aio.open("/"), Aio.close))
+    )
+    // Several looks at opens that take long.
+    yield* Effect.sleep(200)
+    expect(extra()).toBe(2)
+    yield* release()
+    yield* Effect.timeout(Fiber.joinAll(opens), "10 seconds")
   }).pipe(withPool({ maxParallel: 2 }))
 )
 

@@ -37,6 +37,11 @@ export abstract class Request {
   next: Request | null = null
   previous: Request | null = null
 
+  /** When the engine's clock of patience began to watch it, or 0; and its neighbours there. */
+  tick = 0
+  elder: Request | null = null
+  younger: Request | null = null
+
   constructor(operation: Operation<any>) {
     this.entry = operation.entry
     this.input = operation.input

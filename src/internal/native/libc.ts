@@ -17,7 +17,8 @@ export const koffi: typeof Koffi =
 /** An argument of a system call. A bigint only where a Number would lose bits: offsets from 2^53 up. */
 export type Word = number | bigint
 
-const lib = unsupported === undefined ? koffi.load(null) : undefined
+/** The process itself: every C function that is loaded. */
+export const lib = unsupported === undefined ? koffi.load(null) : undefined
 
 // Node unloads koffi with the last worker thread that uses it, and closes handles afterwards with code that is not there any more. If
 // the main thread does not hold it, pin it: dlopen(3) again, with RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE.

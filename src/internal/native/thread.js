@@ -81,13 +81,17 @@ const append = (slot) => {
 }
 
 const signal = () => {
+  // Looked at first: writing to it, too, would take the word away from the other threads for every completion.
+  if (Atomics.load(control, SIGNALLED) !== 0) return
   if (Atomics.exchange(control, SIGNALLED, 1) === 0) call(writeNumber, eventFd, oneAddress, one.byteLength, 0, 0, 0)
 }
 
 /** The slot that is next in turn, or -1. */
 const take = () => {
   for (let level = LEVELS - 1; level >= 0; level--) {
-    for (;;) {
+    // Plain reads pass over empty levels: they see whatever was published before PUBLISHED was read, and if there is more by now, the
+    // next wait fails. V8 calls a function for every Atomics operation, so those that nothing depends on are worth leaving out.
+    while (control[HEADS + level] !== control[TAILS + level]) {
       const head = Atomics.load(control, HEADS + level)
       if (head === Atomics.load(control, TAILS + level)) break
       const slot = Atomics.load(submissions, level * CAPACITY + (head & (CAPACITY - 1)))
@@ -129,7 +133,9 @@ const idleOthers = () => {
  * @param {number} published
  */
 const sleep = (published) => {
-  const mayStay = idleOthers() < Atomics.load(control, MAX_IDLE)
+  const maxIdle = Atomics.load(control, MAX_IDLE)
+  // Counting takes a microsecond, and by default all of them may stay.
+  const mayStay = Atomics.load(control, LIVE_THREADS) <= maxIdle || idleOthers() < maxIdle
   Atomics.store(current, index, SLEEPING)
   const timeout = mayStay ? Number.POSITIVE_INFINITY : Atomics.load(control, IDLE_TIMEOUT)
   const timedOut = Atomics.wait(control, PUBLISHED, published, timeout) === "timed-out"
@@ -139,6 +145,7 @@ const sleep = (published) => {
 }
 
 const tid = call(gettidNumber, 0, 0, 0, 0, 0, 0)
+let up = false
 
 for (;;) {
   const published = Atomics.load(control, PUBLISHED)
@@ -146,7 +153,10 @@ for (;;) {
   if (limit > 0 && leaveBeyond(limit)) break
   const slot = take()
   // Only now is it up: until it has looked for work, it counts as a thread that will.
-  Atomics.store(tids, index, tid)
+  if (!up) {
+    Atomics.store(tids, index, tid)
+    up = true
+  }
   if (slot === -1) {
     if (limit === 0) {
       Atomics.sub(control, LIVE_THREADS, 1)

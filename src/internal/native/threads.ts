@@ -110,7 +110,7 @@ export class Threads {
     const { control } = this.views
     let sum = 0
     for (let level = 0; level < LEVELS; level++) {
-      sum += (Atomics.load(control, TAILS + level) - Atomics.load(control, HEADS + level)) | 0
+      sum += (control[TAILS + level] - control[HEADS + level]) | 0
     }
     return sum
   }
@@ -271,7 +271,8 @@ export class Threads {
     setWord(args, at + 10, call.a4)
     setWord(args, at + 12, call.a5)
     Atomics.add(rounds, slot, 1)
-    Atomics.store(states, slot, QUEUED)
+    // Plain writes: threads see the slot after `publish`, whose store of the tail orders them.
+    states[slot] = QUEUED
     this.enqueue(slot, level)
   }
 
@@ -320,9 +321,10 @@ export class Threads {
       if (slot < 0) break
       Atomics.store(completions, at, emptyPlace(this.completionHead + CAPACITY))
       this.completionHead = (this.completionHead + 1) | 0
-      const discarded = Atomics.load(states, slot) === DISCARDED
+      // The slot is nobody else's from here until `publish`: plain.
+      const discarded = states[slot] === DISCARDED
       const result = results[slot]
-      Atomics.store(states, slot, FREE)
+      states[slot] = FREE
       if (discarded) this.dequeued--
       else deliver(slot, result)
       this.freeSlots.push(slot)
@@ -358,6 +360,11 @@ export class Threads {
       }
     }
     return "done"
+  }
+
+  /** Whether a thread has taken up the call. */
+  hasStarted(slot: number): boolean {
+    return Atomics.load(this.views.states, slot) !== QUEUED
   }
 
   /** Undoes the construction, before any thread was started. */

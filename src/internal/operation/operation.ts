@@ -79,6 +79,8 @@ export interface Entry<in I, out A> {
   readonly peerEvents?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
+  /** What gives back what it has obtained, for a fiber that was interrupted meanwhile. A descriptor is closed without. */
+  readonly undo?: (input: I) => Operation<unknown> | undefined
   /** What the result of the system call means in the terms of the other mechanisms, where it says it in its own way. */
   readonly syscallResult?: (submission: Submission, result: number) => number
   /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */

@@ -20,7 +20,16 @@ import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
 import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
 
-export interface OpenOptions {
+/** Where a relative path starts. Absolute paths do not care. */
+export interface AtOptions {
+  /** A directory's descriptor, as the `*at` calls of openat(2) take it. Left out: the current directory. */
+  readonly at?: number | undefined
+}
+
+/** The first argument of a `*at` call. */
+const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
+
+export interface OpenOptions extends AtOptions {
   /** fopen(3)'s letters, or the bits of open(2). Default `"r"`. O_CLOEXEC is always set. */
   readonly flag?: OpenFlag | number | undefined
   /** Permissions of a new file, less the umask. Default 0o666. */
@@ -30,9 +39,10 @@ export interface OpenOptions {
 export const open = define((path: Path, options?: OpenOptions) => ({ path, ...options }), {
   name: "open",
   man: "open(2)",
-  encode: (submission, { flag = "r", mode = 0o666, path }) => {
+  encode: (submission, input) => {
+    const { flag = "r", mode = 0o666, path } = input
     submission.nr = NR.openat
-    submission.a0 = AT_FDCWD
+    submission.a0 = startOf(input)
     submission.a2 = openFlags(flag)
     submission.a3 = checkUint32(mode, "mode")
     submission.a1 = pathAddress(submission, path)
@@ -55,30 +65,40 @@ const statxForm: UringForm = {
     entry.prepare(IORING_OP.STATX, r.a0 as number, r.a1 as number, r.a3 as number, r.a4, r.a2 as number)
 }
 
-const encodeStat = (flags: number) => (submission: Submission, input: { readonly path: Path }) => {
+export interface PathInput extends AtOptions {
+  readonly path: Path
+}
+
+const encodeStat = (flags: number) => (submission: Submission, input: PathInput) => {
   submission.nr = NR.statx
-  submission.a0 = AT_FDCWD
+  submission.a0 = startOf(input)
   submission.a1 = pathAddress(submission, input.path)
   submission.a2 = flags
   submission.a3 = STATX_MASK
   submission.a4 = submission.cell.address
 }
 
-export const stat = define((path: Path) => ({ path }), {
+/** From the caches; they are only asked about paths that start at the root or at the current directory. */
+const statInline =
+  (followLinks: boolean) =>
+  ({ a1, cell }: Submission, { at }: PathInput): number =>
+    at === undefined && statPathCached(a1 as number, followLinks, cell) ? 0 : PENDING
+
+export const stat = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
   name: "stat",
   man: "statx(2)",
   encode: encodeStat(0),
   uring: statxForm,
-  inline: (submission) => (statPathCached(submission.a1 as number, true, submission.cell) ? 0 : PENDING),
+  inline: statInline(true),
   decode: decodeStat
 })
 
-export const lstat = define((path: Path) => ({ path }), {
+export const lstat = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
   name: "lstat",
   man: "statx(2)",
   encode: encodeStat(AT_SYMLINK_NOFOLLOW),
   uring: statxForm,
-  inline: (submission) => (statPathCached(submission.a1 as number, false, submission.cell) ? 0 : PENDING),
+  inline: statInline(false),
   decode: decodeStat
 })
 
@@ -109,9 +129,9 @@ export const truncate = define((path: Path, length: Offset = 0) => ({ path, leng
   decode: asVoid
 })
 
-const encodeUnlink = (flags: number) => (submission: Submission, input: { readonly path: Path }) => {
+const encodeUnlink = (flags: number) => (submission: Submission, input: PathInput) => {
   submission.nr = NR.unlinkat
-  submission.a0 = AT_FDCWD
+  submission.a0 = startOf(input)
   submission.a1 = pathAddress(submission, input.path)
   submission.a2 = flags
 }
@@ -121,7 +141,7 @@ const unlinkForm: UringForm = {
   prepare: (entry, r) => entry.prepare(IORING_OP.UNLINKAT, r.a0 as number, r.a1 as number, 0, 0, r.a2 as number)
 }
 
-export const unlink = define((path: Path) => ({ path }), {
+export const unlink = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
   name: "unlink",
   man: "unlink(2)",
   encode: encodeUnlink(0),
@@ -129,7 +149,7 @@ export const unlink = define((path: Path) => ({ path }), {
   decode: asVoid
 })
 
-export const rmdir = define((path: Path) => ({ path }), {
+export const rmdir = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
   name: "rmdir",
   man: "rmdir(2)",
   encode: encodeUnlink(AT_REMOVEDIR),
@@ -169,12 +189,18 @@ export const rename = define((path: Path, to: Path, options?: RenameOptions) => 
   decode: asVoid
 })
 
-export const mkdir = define((path: Path, options?: { readonly mode?: number | undefined }) => ({ path, ...options }), {
+export interface MkdirOptions extends AtOptions {
+  /** Permissions, less the umask. Default 0o777. */
+  readonly mode?: number | undefined
+}
+
+export const mkdir = define((path: Path, options?: MkdirOptions) => ({ path, ...options }), {
   name: "mkdir",
   man: "mkdir(2)",
-  encode: (submission, { mode = 0o777, path }) => {
+  encode: (submission, input) => {
+    const { mode = 0o777, path } = input
     submission.nr = NR.mkdirat
-    submission.a0 = AT_FDCWD
+    submission.a0 = startOf(input)
     submission.a2 = checkUint32(mode, "mode")
     submission.a1 = pathAddress(submission, path)
   },
@@ -202,13 +228,14 @@ export const link = define((path: Path, to: Path) => ({ path, to }), {
   decode: asVoid
 })
 
-export const symlink = define((target: Path, path: Path) => ({ target, path }), {
+export const symlink = define((target: Path, path: Path, options?: AtOptions) => ({ target, path, ...options }), {
   name: "symlink",
   man: "symlink(2)",
-  encode: (submission, { path, target }) => {
+  encode: (submission, input) => {
+    const { path, target } = input
     submission.nr = NR.symlinkat
     submission.a0 = pathAddress(submission, target, "target")
-    submission.a1 = AT_FDCWD
+    submission.a1 = startOf(input)
     submission.a2 = pathAddress(submission, path)
   },
   uring: {
@@ -221,13 +248,13 @@ export const symlink = define((target: Path, path: Path) => ({ target, path }), 
 /** Longest target of a symbolic link, with room to see that nothing was cut. */
 const PATH_MAX = 4096
 
-export const readlink = define((path: Path) => ({ path }), {
+export const readlink = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
   name: "readlink",
   man: "readlink(2)",
-  encode: (submission, { path }) => {
+  encode: (submission, input) => {
     submission.nr = NR.readlinkat
-    submission.a0 = AT_FDCWD
-    submission.a1 = pathAddress(submission, path)
+    submission.a0 = startOf(input)
+    submission.a1 = pathAddress(submission, input.path)
     const target = Buffer.allocUnsafeSlow(PATH_MAX)
     submission.output = target
     submission.a2 = addressOf(target)

@@ -4,7 +4,7 @@ import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, poll
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { BadArgument, checkFd } from "./arguments.ts"
-import { asVoid, define } from "./operation.ts"
+import { asVoid, define, type Operation } from "./operation.ts"
 
 /** What to wait for. At least one. */
 export interface Interest {
@@ -31,8 +31,11 @@ export interface PollInput {
   readonly events: number
 }
 
-const eventsOf = ({ priority, readable, writable }: Interest): number =>
-  (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
+/** Of no interest at all, 0, which `encode` refuses: making a value does not throw. */
+const eventsOf = (interest: Interest | undefined): number =>
+  (interest?.readable === true ? POLLIN : 0) |
+  (interest?.writable === true ? POLLOUT : 0) |
+  (interest?.priority === true ? POLLPRI : 0)
 
 export const pollFd = define((fd: number, interest: Interest): PollInput => ({ fd, events: eventsOf(interest) }), {
   name: "pollFd",
@@ -82,7 +85,12 @@ export interface LockOptions {
   readonly wait?: boolean | undefined
 }
 
-export const flock = define((fd: number, lock: Lock, options?: LockOptions) => ({ fd, lock, ...options }), {
+export interface LockInput extends LockOptions {
+  readonly fd: number
+  readonly lock: Lock
+}
+
+export const flock = define((fd: number, lock: Lock, options?: LockOptions): LockInput => ({ fd, lock, ...options }), {
   name: "flock",
   man: "flock(2)",
   encode: (submission, { fd, lock, wait = true }) => {
@@ -94,5 +102,6 @@ export const flock = define((fd: number, lock: Lock, options?: LockOptions) => (
     submission.a1 = locks[lock] | (wait ? 0 : LOCK_NB)
   },
   mayWaitForEver: true,
+  undo: ({ fd, lock }): Operation<void> | undefined => (lock === "unlock" ? undefined : flock(fd, "unlock")),
   decode: asVoid
 })

@@ -18,6 +18,7 @@ import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { Gathered } from "../../native/gathered.ts"
 import { Reactor } from "../../native/reactor.ts"
+import { mayHavePeer } from "../../native/readiness.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
 import { Parking } from "./parking.ts"
 
@@ -49,9 +50,14 @@ const LONG_OPEN = 20
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
 
-/** Opens do for a FIFO, and nothing tells before. */
-const mayWaitForEver = ({ entry }: Request): boolean =>
-  entry.producesDescriptor === true || entry.mayWaitForEver === true
+/**
+ * Opens do for a FIFO, and nothing tells before. Transfers do in spite of their wait in the epoll set: a write of more than there is
+ * room for, or a read that another reader was faster than.
+ */
+const mayWaitForEver = ({ entry, input }: Request): boolean =>
+  entry.producesDescriptor === true ||
+  entry.mayWaitForEver === true ||
+  (entry.peerEvents !== undefined && input.offset === undefined && mayHavePeer(input.fd))
 
 export class ThreadsBackend implements Backend {
   readonly name = "threads"
@@ -144,8 +150,8 @@ export class ThreadsBackend implements Backend {
     const seen = this.opensSeen
     this.opensSeen = new Set()
     this.slots.forEach((submission) => {
-      const { isStuck, request } = submission
-      if (request === null || isStuck || !mayWaitForEver(request)) return
+      const { isStuck, request, slot } = submission
+      if (request === null || isStuck || !this.threads!.hasStarted(slot) || !mayWaitForEver(request)) return
       if (seen.has(request)) {
         submission.isStuck = true
         this.stuck++
@@ -224,12 +230,13 @@ export class ThreadsBackend implements Backend {
     if (maxParallel === 0) return
     // Twice the stuck ones: where one open waits for a peer, the next in the queue often does, too.
     const most = Math.min(maxParallel + 2 * this.stuck, MAX_THREADS)
-    if (threads.waiting > 0) this.watchOpens()
+    const { waiting } = threads
+    if (waiting > 0) this.watchOpens()
     if (threads.count >= most) return
     // Surplus threads leave by the idle timeout, or when the controls are set.
     if (most > this.allowed) this.allow(most)
     // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
-    const needed = threads.waiting - (threads.count - threads.executing)
+    const needed = waiting - (threads.count - threads.executing)
     // Slots of cancelled calls come back through a thread.
     const least = Math.max(this.used ? minParallel : 0, threads.queued > 0 ? 1 : 0)
     const wanted = Math.min(Math.max(needed, least - threads.count), most - threads.count)

@@ -1,0 +1,278 @@
+/**
+ * `FileSystem` of @effect/platform on this library: in the place of NodeFileSystem, without a change to the program.
+ *
+ * Every call can be interrupted, and has ended when its fiber has: nothing is written afterwards, no descriptor is left. How it
+ * differs from NodeFileSystem otherwise stands in docs/filesystem.md.
+ *
+ * @since 0.1.0
+ */
+import { dirname, join, resolve } from "node:path"
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Aio from "./Aio.ts"
+import type { AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
+import type { Engine } from "./internal/engine/engine.ts"
+import { execute } from "./internal/execute.ts"
+import { Create, ReadFile, WriteFile } from "./internal/filesystem/contents.ts"
+import { copyTree } from "./internal/filesystem/copy.ts"
+import { CopyFile } from "./internal/filesystem/copyFile.ts"
+import { top } from "./internal/filesystem/directory.ts"
+import { badArgument, translate } from "./internal/filesystem/errors.ts"
+import { statInfo } from "./internal/filesystem/info.ts"
+import { makeDirectories, makeTempDirectory, randomHex } from "./internal/filesystem/makeDirectory.ts"
+import { readDirectory } from "./internal/filesystem/names.ts"
+import { open } from "./internal/filesystem/openFile.ts"
+import { realPath } from "./internal/filesystem/realPath.ts"
+import { cpFailure, removeFailure } from "./internal/filesystem/refusals.ts"
+import { removeTree } from "./internal/filesystem/removal.ts"
+import { runSequence } from "./internal/filesystem/sequence.ts"
+import { stream } from "./internal/filesystem/stream.ts"
+import { toFileTime } from "./internal/filesystem/times.ts"
+import { watch } from "./internal/filesystem/watch.ts"
+import { errno } from "./internal/native/errno.ts"
+import * as catalogue from "./internal/operation/catalogue.ts"
+import { type Operation, PENDING } from "./internal/operation/operation.ts"
+
+type Failure = AioError | AioBadArgument
+
+/** Directories that are worked on at once. */
+const PARALLEL = 4
+
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
+const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number
+
+const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => {
+  /** One request. */
+  const run = <A>(
+    method: string,
+    operation: Operation<A>,
+    of: string,
+    dest?: string
+  ): Effect.Effect<A, PlatformError> =>
+    Effect.mapError(execute(engine, operation), translate({ method, of, path: of, dest }))
+
+  /** What there is, from the caches if they know. */
+  const stat = (path: string): Effect.Effect<FileSystem.File.Info, PlatformError> =>
+    run("stat", { entry: statInfo, input: { path } }, path)
+
+  /** Whether there is something, from the caches if they know of it. */
+  const isKnown = (path: string): boolean => {
+    const { entry, input } = catalogue.stat(path)
+    if (!engine.mayInline || engine.tryInline(entry, input) === PENDING) return false
+    engine.countInline()
+    return true
+  }
+
+  const ask = (path: string, options: FileSystem.AccessFileOptions | undefined): Effect.Effect<void, Failure> =>
+    Effect.suspend(() => {
+      const { readable, writable } = options ?? {}
+      try {
+        if (readable !== true && writable !== true && isKnown(path)) return Exit.void
+      } catch {
+        // What is wrong with the argument is told below.
+      }
+      return execute(engine, catalogue.access(path, { read: readable, write: writable }))
+    })
+
+  const makeTempFile = (method: string) => (options?: FileSystem.MakeTempFileOptions) =>
+    Effect.flatMap(makeTempDirectory(engine, options, method), (directory) => {
+      const path = join(directory, `${randomHex()}${options?.suffix ?? ""}`)
+      return Effect.as(
+        runSequence(() => new Create(engine, { method, of: path, path }, path)),
+        path
+      )
+    })
+
+  const remove = (method: string) => (path: string, options?: FileSystem.RemoveOptions) =>
+    options?.recursive === true
+      ? Effect.mapError(
+          removeTree(engine, path, { force: options.force ?? false, parallel: PARALLEL }),
+          removeFailure(method, path)
+        )
+      : Effect.catchAll(execute(engine, catalogue.unlink(path)), (error) =>
+          options?.force === true && isErrno(error, errno.ENOENT)
+            ? Effect.void
+            : Effect.fail(removeFailure(method, path)(error))
+        )
+
+  const readFile = (method: string) => (path: string) => runSequence(() => new ReadFile(engine, path, method))
+
+  const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
+    ArrayBuffer.isView(data)
+      ? runSequence(() => new WriteFile(engine, path, data, options, method))
+      : Effect.fail(badArgument(method, "data", "must be a Uint8Array"))
+
+  return {
+    access: (path, options) => Effect.mapError(ask(path, options), translate({ method: "access", of: path, path })),
+
+    exists: (path) =>
+      Effect.matchEffect(ask(path, undefined), {
+        onSuccess: () => Effect.succeed(true),
+        onFailure: (error) =>
+          isErrno(error, errno.ENOENT)
+            ? Effect.succeed(false)
+            : Effect.fail(translate({ method: "access", of: path, path })(error))
+      }),
+
+    stat,
+
+    readFile: readFile("readFile"),
+
+    readFileString: (path, encoding) =>
+      Effect.flatMap(readFile("readFile")(path), (bytes) => {
+        try {
+          return Exit.succeed(
+            (encoding === undefined || encoding === "utf-8" ? decoder : new TextDecoder(encoding)).decode(bytes)
+          )
+        } catch (cause) {
+          return Effect.fail(badArgument("readFileString", "encoding", String(cause), "invalid encoding"))
+        }
+      }),
+
+    writeFile: writeFile("writeFile"),
+
+    writeFileString: (path, data, options) =>
+      Effect.suspend(() => writeFile("writeFile")(path, encoder.encode(data), options)),
+
+    open: (path, options) => open(engine, path, options),
+
+    stream: (path, options) => stream(engine, path, options),
+
+    copyFile: (from, to) =>
+      Effect.asVoid(
+        Effect.mapError(
+          runSequence(() => new CopyFile(engine, top(from), top(to), { exclusive: false, preserveTimestamps: false })),
+          translate({ method: "copyFile", of: from, path: from, dest: to }, "copyfile")
+        )
+      ),
+
+    copy: (from, to, options) => {
+      const copied = copyTree(engine, from, to, {
+        parallel: PARALLEL,
+        overwrite: options?.overwrite ?? false,
+        preserveTimestamps: options?.preserveTimestamps ?? false,
+        asNode: true
+      })
+      return Effect.mapError(
+        Effect.catchAll(copied, (error) =>
+          // Node makes missing parents of the destination first. Most of the time there are none.
+          error._tag === "AioError" && error.errno === errno.ENOENT && error.path !== from
+            ? Effect.zipRight(makeDirectories(engine, dirname(resolve(to))), copied)
+            : Effect.fail(error)
+        ),
+        cpFailure(from)
+      )
+    },
+
+    chmod: (path, mode) => run("chmod", catalogue.chmod(path, mode), path),
+
+    chown: (path, uid, gid) =>
+      run(
+        "chown",
+        catalogue.chown(path, { uid: uid === -1 ? undefined : uid, gid: gid === -1 ? undefined : gid }),
+        path
+      ),
+
+    link: (from, to) => run("link", catalogue.link(from, to), from, to),
+
+    symlink: (target, path) => run("symlink", catalogue.symlink(target, path), target, path),
+
+    readLink: (path) =>
+      Effect.map(run("readLink", catalogue.readlink(path), path), (target) =>
+        typeof target === "string" ? target : decoder.decode(target)
+      ),
+
+    realPath: (path) => realPath(engine, path),
+
+    rename: (from, to) => run("rename", catalogue.rename(from, to), from, to),
+
+    truncate: (path, length) => {
+      const bytes = Number(length ?? 0)
+      return Effect.mapError(
+        execute(engine, catalogue.truncate(path, Math.max(bytes, 0))),
+        translate({ method: "truncate", of: path, path }, "open")
+      )
+    },
+
+    utimes: (path, atime, mtime) =>
+      Effect.suspend(() => {
+        const [atimeNs, mtimeNs] = [toFileTime(atime), toFileTime(mtime)]
+        return atimeNs === undefined || mtimeNs === undefined
+          ? Effect.fail(badArgument("utime", "time", "must be a Date or a time in seconds"))
+          : run("utime", catalogue.utimes(path, { atimeNs, mtimeNs }), path)
+      }),
+
+    makeDirectory: (path, options) =>
+      options?.recursive === true
+        ? Effect.mapError(
+            makeDirectories(engine, path, options.mode),
+            translate({ method: "makeDirectory", of: path, path })
+          )
+        : run("makeDirectory", catalogue.mkdir(path, { mode: options?.mode }), path),
+
+    makeTempDirectory: (options) => makeTempDirectory(engine, options, "makeTempDirectory"),
+
+    makeTempDirectoryScoped: (options) =>
+      Effect.acquireRelease(makeTempDirectory(engine, options, "makeTempDirectoryScoped"), (directory) =>
+        Effect.orDie(remove("makeTempDirectoryScoped")(directory, { recursive: true }))
+      ),
+
+    makeTempFile: makeTempFile("makeTempFile"),
+
+    makeTempFileScoped: (options) =>
+      Effect.acquireRelease(makeTempFile("makeTempFileScoped")(options), (path) =>
+        Effect.orDie(remove("makeTempFileScoped")(dirname(path), { recursive: true }))
+      ),
+
+    readDirectory: (path, options) => readDirectory(engine, path, options?.recursive === true),
+
+    remove: remove("remove")
+  }
+}
+
+/**
+ * The service. It works for as long as the `Aio` that it was made with. A `FileSystem.WatchBackend` in the context is used for
+ * `watch`, as NodeFileSystem does.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<FileSystem.FileSystem, never, Aio.Aio> = Effect.map(
+  Effect.zip(Aio.Aio, Effect.serviceOption(FileSystem.WatchBackend)),
+  ([{ engine }, backend]) => {
+    const own = makeFor(engine)
+    const watchPath: FileSystem.FileSystem["watch"] = (path, options) => watch(backend, own.stat, path, options)
+    // For `sink`, whose work is all in `File.writeAll`.
+    const whole = FileSystem.make({ ...own, watch: watchPath })
+    return FileSystem.FileSystem.of({ ...whole, ...own })
+  }
+)
+
+/**
+ * `FileSystem` on the `Aio` at hand.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * import { FileSystem } from "@effect/platform"
+ * import { Effect, Layer } from "effect"
+ * import { AioFileSystem, ThreadPool } from "effect-aio"
+ *
+ * const program = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString("README.md")).pipe(
+ *   Effect.provide(Layer.provide(AioFileSystem.layer, ThreadPool.layer()))
+ * )
+ */
+export const layer: Layer.Layer<FileSystem.FileSystem, never, Aio.Aio> = Layer.effect(FileSystem.FileSystem, make)
+
+/**
+ * `FileSystem` on the best backend of this machine, see `Aio.layer`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAuto: Layer.Layer<FileSystem.FileSystem, AioUnavailable> = Layer.provide(layer, Aio.layer())

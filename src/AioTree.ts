@@ -1,0 +1,130 @@
+/**
+ * Whole directory trees: removed, copied, listed.
+ *
+ * Every name is used relative to the open directory that it was found in, and directories are opened with O_NOFOLLOW. So whoever
+ * replaces a directory by a symbolic link while a tree is walked cannot lead the walk out of it. Names need not be UTF-8.
+ *
+ * All is interruptible; what has been done by then stays done.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { AioBadArgument, AioError } from "./AioError.ts"
+import { checkCounts } from "./internal/counts.ts"
+import { copyTree } from "./internal/filesystem/copy.ts"
+import { removeTree } from "./internal/filesystem/removal.ts"
+import { scanTree, type TreeEntry } from "./internal/filesystem/scan.ts"
+import type { Path } from "./internal/operation/arguments.ts"
+import { Aio } from "./internal/service.ts"
+
+export type { TreeEntry }
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ParallelOptions {
+  /**
+   * Directories that are worked on at once, at most. Default 4. A walk holds a descriptor for each level of each of them, and the names
+   * of about a thousand entries for each descriptor.
+   */
+  readonly parallel?: number | undefined
+}
+
+/** Measured in bench/scenarios/filesystem.ts: two cores gain nothing from more. */
+const PARALLEL = 4
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RemoveOptions extends ParallelOptions {
+  /** It is fine if there is nothing to remove. Default `false`: ENOENT. */
+  readonly force?: boolean | undefined
+}
+
+/**
+ * Removes a file, or a directory with everything in it. A symbolic link is removed itself. unlink(2), rmdir(2)
+ *
+ * Names that disappear meanwhile are fine; directories in which others make names meanwhile are read again, a few times. The first
+ * failure ends it, with its path, when what is under way has ended.
+ *
+ * @since 0.1.0
+ * @category operations
+ * @example
+ * import { AioTree } from "effect-aio"
+ *
+ * const program = AioTree.remove("build", { force: true })
+ */
+export const remove = (path: Path, options: RemoveOptions = {}): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+  Effect.zipRight(
+    checkCounts("remove", { parallel: options.parallel }, 1),
+    Effect.flatMap(Aio, ({ engine }) =>
+      removeTree(engine, path, { force: options.force ?? false, parallel: options.parallel ?? PARALLEL })
+    )
+  )
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyOptions extends ParallelOptions {
+  /** Replaces files and links that exist. Default `false`: they are left as they are. Directories are always merged. */
+  readonly overwrite?: boolean | undefined
+  /** Files get the times of last access and modification of their originals. Default `false`. */
+  readonly preserveTimestamps?: boolean | undefined
+}
+
+/**
+ * Copies a file, or a directory with everything in it: contents, permissions, and symbolic links as links. Owners and hard links are
+ * not kept, holes are where the file system copies them. copy_file_range(2)
+ *
+ * Fails with EINVAL for FIFOs, sockets and devices, and where a directory would be copied into itself; with EISDIR or ENOTDIR where
+ * one of the two is a directory and the other is not. An interrupted copy removes the file that it was writing.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const copy = (
+  from: Path,
+  to: Path,
+  options: CopyOptions = {}
+): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+  Effect.zipRight(
+    checkCounts("copy", { parallel: options.parallel }, 1),
+    Effect.flatMap(Aio, ({ engine }) =>
+      copyTree(engine, from, to, {
+        parallel: options.parallel ?? PARALLEL,
+        overwrite: options.overwrite ?? false,
+        preserveTimestamps: options.preserveTimestamps ?? false,
+        asNode: false
+      })
+    )
+  )
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ScanOptions {
+  /** Levels of directories that are listed. 1 lists `path` alone. Default: all. */
+  readonly maxDepth?: number | undefined
+}
+
+/**
+ * Everything below a directory, in no order but that directories come before what is in them. Symbolic links in it are not followed.
+ * getdents64(2)
+ *
+ * Directories that are removed or replaced after they have been listed are left out.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const scan = (path: Path, options: ScanOptions = {}): Stream.Stream<TreeEntry, AioError | AioBadArgument, Aio> =>
+  Stream.unwrap(
+    Effect.zipRight(
+      checkCounts("scan", { maxDepth: options.maxDepth }, 1),
+      Effect.map(Aio, ({ engine }) => scanTree(engine, path, options.maxDepth ?? Number.POSITIVE_INFINITY))
+    )
+  )

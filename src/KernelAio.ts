@@ -1,0 +1,75 @@
+/**
+ * The Linux kernel AIO backend: io_submit(2), which libraries know as libaio.
+ *
+ * For direct I/O (O_DIRECT) where io_uring is forbidden. Transfers on direct files, `fsync`, `fdatasync` and `pollFd` run in the
+ * kernel; everything else, buffered transfers included, runs in the thread pool behind it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { AioUnavailable } from "./AioError.ts"
+import { KernelAioBackend } from "./internal/backend/kernel_aio/backend.ts"
+import { Context, ContextUnavailable } from "./internal/backend/kernel_aio/context.ts"
+import { ENTRIES } from "./internal/backend/kernel_aio/direct.ts"
+import { fromContextUnavailable } from "./internal/backend/kernel_aio/unavailable.ts"
+import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
+import { notThisPlatform } from "./internal/backend/unavailable.ts"
+import { checkOptions } from "./internal/counts.ts"
+import { Engine } from "./internal/engine/engine.ts"
+import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { unsupported } from "./internal/native/platform.ts"
+import { Aio, type AioService } from "./internal/service.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends EngineOptions {
+  /**
+   * Requests in the kernel at once; the rest waits in the engine, by priority. Taken from the system's `fs.aio-max-nr` (65536 unless
+   * somebody set it) while the Layer is open. Default 256, what a disk's own queue holds: io_submit(2) waits for room in that.
+   */
+  readonly entries?: number | undefined
+}
+
+/** What io_setup(2) can be asked at all. */
+const MOST_ENTRIES = 0x7fffffff
+
+const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
+  Effect.suspend(() => {
+    if (unsupported !== undefined) return Effect.fail(notThisPlatform("kernel"))
+    const entries = Math.min(options.entries ?? ENTRIES, MOST_ENTRIES)
+    try {
+      const context = new Context(entries)
+      return Effect.succeed(
+        new Engine((host) => [new KernelAioBackend(context, host), new ThreadsBackend(host)], limitsFrom(options))
+      )
+    } catch (cause) {
+      return cause instanceof ContextUnavailable
+        ? Effect.fail(fromContextUnavailable(cause, entries))
+        : Effect.die(cause)
+    }
+  })
+
+/**
+ * The service in a Scope. Closing the Scope cancels what is outstanding, waits for it and frees the context, which takes the kernel
+ * some 30 milliseconds.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  Effect.zipRight(
+    Effect.zipRight(checkOptions("kernel", { entries: options.entries }, 1), checkLimits("kernel", options)),
+    makeService(makeEngine(options))
+  )
+
+/**
+ * `Aio` on Linux kernel AIO.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))

@@ -1,0 +1,404 @@
+/**
+ * A backend in memory, for tests: a file system that needs no disk, takes as long as the test's clock says, fails when it is told to,
+ * and loses power. Every operation is there, with the results and errors of Linux; it works on any platform.
+ *
+ * `docs/testing.md` shows how to use it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { AioError, AioUnavailable } from "./AioError.ts"
+import { MockBackend } from "./internal/backend/mock/backend.ts"
+import { type Code, Failure } from "./internal/backend/mock/failure.ts"
+import type { Fault, Filter } from "./internal/backend/mock/faults.ts"
+import type { User } from "./internal/backend/mock/filesystem.ts"
+import type { JournalEntry } from "./internal/backend/mock/journal.ts"
+import type { OperationName } from "./internal/backend/mock/operations.ts"
+import { SEEDS } from "./internal/backend/mock/random.ts"
+import { checkOptions } from "./internal/counts.ts"
+import { Engine } from "./internal/engine/engine.ts"
+import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { type Cancellations, cancelsAtOnceFrom, type Latency, latencyFrom, timerOf } from "./internal/mockTime.ts"
+import type { Path } from "./internal/operation/arguments.ts"
+import { Aio, type AioService } from "./internal/service.ts"
+
+export type { Cancellations, Code, Fault, Filter, JournalEntry, Latency, OperationName }
+
+/**
+ * What can also be changed while programs run, see `configure`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings {
+  /**
+   * How long a request takes, by the Clock that the Layer was built with: under `TestClock`, until `TestClock.adjust`. A duration, one
+   * for each operation, or a function of the request. Default: none; a request is complete in the next turn of the event loop.
+   */
+  readonly latency?: Latency | undefined
+  /**
+   * What becomes of a request that is cancelled while it takes its time: it ends at once (`"immediate"`, the default), or it is waited
+   * for (`"completion"`), as on a real disk. One for all, or by operation.
+   */
+  readonly cancellation?: Cancellations | undefined
+  /** Bytes of the disk, in pages of 4096; beyond them ENOSPC. Default 4 GiB. */
+  readonly capacity?: number | undefined
+  /** As RLIMIT_NOFILE: the numbers of descriptors are below it, and 0 to 2 are taken. Beyond it EMFILE. Default 1048576. */
+  readonly maxDescriptors?: number | undefined
+  /** Bytes that a file may have; beyond them EFBIG. Default 16 TiB, less a page, as on ext4. */
+  readonly maxFileSize?: number | undefined
+  /** Who makes the requests. Default: root, who may do anything. */
+  readonly user?:
+    | { readonly uid: number; readonly gid: number; readonly groups?: ReadonlyArray<number> | undefined }
+    | undefined
+  /** Default 0o022. */
+  readonly umask?: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Settings, Omit<EngineOptions, "inline"> {
+  /** Of everything that is left to chance, from 0 to 2^32 - 1. Default: another one each time; `seed` tells which. */
+  readonly seed?: number | undefined
+  /** What is on the disk, by absolute path: text, bytes, or `null` for a directory. `/tmp` is always there. */
+  readonly files?: Readonly<Record<string, string | Uint8Array | null>> | undefined
+  /** What goes wrong. */
+  readonly faults?: ReadonlyArray<Fault> | undefined
+  /** Entries that the journal keeps. Default 100000. */
+  readonly journal?: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface MockAioService {
+  /** What everything that is left to chance comes from. */
+  readonly seed: number
+  /** @internal */
+  readonly backend: MockBackend
+}
+
+/**
+ * The controls of the mock, beside `Aio`.
+ *
+ * @since 0.1.0
+ * @category context
+ */
+export class MockAio extends Context.Tag("effect-aio/MockAio")<MockAio, MockAioService>() {}
+
+const MAX_FILE_SIZE = 2 ** 44 - 4096
+
+const userFrom = (user: Settings["user"]): User => ({
+  uid: user?.uid ?? 0,
+  gid: user?.gid ?? 0,
+  groups: user?.groups ?? []
+})
+
+const refuse = (reason: string): AioUnavailable =>
+  new AioUnavailable({ backend: "mock", reason, remedy: "Correct the options of the Layer." })
+
+const fill = (backend: MockBackend, files: NonNullable<Options["files"]>): Effect.Effect<void, AioUnavailable> =>
+  Effect.forEach(
+    Object.entries(files),
+    ([path, content]) =>
+      Effect.mapError(
+        attempt("files", path, () => putInto(backend, path, content)),
+        (error) => refuse(error.message)
+      ),
+    { discard: true }
+  )
+
+const putInto = ({ machine }: MockBackend, path: Path, content: string | Uint8Array | null): void =>
+  machine.put(path, content === null ? undefined : typeof content === "string" ? Buffer.from(content) : content)
+
+/** What a call of the machine throws is an error number. */
+const attempt = <A>(operation: string, path: Path, call: () => A): Effect.Effect<A, AioError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(call())
+    } catch (problem) {
+      if (!(problem instanceof Failure)) return Effect.die(problem)
+      return Effect.fail(AioError.fromErrno(problem.errno, operation, { path }))
+    }
+  })
+
+const makeEngine = (options: Options, seed: number): Effect.Effect<Engine, AioUnavailable> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const runtime = yield* Effect.runtime<never>()
+    const makeBackend = (host: Engine) =>
+      new MockBackend(host, {
+        timer: timerOf(clock, runtime),
+        latency: latencyFrom(options.latency ?? 0),
+        cancelsAtOnce: cancelsAtOnceFrom(options.cancellation ?? "immediate"),
+        journal: options.journal ?? 100_000,
+        capacity: options.capacity ?? 4 * 2 ** 30,
+        maxDescriptors: options.maxDescriptors ?? 1_048_576,
+        maxFileSize: options.maxFileSize ?? MAX_FILE_SIZE,
+        umask: options.umask ?? 0o022,
+        user: userFrom(options.user),
+        seed
+      })
+    const engine = new Engine((host) => [makeBackend(host as Engine)], limitsFrom({ ...options, inline: false }))
+    const backend = backendOf(engine)
+    for (const fault of options.faults ?? []) backend.faults.add(fault)
+    yield* fill(backend, options.files ?? {})
+    return engine
+  })
+
+const backendOf = (engine: Engine): MockBackend => engine.backend as MockBackend
+
+const check = (options: Options): Effect.Effect<void, AioUnavailable> => {
+  const { capacity, journal, maxDescriptors, maxFileSize, maxOutstanding, maxPollRequests, seed } = options
+  return Effect.zipRight(
+    checkOptions("mock", { journal, maxDescriptors, maxFileSize, maxOutstanding, maxPollRequests }, 1),
+    checkOptions("mock", { capacity, seed }, 0)
+  )
+}
+
+/**
+ * The services in a Scope. Closing the Scope cancels what is outstanding and waits for it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options = {}
+): Effect.Effect<{ readonly aio: AioService; readonly mock: MockAioService }, AioUnavailable, Scope.Scope> =>
+  Effect.suspend(() => {
+    const seed = (options.seed ?? Math.floor(Math.random() * SEEDS)) >>> 0
+    return Effect.zipRight(
+      check(options),
+      Effect.map(makeService(makeEngine(options, seed)), (aio) => ({
+        aio,
+        mock: { seed, backend: backendOf(aio.engine) }
+      }))
+    )
+  })
+
+/**
+ * `Aio` in memory, and the controls of it.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * import { Effect } from "effect"
+ * import { AioFile, MockAio } from "effect-aio"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* MockAio.fail("read", "EIO", { after: 1 })
+ *   const file = yield* AioFile.open("/etc/motd")
+ *   return yield* file.readAlloc(4096)
+ * }).pipe(Effect.scoped, Effect.provide(MockAio.layer({ files: { "/etc/motd": "hello" } })))
+ */
+export const layer = (options: Options = {}): Layer.Layer<Aio | MockAio, AioUnavailable> =>
+  Layer.scopedContext(Effect.map(make(options), ({ aio, mock }) => Context.add(Context.make(Aio, aio), MockAio, mock)))
+
+const withBackend = <A>(use: (backend: MockBackend) => A): Effect.Effect<A, never, MockAio> =>
+  Effect.map(MockAio, ({ backend }) => use(backend))
+
+/**
+ * The seed of the Layer: given to `layer`, it makes the same happen again.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const seed: Effect.Effect<number, never, MockAio> = Effect.map(MockAio, (mock) => mock.seed)
+
+/**
+ * Changes settings while programs run. `latency` holds for requests made from then on.
+ *
+ * @since 0.1.0
+ * @category controls
+ */
+export const configure = (changes: Settings): Effect.Effect<void, never, MockAio> =>
+  withBackend((backend) => {
+    const { machine, options } = backend
+    const { settings, space } = machine.fs
+    if (changes.latency !== undefined) options.latency = latencyFrom(changes.latency)
+    if (changes.cancellation !== undefined) options.cancelsAtOnce = cancelsAtOnceFrom(changes.cancellation)
+    if (changes.capacity !== undefined) space.pages = Math.floor(changes.capacity / 4096)
+    if (changes.maxDescriptors !== undefined) machine.open.limit = changes.maxDescriptors
+    if (changes.maxFileSize !== undefined) settings.maxFileSize = changes.maxFileSize
+    if (changes.user !== undefined) settings.user = userFrom(changes.user)
+    if (changes.umask !== undefined) settings.umask = changes.umask
+  })
+
+/**
+ * Adds a rule for what goes wrong. The rules are asked in the order in which they were added; the first that applies counts.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const inject = (fault: Fault): Effect.Effect<void, never, MockAio> =>
+  withBackend(({ faults }) => faults.add(fault))
+
+type Condition = Omit<Filter, "operation">
+type Which = Filter["operation"]
+
+/**
+ * Requests of an operation fail from now on, as `condition` says. A failed fsync(2) leaves the file as Linux does: what it was to write
+ * is in memory, and no later fsync(2) writes it.
+ *
+ * @since 0.1.0
+ * @category faults
+ * @example
+ * import { MockAio } from "effect-aio"
+ *
+ * const fourth = MockAio.fail("fsync", "EIO", { after: 3, times: 1, path: "/var/log/wal" })
+ */
+export const fail = (operation: Which, error: Code, condition?: Condition): Effect.Effect<void, never, MockAio> =>
+  inject({ ...condition, operation, error })
+
+/**
+ * Transfers move at most so many bytes (at least 1).
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const short = (operation: Which, bytes: number, condition?: Condition): Effect.Effect<void, never, MockAio> =>
+  inject({ ...condition, operation, short: bytes })
+
+/**
+ * The disk hangs: requests (of one operation, or all but `close`) stay under way until `resume`, or until they are cancelled.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const hang = (operation?: Which, condition?: Condition): Effect.Effect<void, never, MockAio> =>
+  inject({ ...condition, operation, hang: true })
+
+/**
+ * Ends every `hang`: what hung goes on.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const resume: Effect.Effect<void, never, MockAio> = withBackend((backend) => {
+  backend.faults.remove((fault) => fault.hang === true)
+  backend.release()
+})
+
+/**
+ * Nothing goes wrong any more. What hangs goes on.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const heal: Effect.Effect<void, never, MockAio> = withBackend((backend) => {
+  backend.faults.remove(() => true)
+  backend.release()
+})
+
+/**
+ * What a loss of power did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Crash {
+  /** Given to `crash`, it does the same to the same state. */
+  readonly seed: number
+  /** What was not on the disk, for people. */
+  readonly lost: ReadonlyArray<string>
+}
+
+/**
+ * Power is lost, and comes back. What was synced is there; what was not may be there, or not, or in part, as `seed` has it (default: by
+ * the Layer's own). Requests under way end with EIO, and descriptors are invalid. docs/testing.md describes what may happen.
+ *
+ * @since 0.1.0
+ * @category power
+ */
+export const crash = (options?: { readonly seed?: number | undefined }): Effect.Effect<Crash, never, MockAio> =>
+  withBackend((backend) => {
+    const seed = options?.seed ?? backend.machine.random.integer(SEEDS)
+    return { seed, lost: backend.crash(seed) }
+  })
+
+/**
+ * The requests that the mock has taken over, oldest first; also those under way.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const journal: Effect.Effect<ReadonlyArray<JournalEntry>, never, MockAio> = withBackend(
+  ({ journal }) => journal.entries
+)
+
+/**
+ * Forgets the journal up to here.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const clearJournal: Effect.Effect<void, never, MockAio> = withBackend(({ journal }) => journal.clear())
+
+/**
+ * Everything below a directory, by relative path: the text of files, `-> target` of symbolic links, and directories with a slash behind
+ * their names. No request is made, and no permission needed.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, AioError, MockAio> =>
+  Effect.flatMap(MockAio, ({ backend }) => attempt("tree", path, () => backend.machine.tree(path)))
+
+/**
+ * The bytes of a file, as programs see them now. No request is made.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const contentOf = (path: Path): Effect.Effect<Uint8Array, AioError, MockAio> =>
+  Effect.flatMap(MockAio, ({ backend }) => attempt("contentOf", path, () => backend.machine.contentOf(path)))
+
+/**
+ * The descriptors that are open, and what they were opened with.
+ *
+ * @since 0.1.0
+ * @category introspection
+ */
+export const descriptors: Effect.Effect<ReadonlyMap<number, string>, never, MockAio> = withBackend(
+  ({ machine }) => machine.descriptors
+)
+
+/**
+ * Puts text, bytes, or a directory (`null`) on the disk, with the directories above it. No request is made, and a crash does not undo it.
+ *
+ * @since 0.1.0
+ * @category controls
+ */
+export const put = (path: Path, content: string | Uint8Array | null): Effect.Effect<void, AioError, MockAio> =>
+  Effect.flatMap(MockAio, ({ backend }) => attempt("put", path, () => putInto(backend, path, content)))
+
+/**
+ * A new pipe: a descriptor to read from, and one to write to, both to be closed by the caller. pipe(2)
+ *
+ * @since 0.1.0
+ * @category controls
+ */
+export const pipe: Effect.Effect<{ readonly read: number; readonly write: number }, AioError, MockAio> = Effect.flatMap(
+  MockAio,
+  ({ backend }) => attempt("pipe", "pipe", () => backend.machine.pipe())
+)
+
+/**
+ * Makes a FIFO. mkfifo(3)
+ *
+ * @since 0.1.0
+ * @category controls
+ */
+export const mkfifo = (
+  path: Path,
+  options?: { readonly mode?: number | undefined }
+): Effect.Effect<void, AioError, MockAio> =>
+  Effect.flatMap(MockAio, ({ backend }) =>
+    attempt("mkfifo", path, () => backend.machine.mkfifo(path, options?.mode ?? 0o666))
+  )

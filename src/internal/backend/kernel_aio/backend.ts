@@ -1,0 +1,319 @@
+/**
+ * Linux kernel AIO: one context, one io_submit(2) a turn, completions read from the ring in user memory.
+ *
+ * What the interface is bad at, and what is done about it here:
+ * - It is asynchronous for direct I/O only. A buffered transfer runs inside io_submit(2), and a cold one blocks it. So only transfers
+ *   on O_DIRECT descriptors of files and disks are accepted (suitable.ts); buffered ones are tried without waiting by the engine, and
+ *   then go to the pool.
+ * - Even direct I/O waits in io_submit(2) at times: for room in the device's own queue, for the map of the file's blocks when that is
+ *   not in memory, for a write that makes the file longer, and where a file system turns direct I/O into buffered I/O by itself
+ *   (ext4 with data=journal, btrfs with compression, ...). The first is the common one: into a queue of 256, io_submit(2) of 256 reads
+ *   takes 0.3 ms, of 1024 it takes 6, with RWF_NOWAIT too. For its sake the default of `entries` is what such a queue holds.
+ * - There are seven operations. fsync runs on a kernel thread; old kernels (before 4.18) refuse it, and polls. What is refused goes to
+ *   the pool, whose own call does it or tells why not.
+ * - Transfers cannot be cancelled, only polls can. An interrupted direct read is waited for, which is short: it is the disk's.
+ * - A context of fixed size can be full of polls of idle pipes. So polls get half of it, and further ones go to the pool, which waits
+ *   in an epoll set. If nothing ends for 100 ms in a full context (a hung file system), everything new goes to the pool.
+ * - One bad block ends a batch: io_submit(2) takes those before it. The rest is submitted again, without the one that is refused.
+ * - The kernel promises room for as many requests as the context was made for, and no more (EAGAIN), counting completions that have
+ *   not been taken. A slot here stands for one of those, so the ring cannot overflow.
+ * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
+ */
+
+import { isMainThread } from "node:worker_threads"
+import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Request } from "../../engine/request.ts"
+import { Submission } from "../../engine/submission.ts"
+import { errno } from "../../native/errno.ts"
+import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
+import { Reactor } from "../../native/reactor.ts"
+import { POLLERR, POLLHUP } from "../../native/readiness.ts"
+import type { Entry } from "../../operation/operation.ts"
+import type { Context } from "./context.ts"
+import { isSuitable } from "./suitable.ts"
+
+/** Milliseconds between two looks at what has not ended. */
+const RETRY_INTERVAL = 10
+
+/** After so many looks at a full context in which nothing has ended, it does not count on it any more. */
+const STALLED = 10
+
+/** As in io_uring's backend: the best-effort class of ioprio_set(2), levels 0 (first) to 7 (last) around its usual 4. */
+const ioPriority = (priority: number): number => (priority === 0 ? 0 : (2 << 13) | Math.min(4 - priority, 7))
+
+const isPoll = (request: Request): boolean => request.entry.kernelAio!.opcode === IOCB_CMD_POLL
+
+/** Contexts of this thread. */
+const open = new Set<KernelAioBackend>()
+
+// A worker thread that exits frees its memory while the process, and what the kernel has in flight, go on. (Nothing can be done about
+// `worker.terminate()`, which runs no JavaScript any more.)
+if (!isMainThread) {
+  process.once("exit", () => {
+    for (const backend of open) backend.abandon()
+  })
+}
+
+export class KernelAioBackend implements Backend {
+  readonly name = "kernel"
+  /** No read that it accepts looks at the page cache: none has anything to gain by waiting to be tried without waiting. */
+  readonly answersCached = true
+  inFlight = 0
+
+  /**
+   * By slot: this table is what keeps requests, and their buffers, alive while the kernel works on them. A slot is freed when its
+   * completion has been taken from the ring, so there are never more requests in the kernel than it has room for.
+   */
+  private readonly slots: Array<Submission> = []
+  private readonly freeSlots: Array<number> = []
+  /** Written, and not in the kernel. */
+  private unsubmitted: Array<Submission> = []
+  /** What ended without the kernel: completions like others. */
+  private readonly ended: Array<{ readonly submission: Submission; readonly result: number }> = []
+  /** For the pool. Those that never had a slot have -1. */
+  private passing: Array<Submission> = []
+  /** Requests that have been asked to end and have not yet. */
+  private readonly cancelling = new Set<Request>()
+  private readonly reactor: Reactor
+  private timer: NodeJS.Timeout | undefined
+  /** Polls in slots. */
+  private polls = 0
+  /** Somebody waits for a slot. */
+  private full = false
+  /** Looks since something last went in or came out. */
+  private looks = 0
+
+  constructor(
+    private readonly context: Context,
+    private readonly host: Host
+  ) {
+    this.reactor = new Reactor(context.eventFd, () => host.wake())
+    open.add(this)
+  }
+
+  supports({ kernelAio }: Entry<any, any>): boolean {
+    return kernelAio !== undefined
+  }
+
+  accepts({ entry: { kernelAio }, input }: Request): boolean {
+    return kernelAio !== undefined && (kernelAio.transfers !== true || isSuitable(input))
+  }
+
+  submit(request: Request): boolean {
+    if (this.polls >= this.context.entries >> 1 && isPoll(request)) return this.takeForPool(request)
+    const submission = this.freeSlot()
+    if (submission === undefined) {
+      if (this.full && this.looks >= STALLED) return this.takeForPool(request)
+      this.full = true
+      this.startTimer()
+      return false
+    }
+    submission.encode(request.entry, request.input)
+    this.freeSlots.pop()
+    submission.request = request
+    request.submission = submission
+    this.inFlight++
+    const form = request.entry.kernelAio!
+    if (isPoll(request)) this.polls++
+    form.prepare(this.context.select(submission.slot), submission)
+    this.context.commit(submission.slot, form.transfers === true ? ioPriority(request.priority) : 0)
+    this.unsubmitted.push(submission)
+    return true
+  }
+
+  /** A free slot, which is still the last of `freeSlots`; `undefined` when the context is full. */
+  private freeSlot(): Submission | undefined {
+    if (this.freeSlots.length === 0) {
+      if (this.slots.length === this.context.entries) return undefined
+      this.freeSlots.push(this.slots.length)
+      this.slots.push(new Submission(this.slots.length))
+    }
+    return this.slots[this.freeSlots[this.freeSlots.length - 1]]
+  }
+
+  /** Takes a request over that the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
+  private takeForPool(request: Request): boolean {
+    const submission = new Submission(-1)
+    submission.request = request
+    request.submission = submission
+    this.inFlight++
+    this.passing.push(submission)
+    return true
+  }
+
+  beginTurn(): void {}
+
+  flush(): void {
+    if (this.unsubmitted.length > 0) this.enter()
+    if (this.passing.length > 0) {
+      const { passing } = this
+      this.passing = []
+      for (const submission of passing) this.passOn(submission)
+    }
+  }
+
+  private enter(): void {
+    const waiting = this.cancelling.size === 0 ? this.unsubmitted : this.withoutCancelled()
+    waiting.forEach(({ slot }, index) => this.context.point(index, slot))
+    let taken = 0
+    while (taken < waiting.length) {
+      const result = this.context.submit(taken, waiting.length)
+      if (result > 0) taken += result
+      else if (result === -errno.EAGAIN || result === -errno.EINTR) break
+      else if (this.refused(waiting[taken], result)) taken++
+    }
+    if (taken > 0) this.looks = 0
+    this.unsubmitted = waiting.slice(taken)
+    // A signal came, or there is no memory for requests: what was not taken is offered again.
+    if (this.unsubmitted.length > 0) this.startTimer()
+  }
+
+  private withoutCancelled(): Array<Submission> {
+    return this.unsubmitted.filter((submission) => {
+      const { cancelled } = submission.request!
+      if (cancelled) this.ended.push({ submission, result: -errno.ECANCELED })
+      return !cancelled
+    })
+  }
+
+  /** The kernel does not take this one. False if it is to be asked again. */
+  private refused(submission: Submission, result: number): boolean {
+    // It may be the priority that it does not like, which is not worth a failure.
+    if ((result === -errno.EINVAL || result === -errno.EPERM) && this.context.withoutPriority(submission.slot)) {
+      return false
+    }
+    if (result === -errno.EBADF) this.ended.push({ submission, result })
+    // An operation that this kernel does not have, or not for this kind of file.
+    else this.passing.push(submission)
+    return true
+  }
+
+  private passOn(submission: Submission): void {
+    this.release(submission)
+    this.host.passOn(submission)
+    this.reuse(submission)
+  }
+
+  drain(limit: number): number {
+    let count = 0
+    for (; count < limit && this.ended.length > 0; count++) {
+      const { result, submission } = this.ended.pop()!
+      this.complete(submission, result)
+    }
+    count += this.context.reap(limit - count, this.deliver)
+    if (this.hasCompletions) this.context.signal()
+    return count
+  }
+
+  get hasCompletions(): boolean {
+    return this.ended.length > 0 || this.context.ready > 0
+  }
+
+  private readonly deliver = (slot: number, result: number): void => {
+    const submission = this.slots[slot]
+    const request = submission.request!
+    if (result === -errno.EINTR && !request.cancelled) {
+      this.unsubmitted.push(submission)
+      return this.host.wake()
+    }
+    const { transfers } = request.entry.kernelAio!
+    // It cannot be done without waiting, or not at all by this mechanism: the pool's own call tells.
+    if (transfers ? result === -errno.EAGAIN || result === -errno.EOPNOTSUPP : result === -errno.EINVAL) {
+      return this.passOn(submission)
+    }
+    this.complete(submission, isPoll(request) && result >= 0 ? this.seen(slot, result) : result)
+  }
+
+  /** What a poll has seen of what it was to look for: whoever wakes it may tell more. A cancelled one has seen nothing. */
+  private seen(slot: number, result: number): number {
+    const events = result & (this.context.eventsOf(slot) | POLLERR | POLLHUP)
+    return events === 0 ? -errno.ECANCELED : events
+  }
+
+  private complete(submission: Submission, result: number): void {
+    this.release(submission)
+    this.host.complete(submission, result)
+    this.reuse(submission)
+  }
+
+  /** Before the engine hears of a submission's end. */
+  private release({ request, slot }: Submission): void {
+    this.inFlight--
+    if (request!.cancelled) this.cancelling.delete(request!)
+    if (slot === -1) return
+    if (isPoll(request!)) this.polls--
+    this.looks = 0
+    if (this.full) {
+      this.full = false
+      this.host.wake()
+    }
+  }
+
+  /** After it. */
+  private reuse(submission: Submission): void {
+    submission.clear()
+    if (submission.slot !== -1) this.freeSlots.push(submission.slot)
+  }
+
+  cancel(request: Request): void {
+    this.cancelling.add(request)
+    this.startTimer()
+    this.cancelInKernel(request)
+  }
+
+  private cancelInKernel(request: Request): void {
+    const { submission } = request
+    // Others cannot be: their completion is waited for. Whatever the answer is, the poll's own completion is what counts.
+    if (submission !== null && submission.slot !== -1 && isPoll(request)) this.context.cancel(submission.slot)
+  }
+
+  private startTimer(): void {
+    // What is in flight keeps the process alive through the reactor.
+    this.timer ??= setInterval(this.tick, RETRY_INTERVAL).unref()
+  }
+
+  readonly tick = (): void => {
+    this.looks++
+    for (const request of this.cancelling) this.cancelInKernel(request)
+    if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.passing.push(...this.unsubmitted.splice(0))
+    const isWaitedFor = this.full && this.looks < STALLED
+    if (this.cancelling.size === 0 && !isWaitedFor && this.unsubmitted.length === 0) {
+      clearInterval(this.timer)
+      this.timer = undefined
+    }
+    this.host.wake()
+  }
+
+  get counts(): BackendCounts {
+    const ready = this.unsubmitted.length + this.passing.length
+    const pending = this.context.ready + this.ended.length
+    return { ready, executing: this.inFlight - ready - pending, pending }
+  }
+
+  get descriptor(): number {
+    return this.context.eventFd
+  }
+
+  forEachInFlight(visit: (request: Request) => void): void {
+    for (const { request } of this.slots) if (request !== null) visit(request)
+    for (const { request, slot } of this.passing) if (slot === -1) visit(request!)
+  }
+
+  keepAlive(yes: boolean): void {
+    this.reactor.keepAlive(yes)
+  }
+
+  prepareClose(): void {}
+
+  async close(): Promise<void> {
+    open.delete(this)
+    clearInterval(this.timer)
+    this.reactor.close()
+    await this.context.close()
+  }
+
+  /** Cancels and waits for everything without the event loop: io_destroy(2) does both. */
+  abandon(): void {
+    this.context.destroy()
+  }
+}

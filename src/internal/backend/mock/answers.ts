@@ -1,0 +1,101 @@
+/** Answers of more than a number, written as the kernel would: where the catalogue's entries decode them. */
+
+import { DIRENT, STATFS, STATX, STATX_BASIC_STATS, STATX_BTIME } from "../../native/layout.ts"
+import type { Cell } from "../../native/memory.ts"
+import { PAGE } from "./content.ts"
+import type { Description } from "./descriptors.ts"
+import { fail } from "./failure.ts"
+import type { FileSystem } from "./filesystem.ts"
+import { Directory, type Inode } from "./inode.ts"
+import { NAME_MAX, toBytes } from "./paths.ts"
+
+const SECOND = 1_000_000_000n
+/** A device that no machine has. */
+const DEVICE = { major: 0, minor: 0xa10 }
+
+const writeTime = ({ i64, u32 }: Cell, at: number, time: bigint): void => {
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND
+  i64[at / 8] = (time - nanoseconds) / SECOND
+  u32[at / 4 + 2] = Number(nanoseconds)
+}
+
+/** `struct statx` */
+export const writeStat = (cell: Cell, inode: Inode): void => {
+  const { u32, u64 } = cell
+  u32.fill(0, 0, STATX.size / 4)
+  u32[STATX.mask / 4] = STATX_BASIC_STATS | STATX_BTIME
+  u32[STATX.blksize / 4] = PAGE
+  u32[STATX.nlink / 4] = inode.links
+  u32[STATX.uid / 4] = inode.uid
+  u32[STATX.gid / 4] = inode.gid
+  u32[STATX.mode / 4] = inode.type | inode.mode
+  u64[STATX.ino / 8] = BigInt(inode.ino)
+  u64[STATX.fileSize / 8] = BigInt(inode.size)
+  u64[STATX.blocks / 8] = BigInt(inode.blocks)
+  writeTime(cell, STATX.atime, inode.atime)
+  writeTime(cell, STATX.btime, inode.birth)
+  writeTime(cell, STATX.ctime, inode.ctime)
+  writeTime(cell, STATX.mtime, inode.mtime)
+  u32[STATX.devMajor / 4] = DEVICE.major
+  u32[STATX.devMinor / 4] = DEVICE.minor
+}
+
+/** What statfs(2) says of tmpfs. */
+const TMPFS_MAGIC = 0x01021994
+const INODES = 1_000_000
+
+/** `struct statfs` */
+export const writeStatFs = ({ u32, u64 }: Cell, { space }: FileSystem): void => {
+  u32.fill(0, 0, STATFS.size / 4)
+  const write = (at: number, value: number): void => {
+    u64[at / 8] = BigInt(value)
+  }
+  write(STATFS.type, TMPFS_MAGIC)
+  write(STATFS.bsize, PAGE)
+  write(STATFS.frsize, PAGE)
+  write(STATFS.blocks, space.pages)
+  write(STATFS.bfree, Math.max(0, space.pages - space.used))
+  write(STATFS.bavail, Math.max(0, space.pages - space.used))
+  write(STATFS.files, INODES)
+  write(STATFS.ffree, INODES)
+  write(STATFS.namelen, NAME_MAX)
+}
+
+/** One `struct linux_dirent64`; its length, or 0 where it does not fit. */
+const writeName = (output: Buffer, at: number, name: string, inode: Inode, position: number): number => {
+  const bytes = toBytes(name)
+  const length = Math.ceil((DIRENT.name + bytes.length + 1) / 8) * 8
+  if (at + length > output.length) return 0
+  output.fill(0, at, at + length)
+  output.writeBigUInt64LE(BigInt(inode.ino), at + DIRENT.ino)
+  output.writeBigInt64LE(BigInt(position), at + DIRENT.ino + 8)
+  output.writeUInt16LE(length, at + DIRENT.reclen)
+  output[at + DIRENT.type] = inode.type >> 12
+  bytes.copy(output, at + DIRENT.name)
+  return length
+}
+
+/**
+ * getdents64(2): the names from the description's position on, as many as fit. A name that stays while others come and go is told
+ * once: positions are given in the order in which names came, and not again.
+ */
+export const writeNames = (output: Buffer, description: Description): number => {
+  const { inode } = description
+  if (!(inode instanceof Directory)) return fail("ENOTDIR")
+  if (inode.isRemoved) fail("ENOENT")
+  let done = 0
+  const tell = (name: string, of: Inode, position: number): boolean => {
+    if (position < description.position) return true
+    const length = writeName(output, done, name, of, position + 1)
+    if (length === 0) return false
+    done += length
+    description.position = position + 1
+    return true
+  }
+  let fits = tell(".", inode, 0) && tell("..", inode.parent ?? inode, 1)
+  for (const [name, { inode: of, position }] of inode.names) {
+    if (!fits) break
+    fits = tell(name, of, position)
+  }
+  return done
+}

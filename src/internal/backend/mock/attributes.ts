@@ -1,0 +1,41 @@
+/** Operations on who owns a file, who may use it, and when it was used. */
+import type { FileTime } from "../../operation/attributes.ts"
+import { fail } from "./failure.ts"
+import type { FileSystem } from "./filesystem.ts"
+import { MAY_WRITE, S_ISGID, S_ISUID } from "./flags.ts"
+import { Directory, type Inode } from "./inode.ts"
+
+export const chmod = (fs: FileSystem, inode: Inode, mode: number): void => {
+  if (!fs.owns(inode)) fail("EPERM")
+  inode.mode = mode & 0o7777
+  if (!fs.isRoot && !fs.inGroup(inode.gid)) inode.mode &= ~S_ISGID
+  fs.changed(inode)
+}
+
+/** `(uid_t) -1`: as it is. */
+const UNCHANGED = 0xffffffff
+
+export const chown = (fs: FileSystem, inode: Inode, uid: number, gid: number): void => {
+  const newUid = uid === UNCHANGED ? inode.uid : uid
+  const newGid = gid === UNCHANGED ? inode.gid : gid
+  if (!fs.isRoot) {
+    if (uid !== UNCHANGED && (!fs.owns(inode) || newUid !== inode.uid)) fail("EPERM")
+    if (gid !== UNCHANGED && !(fs.owns(inode) && (newGid === inode.gid || fs.inGroup(newGid)))) fail("EPERM")
+  }
+  inode.uid = newUid
+  inode.gid = newGid
+  // A program must not run as its new owner because the old one said so.
+  if (!(inode instanceof Directory)) inode.mode &= ~(S_ISUID | ((inode.mode & 0o010) !== 0 ? S_ISGID : 0))
+  fs.changed(inode)
+}
+
+export const utimes = (fs: FileSystem, inode: Inode, atime: FileTime, mtime: FileTime): void => {
+  const isNow = atime === "now" && mtime === "now"
+  if (!fs.owns(inode)) {
+    if (!isNow) fail("EPERM")
+    if (!fs.permits(inode, MAY_WRITE)) fail("EACCES")
+  }
+  fs.changed(inode)
+  if (atime !== undefined) inode.atime = atime === "now" ? inode.ctime : atime
+  if (mtime !== undefined) inode.mtime = mtime === "now" ? inode.ctime : mtime
+}

@@ -1,0 +1,375 @@
+/**
+ * A backend without a kernel: requests are done to a file system in memory.
+ *
+ * The simplest there is, and the one to read first. A request is encoded like any other, so that it is checked like any other; then it
+ * waits for its time (`Timer`), or for somebody to release it, or for a peer, and is done in a turn of the event loop, all at once. What
+ * this mechanism is bad at: nothing is faster or slower than anything else, unless it is told to be, and no two things ever happen at
+ * the same time. Bytes are copied when a request completes and not before, as a program has to expect from a real disk.
+ */
+import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Request } from "../../engine/request.ts"
+import { Submission } from "../../engine/submission.ts"
+import { errno, errnoName } from "../../native/errno.ts"
+import type { Description, Descriptors } from "../../operation/descriptors.ts"
+import type { Entry } from "../../operation/operation.ts"
+import * as descriptors from "./descriptors.ts"
+import { type Attempt, type Code, Waits } from "./failure.ts"
+import { type Effects, errorOf, Faults } from "./faults.ts"
+import { DIRECT_UNIT } from "./files.ts"
+import { Fifo } from "./inode.ts"
+import { type Draft, Journal, type JournalEntry, textOf } from "./journal.ts"
+import { Machine, type MachineOptions } from "./machine.ts"
+import { type OperationName, operations } from "./operations.ts"
+import { toText } from "./paths.ts"
+import { ReadyDescriptor } from "./readyDescriptor.ts"
+
+/** Whose time it is. */
+export interface Timer {
+  /** Nanoseconds since 1970. */
+  readonly now: () => bigint
+  /** Calls `done` after so many nanoseconds, unless the function that it returns is called before. */
+  readonly after: (nanoseconds: bigint, done: () => void) => () => void
+}
+
+export interface BackendOptions extends Omit<MachineOptions, "now" | "wake"> {
+  readonly timer: Timer
+  /** Nanoseconds that a request takes. */
+  latency: (request: JournalEntry) => bigint
+  /** Whether a cancelled request ends at once, or takes its time: a real disk cannot be stopped. */
+  cancelsAtOnce: (operation: string) => boolean
+  /** Entries of the journal. */
+  readonly journal: number
+}
+
+/** Where a request is until it is done. */
+type Place = "ready" | "delayed" | "hung" | "waiting" | "done"
+
+/** A request under way. */
+class Call implements Attempt {
+  progress = 0
+  abandon: (() => void) | undefined
+  place: Place = "ready"
+  /** Takes it away from where it is delayed, hangs or waits. */
+  leave: () => void = stay
+  /** It was under way when power was lost. */
+  isLost = false
+
+  constructor(
+    readonly request: Request,
+    readonly submission: Submission,
+    readonly draft: Draft,
+    readonly effects: Effects
+  ) {}
+}
+
+const stay = (): void => {}
+
+/** They leave nothing on a disk. */
+const readers = new Set<string>(
+  "nop read readv stat lstat fstat statvfs readlink readdir access pollFd flock readahead fadvise".split(" ")
+)
+
+const KEEP_ALIVE_INTERVAL = 2 ** 31 - 1
+/** Submissions kept for the next requests. */
+const MOST_FREE = 1024
+
+export class MockBackend implements Backend {
+  readonly name = "mock"
+  readonly answersCached = true
+  readonly machine: Machine
+  readonly faults: Faults
+  readonly journal: Journal
+  private readonly free: Array<Submission> = []
+  /** Keeps requests, and their buffers, alive. */
+  private readonly calls = new Map<Request, Call>()
+  private ready: Array<Call> = []
+  /** By what they wait for. */
+  private readonly waiting = new Map<object, Set<Call>>()
+  private readonly hung = new Set<Call>()
+  /** When requests were made: an engine gives them on a turn later, and a test's clock may have moved on by then. */
+  private readonly arrivals = new WeakMap<Request, bigint>()
+  private readonly readiness = new ReadyDescriptor()
+  private hasPower = true
+  private isClosing = false
+  private heart: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly host: Host,
+    readonly options: BackendOptions
+  ) {
+    this.machine = new Machine({ ...options, now: options.timer.now, wake: (target) => this.wakeAll(target) })
+    this.faults = new Faults(this.machine.random)
+    this.journal = new Journal(options.journal)
+  }
+
+  supports({ name }: Entry<any, any>): boolean {
+    return Object.hasOwn(operations, name)
+  }
+
+  accepts(request: Request): boolean {
+    this.arrivals.set(request, this.options.timer.now())
+    return true
+  }
+
+  readonly descriptors: Descriptors = {
+    describe: (fd, direct): Description => {
+      const inode = this.machine.open.peek(fd)?.inode
+      const alignment = direct ? { memory: DIRECT_UNIT, offset: DIRECT_UNIT } : undefined
+      return { seekable: inode === undefined || !(inode instanceof Fifo), alignment }
+    },
+    close: (fd) => {
+      if (this.machine.open.peek(fd) !== undefined) descriptors.close(this.machine.fs, this.machine.open, fd)
+    }
+  }
+
+  submit(request: Request): boolean {
+    const submission = this.free.pop() ?? new Submission(-1)
+    try {
+      submission.encode(request.entry, request.input)
+    } catch (problem) {
+      this.free.push(submission)
+      throw problem
+    }
+    submission.request = request
+    request.submission = submission
+    const { input } = request
+    const path = typeof input.fd === "number" ? this.machine.open.peek(input.fd)?.path : undefined
+    const draft = this.journal.begin(request, path === undefined ? path : toText(path), this.arrivals.get(request)!)
+    const effects = this.faults.isEmpty ? {} : this.faults.meet({ ...draft, to: textOf(input.to) })
+    const call = new Call(request, submission, draft, effects)
+    this.calls.set(request, call)
+    this.begin(call)
+    return true
+  }
+
+  /** Puts a request where it waits for its time. */
+  private begin(call: Call): void {
+    const { draft, effects } = call
+    if (effects.powerLoss === true && this.hasPower) return this.losePower()
+    if (effects.hang === true && !this.isClosing) return this.hang(call)
+    const { latency, timer } = this.options
+    const left = this.isClosing || !this.hasPower ? 0n : draft.startNs + latency(draft) - timer.now()
+    if (left <= 0n) return this.makeReady(call)
+    call.place = "delayed"
+    call.leave = timer.after(left, () => {
+      // Not a turn later: who moves a test's clock is to see what that brings.
+      this.complete(call)
+      this.host.wake()
+    })
+  }
+
+  private hang(call: Call): void {
+    this.hung.add(call)
+    call.place = "hung"
+    call.leave = () => this.hung.delete(call)
+  }
+
+  private makeReady(call: Call): void {
+    call.leave()
+    call.leave = stay
+    call.place = "ready"
+    this.ready.push(call)
+    this.readiness.set(true)
+  }
+
+  beginTurn(): void {}
+
+  flush(): void {}
+
+  drain(limit: number): number {
+    let done = 0
+    while (done < limit && this.ready.length > 0) {
+      const calls = this.ready
+      this.ready = []
+      for (let i = 0; i < calls.length; i++) {
+        if (done === limit) {
+          this.ready = calls.slice(i).concat(this.ready)
+          break
+        }
+        if (this.complete(calls[i])) done++
+      }
+    }
+    if (this.ready.length === 0) this.readiness.set(false)
+    return done
+  }
+
+  /** Does it; false where it has to wait for somebody. */
+  private complete(call: Call): boolean {
+    if (call.place === "done") return false
+    try {
+      this.end(call, this.run(call))
+      return true
+    } catch (problem) {
+      if (problem instanceof Waits) {
+        this.wait(call, problem.target)
+        return false
+      }
+      // A mistake of the mock's own: the fiber dies of it, and does not wait for ever.
+      call.request.problem = problem
+      this.end(call, -errno.EINVAL)
+      return true
+    }
+  }
+
+  private run(call: Call): number {
+    const { effects, request, submission } = call
+    if (!this.hasPower || call.isLost) return -errno.EIO
+    if (!this.supports(request.entry)) return -errno.ENOSYS
+    const name = request.entry.name as OperationName
+    const error = errorOf(effects)
+    if (error !== undefined) {
+      if (name === "fsync" || name === "fdatasync") this.machine.files.failToSync(request.input.fd)
+      // Linux closes the descriptor, whatever it reports.
+      if (name === "close") this.machine.run(name, request.input, submission, call)
+      return error
+    }
+    const input = effects.short === undefined ? request.input : shorten(request.input, submission, effects.short)
+    return this.machine.run(name, input, submission, call)
+  }
+
+  private wait(call: Call, target: object): void {
+    const calls = this.waiting.get(target) ?? new Set<Call>()
+    this.waiting.set(target, calls.add(call))
+    call.place = "waiting"
+    call.leave = () => {
+      calls.delete(call)
+      if (calls.size === 0) this.waiting.delete(target)
+    }
+  }
+
+  private wakeAll(target: object): void {
+    const calls = this.waiting.get(target)
+    if (calls === undefined) return
+    this.waiting.delete(target)
+    for (const call of [...calls]) this.makeReady(call)
+    this.host.wake()
+  }
+
+  /** Its one completion. */
+  private end(call: Call, result: number): void {
+    const { draft, request, submission } = call
+    this.calls.delete(request)
+    call.place = "done"
+    draft.endNs = this.options.timer.now()
+    if (result >= 0) draft.result = result
+    else draft.error = errnoName(-result) as Code
+    this.host.complete(submission, result)
+    submission.clear()
+    if (this.free.length < MOST_FREE) this.free.push(submission)
+  }
+
+  /** Ends what has not been done, or not entirely: bytes that were moved count, as after a signal. */
+  private giveUp(call: Call, result: number): void {
+    call.leave()
+    call.abandon?.()
+    this.end(call, call.progress > 0 ? call.progress : result)
+    this.host.wake()
+  }
+
+  /** Time is the Clock's. */
+  tick(): void {}
+
+  get hasCompletions(): boolean {
+    return this.ready.length > 0
+  }
+
+  cancel(request: Request): void {
+    const call = this.calls.get(request)
+    if (call === undefined) return
+    call.draft.cancelled = true
+    const takesItsTime = call.place === "delayed" && !this.isClosing
+    if (takesItsTime && !this.options.cancelsAtOnce(request.entry.name)) return
+    this.giveUp(call, -errno.ECANCELED)
+  }
+
+  forEachInFlight(visit: (request: Request) => void): void {
+    for (const request of [...this.calls.keys()]) visit(request)
+  }
+
+  get inFlight(): number {
+    return this.calls.size
+  }
+
+  get counts(): BackendCounts {
+    const pending = Math.min(this.ready.length, this.calls.size)
+    return { ready: 0, executing: this.calls.size - pending, pending }
+  }
+
+  get descriptor(): number {
+    return this.readiness.fd
+  }
+
+  keepAlive(yes: boolean): void {
+    if (!yes) clearInterval(this.heart)
+    this.heart = yes ? (this.heart ?? setInterval(() => {}, KEEP_ALIVE_INTERVAL)) : undefined
+  }
+
+  prepareClose(): void {
+    this.isClosing = true
+    for (const call of [...this.calls.values()]) {
+      if (call.place === "delayed" || call.place === "hung") this.makeReady(call)
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.heart)
+    this.readiness.close()
+  }
+
+  // --- What tests do to it
+
+  /** Lets go of what hangs. */
+  release(): void {
+    for (const call of [...this.hung]) this.makeReady(call)
+    this.host.wake()
+  }
+
+  /** What is under way has been done, or has not been begun; what waits for a peer has not. All of it ends with EIO. */
+  private losePower(): void {
+    const calls = [...this.calls.values()]
+    for (const call of calls) {
+      if (call.place !== "waiting" && this.machine.random.chance(1 / 2)) this.doUnseen(call)
+    }
+    this.hasPower = false
+    for (const call of calls) {
+      call.abandon?.()
+      call.abandon = undefined
+      call.isLost = true
+      this.makeReady(call)
+    }
+    this.host.wake()
+  }
+
+  private doUnseen(call: Call): void {
+    if (readers.has(call.request.entry.name)) return
+    try {
+      this.run(call)
+    } catch (problem) {
+      if (!(problem instanceof Waits)) throw problem
+    }
+  }
+
+  /** Loses power, unless it is lost already, and starts again with what was on the disk. What was lost. */
+  crash(seed: number): ReadonlyArray<string> {
+    if (this.hasPower) this.losePower()
+    this.hasPower = true
+    // This was it: a rule that has not been met must not meet whoever looks at what is left.
+    this.faults.remove(({ powerLoss }) => powerLoss === true)
+    return this.machine.crash(seed)
+  }
+}
+
+/** The first bytes of a transfer. At least one: none would say that the file ends. */
+const shorten = (input: any, submission: Submission, most: number): any => {
+  const limit = Math.max(1, most)
+  if (input.buffer !== undefined) submission.a2 = Math.min(Number(submission.a2), limit)
+  if (input.length !== undefined) submission.a4 = Math.min(Number(submission.a4), limit)
+  if (input.buffers === undefined) return input
+  let left = limit
+  const buffers = input.buffers.map((view: Uint8Array) => {
+    const part = view.subarray(0, Math.min(view.byteLength, left))
+    left -= part.byteLength
+    return part
+  })
+  return { ...input, buffers }
+}

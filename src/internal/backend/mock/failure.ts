@@ -1,0 +1,25 @@
+/** How an operation ends without a result: with an error number, or not yet. Both are thrown, and cost no stack trace. */
+import { errno } from "../../native/errno.ts"
+
+export type Code = keyof typeof errno
+
+export class Failure {
+  constructor(readonly errno: number) {}
+}
+
+export const fail = (code: Code): never => {
+  throw new Failure(errno[code])
+}
+
+/** It would wait for somebody else. It is tried again from the start when `target` has been woken. */
+export class Waits {
+  constructor(readonly target: object) {}
+}
+
+/** What an operation keeps from one try to the next. */
+export interface Attempt {
+  /** Bytes that it has moved already: what is left of a large write to a pipe waits for room. */
+  progress: number
+  /** Set by an operation that waits, and has to undo something if it is given up. */
+  abandon: (() => void) | undefined
+}

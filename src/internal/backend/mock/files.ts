@@ -1,0 +1,280 @@
+/** Operations on open files: they move bytes, and the places of bytes. */
+import { POLLIN, POLLOUT } from "../../native/readiness.ts"
+import type { Offset } from "../../operation/arguments.ts"
+import type { Description, Descriptors } from "./descriptors.ts"
+import { type Attempt, fail, Waits } from "./failure.ts"
+import type { FileSystem } from "./filesystem.ts"
+import { O_DSYNC, O_NOATIME } from "./flags.ts"
+import { Directory, Fifo, type Inode, RegularFile } from "./inode.ts"
+import { PIPE_BUF, type Pipe } from "./pipe.ts"
+
+const DAY = 86_400_000_000_000n
+/** What O_DIRECT asks of lengths and offsets. */
+export const DIRECT_UNIT = 512
+const BLOCK = 4096
+const MAX_OFFSET = 2n ** 63n - 1n
+
+export class Files {
+  constructor(
+    private readonly fs: FileSystem,
+    private readonly descriptors: Descriptors
+  ) {}
+
+  // --- Transfers
+
+  /** readv(2) of no bytes asks nothing of a file; read(2) does. */
+  readv(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
+    const { inode, readable } = this.descriptors.get(fd)
+    const isNothing = readable && inode instanceof Directory && lengthOf(into) === 0
+    return isNothing ? 0 : this.read(fd, into, offset)
+  }
+
+  read(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
+    const description = this.descriptors.get(fd)
+    const { inode } = description
+    if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
+    if (!description.readable) fail("EBADF")
+    if (inode instanceof Directory) return fail("EISDIR")
+    if (inode instanceof Fifo) return this.receive(description, inode.pipe, into)
+    if (!(inode instanceof RegularFile)) return fail("EINVAL")
+    const at = position(description, offset, into)
+    demandAligned(description, into, at)
+    let done = 0
+    for (const buffer of into) {
+      const count = inode.content.read(buffer, at + done)
+      done += count
+      if (count < buffer.byteLength) break
+    }
+    if (offset === undefined) description.position = at + done
+    this.accessed(description, inode)
+    return done
+  }
+
+  write(fd: number, from: ReadonlyArray<Uint8Array>, offset: Offset | undefined, attempt: Attempt): number {
+    const description = this.descriptors.get(fd)
+    const { inode } = description
+    if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
+    if (!description.writable) fail("EBADF")
+    if (inode instanceof Fifo) return this.send(description, inode.pipe, from, attempt)
+    if (!(inode instanceof RegularFile)) return fail("EINVAL")
+    const asked = position(description, offset, from)
+    demandAligned(description, from, asked)
+    if (from.every(({ byteLength }) => byteLength === 0)) return 0
+    // O_APPEND wins over an offset, against POSIX: pwrite(2), BUGS.
+    const at = description.appends ? inode.size : asked
+    const done = this.put(inode, from, at)
+    if (offset === undefined) description.position = at + done
+    if ((description.flags & O_DSYNC) !== 0) inode.content.syncRange(at, at + done)
+    return done
+  }
+
+  private put(inode: RegularFile, from: ReadonlyArray<Uint8Array>, at: number): number {
+    const { maxFileSize } = this.fs.settings
+    if (at >= maxFileSize) fail("EFBIG")
+    let done = 0
+    for (const buffer of from) {
+      const allowed = buffer.subarray(0, Math.min(buffer.byteLength, maxFileSize - at - done))
+      const count = inode.content.write(allowed, at + done)
+      done += count
+      if (count < buffer.byteLength) break
+    }
+    if (done === 0) fail("ENOSPC")
+    this.fs.written(inode)
+    return done
+  }
+
+  /** relatime: only what was not known yet to be younger than the last change, or is a day old. */
+  private accessed({ flags }: Description, inode: Inode): void {
+    if ((flags & O_NOATIME) !== 0) return
+    const now = this.fs.now()
+    if (inode.atime <= inode.mtime || inode.atime <= inode.ctime || now - inode.atime > DAY) inode.atime = now
+  }
+
+  private receive(description: Description, pipe: Pipe, into: ReadonlyArray<Uint8Array>): number {
+    if (into.every(({ byteLength }) => byteLength === 0)) return 0
+    if (pipe.isEmpty) {
+      if (pipe.writers === 0) return 0
+      if (!description.waits) fail("EAGAIN")
+      throw new Waits(pipe)
+    }
+    let done = 0
+    for (const buffer of into) done += pipe.pull(buffer)
+    this.fs.wake(pipe)
+    return done
+  }
+
+  private send(description: Description, pipe: Pipe, from: ReadonlyArray<Uint8Array>, attempt: Attempt): number {
+    const bytes = from.length === 1 ? from[0] : Buffer.concat(from)
+    const left = bytes.subarray(attempt.progress)
+    if (bytes.byteLength === 0) return 0
+    if (pipe.readers === 0) return attempt.progress > 0 ? attempt.progress : fail("EPIPE")
+    const fits = bytes.byteLength <= PIPE_BUF && left.byteLength > pipe.room ? 0 : Math.min(left.byteLength, pipe.room)
+    if (fits > 0) {
+      pipe.push(left.subarray(0, fits))
+      attempt.progress += fits
+      this.fs.wake(pipe)
+    }
+    if (attempt.progress === bytes.byteLength) return attempt.progress
+    if (description.waits) throw new Waits(pipe)
+    return attempt.progress > 0 ? attempt.progress : fail("EAGAIN")
+  }
+
+  // --- Syncing
+
+  /** The file or directory that is to be synced. */
+  private syncable(fd: number): Inode {
+    const { inode } = this.descriptors.get(fd)
+    return inode instanceof Fifo ? fail("EINVAL") : inode
+  }
+
+  sync(fd: number): void {
+    const inode = this.syncable(fd)
+    if (inode instanceof RegularFile) inode.content.sync()
+    if (inode instanceof Directory) this.fs.log.sync(inode)
+  }
+
+  /** The device failed: what was to be written is not, and will not be. */
+  failToSync(fd: number): void {
+    const inode = this.descriptors.peek(fd)?.inode
+    if (inode instanceof RegularFile) inode.content.abandon()
+  }
+
+  // --- Size and space
+
+  ftruncate(fd: number, length: Offset): void {
+    const { inode, writable } = this.descriptors.get(fd)
+    if (!(inode instanceof RegularFile) || !writable) return fail("EINVAL")
+    this.resize(inode, length)
+  }
+
+  resize(inode: RegularFile, length: Offset): void {
+    if (length > this.fs.settings.maxFileSize) fail("EFBIG")
+    inode.content.resize(Number(length))
+    this.fs.written(inode)
+  }
+
+  /** `mode` as fallocate(2) has it. */
+  fallocate(fd: number, mode: number, offset: Offset, length: Offset): void {
+    const { inode, writable } = this.descriptors.get(fd)
+    if (Number(length) === 0) fail("EINVAL")
+    if (!writable) fail("EBADF")
+    if (inode instanceof Fifo) fail("ESPIPE")
+    if (inode instanceof Directory) fail("EISDIR")
+    if (!(inode instanceof RegularFile)) return fail("ENODEV")
+    if (BigInt(offset) + BigInt(length) > BigInt(this.fs.settings.maxFileSize)) fail("EFBIG")
+    this.arrange(inode, mode, Number(offset), Number(offset) + Number(length))
+    this.fs.written(inode)
+  }
+
+  private arrange(inode: RegularFile, mode: number, from: number, to: number): void {
+    const { content } = inode
+    const isAligned = from % BLOCK === 0 && to % BLOCK === 0
+    switch (mode) {
+      case 0:
+      case 1:
+        if (!content.allocate(from, to)) fail("ENOSPC")
+        if (mode === 0) content.grow(to)
+        return
+      case 3:
+        return content.punch(from, to)
+      case 8:
+        if (!isAligned || to >= content.size) fail("EINVAL")
+        return content.shift(to / BLOCK, (from - to) / BLOCK)
+      case 16:
+        if (!content.zeroRange(from, to)) fail("ENOSPC")
+        return content.grow(to)
+      case 32:
+        if (!isAligned || from >= content.size) fail("EINVAL")
+        if (content.size + to - from > this.fs.settings.maxFileSize) fail("EFBIG")
+        return content.shift(from / BLOCK, (to - from) / BLOCK)
+      default:
+        fail("EOPNOTSUPP")
+    }
+  }
+
+  // --- The rest
+
+  fadvise(fd: number): void {
+    if (this.descriptors.get(fd).inode instanceof Fifo) fail("ESPIPE")
+  }
+
+  readahead(fd: number): void {
+    const { inode, readable } = this.descriptors.get(fd)
+    if (!readable) fail("EBADF")
+    if (!(inode instanceof RegularFile)) fail("EINVAL")
+  }
+
+  /** copy_file_range(2); offsets left out move the descriptors' positions. */
+  copy(fd: number, offset: Offset | undefined, to: number, toOffset: Offset | undefined, length: number): number {
+    const from = this.descriptors.get(fd)
+    const into = this.descriptors.get(to)
+    if (from.inode instanceof Directory || into.inode instanceof Directory) fail("EISDIR")
+    if (!(from.inode instanceof RegularFile) || !(into.inode instanceof RegularFile)) return fail("EINVAL")
+    if (!from.readable || !into.writable || into.appends) fail("EBADF")
+    const start = offset === undefined ? from.position : Number(offset)
+    const target = toOffset === undefined ? into.position : Number(toOffset)
+    const { maxFileSize } = this.fs.settings
+    if (start + length > Number(MAX_OFFSET) || target + length > Number(MAX_OFFSET)) fail("EOVERFLOW")
+    const count = Math.min(length, Math.max(0, from.inode.size - start))
+    if (target >= maxFileSize) fail("EFBIG")
+    const overlaps = from.inode === into.inode && start < target + count && target < start + count
+    if (overlaps) fail("EINVAL")
+    if (count === 0) return 0
+    const done = this.copyChunks(from.inode, start, into.inode, target, count)
+    if (offset === undefined) from.position = start + done
+    if (toOffset === undefined) into.position = target + done
+    this.accessed(from, from.inode)
+    return done
+  }
+
+  private copyChunks(from: RegularFile, start: number, into: RegularFile, target: number, count: number): number {
+    const chunk = new Uint8Array(Math.min(count, 1 << 20))
+    let done = 0
+    while (done < count) {
+      const bytes = chunk.subarray(0, Math.min(chunk.byteLength, count - done))
+      from.content.read(bytes, start + done)
+      const written = into.content.write(bytes, target + done)
+      done += written
+      if (written < bytes.byteLength) break
+    }
+    if (done === 0) fail("ENOSPC")
+    this.fs.written(into)
+    return done
+  }
+
+  flock(fd: number, kind: "shared" | "exclusive" | "unlock", waits: boolean): void {
+    const description = this.descriptors.get(fd)
+    const { lock } = description.inode
+    const had = lock.drop(description)
+    const has = kind === "unlock" || lock.take(description, kind === "exclusive")
+    if (had) this.fs.wake(lock)
+    if (has) return
+    if (!waits) fail("EAGAIN")
+    throw new Waits(lock)
+  }
+
+  /** The events of poll(2) that are the case, of those asked for and of the ones that are always told. */
+  poll(fd: number, wanted: number): number {
+    const { inode, isPath, readable, writable } = this.descriptors.find(fd)
+    if (isPath) fail("EBADF")
+    if (!(inode instanceof Fifo)) return wanted & (POLLIN | POLLOUT)
+    const events = inode.pipe.events(readable, writable) & (wanted | ~(POLLIN | POLLOUT))
+    if (events === 0) throw new Waits(inode.pipe)
+    return events
+  }
+}
+
+const lengthOf = (buffers: ReadonlyArray<Uint8Array>): number =>
+  buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+
+const position = (description: Description, offset: Offset | undefined, buffers: ReadonlyArray<Uint8Array>): number => {
+  if (offset === undefined) return description.position
+  if (typeof offset === "bigint" && offset + BigInt(lengthOf(buffers)) > MAX_OFFSET) fail("EINVAL")
+  return Number(offset)
+}
+
+/** Addresses are checked by the operation itself. */
+const demandAligned = ({ isDirect }: Description, buffers: ReadonlyArray<Uint8Array>, at: number): void => {
+  if (!isDirect) return
+  if (at % DIRECT_UNIT !== 0 || buffers.some(({ byteLength }) => byteLength % DIRECT_UNIT !== 0)) fail("EINVAL")
+}

@@ -1,0 +1,182 @@
+/** What names stand for: files, directories, symbolic links, FIFOs. */
+import type { Content } from "./content.ts"
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts"
+import { Lock } from "./lock.ts"
+import type { Pipe } from "./pipe.ts"
+
+const BLOCK = 512
+const PAGE = 4096
+
+export interface Ownership {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export abstract class Inode {
+  /** Names. */
+  nlink = 0
+  /** Descriptors. */
+  opens = 0
+  /** Permission bits, without the type. */
+  mode: number
+  uid: number
+  gid: number
+  /** Nanoseconds since 1970. */
+  atime: bigint
+  mtime: bigint
+  ctime: bigint
+  lock = new Lock()
+
+  constructor(
+    readonly ino: number,
+    { gid, mode, uid }: Ownership,
+    readonly birth: bigint
+  ) {
+    this.mode = mode
+    this.uid = uid
+    this.gid = gid
+    this.atime = birth
+    this.mtime = birth
+    this.ctime = birth
+  }
+
+  /** `S_IF*`. */
+  abstract readonly type: number
+  /** Bytes. */
+  abstract readonly size: number
+  /** Units of 512 bytes. */
+  get blocks(): number {
+    return 0
+  }
+  /** As stat(2) tells. */
+  get links(): number {
+    return this.nlink
+  }
+  /** No name and no descriptor is left. */
+  free(): void {}
+  /** Power is lost: no descriptor and no lock is left. */
+  restart(): void {
+    this.opens = 0
+    this.lock = new Lock()
+  }
+}
+
+export class RegularFile extends Inode {
+  readonly type = S_IFREG
+
+  constructor(
+    ino: number,
+    ownership: Ownership,
+    birth: bigint,
+    readonly content: Content
+  ) {
+    super(ino, ownership, birth)
+  }
+
+  get size(): number {
+    return this.content.size
+  }
+
+  override get blocks(): number {
+    return (this.content.pages * PAGE) / BLOCK
+  }
+
+  override free(): void {
+    this.content.free()
+  }
+}
+
+export class SymbolicLink extends Inode {
+  readonly type = S_IFLNK
+
+  constructor(
+    ino: number,
+    ownership: Ownership,
+    birth: bigint,
+    readonly target: string
+  ) {
+    super(ino, ownership, birth)
+  }
+
+  get size(): number {
+    return this.target.length
+  }
+}
+
+export class Fifo extends Inode {
+  readonly type = S_IFIFO
+  readonly size = 0
+
+  constructor(
+    ino: number,
+    ownership: Ownership,
+    birth: bigint,
+    readonly pipe: Pipe
+  ) {
+    super(ino, ownership, birth)
+  }
+
+  override restart(): void {
+    super.restart()
+    this.pipe.restart()
+  }
+}
+
+/** A name, and its place in the order that getdents64(2) goes through: later names have larger numbers. */
+export interface Name {
+  readonly inode: Inode
+  readonly position: number
+}
+
+/** `.` and `..` come first. */
+const FIRST_POSITION = 2
+
+export class Directory extends Inode {
+  readonly type = S_IFDIR
+  readonly size = PAGE
+  /** In the order of their positions. */
+  readonly names = new Map<string, Name>()
+  /** What the disk says, see durability.ts. */
+  durable = new Map<string, Inode>()
+  /** Null: the root. */
+  parent: Directory | null = null
+  private nextPosition = FIRST_POSITION
+  private subdirectories = 0
+
+  override get blocks(): number {
+    return PAGE / BLOCK
+  }
+
+  /** Its name, its `.`, and the `..` of those in it. */
+  override get links(): number {
+    return this.nlink === 0 ? 0 : 2 + this.subdirectories
+  }
+
+  get isRemoved(): boolean {
+    return this.nlink === 0
+  }
+
+  attach(name: string, inode: Inode): void {
+    this.names.set(name, { inode, position: this.nextPosition++ })
+    inode.nlink++
+    if (inode instanceof Directory) {
+      inode.parent = this
+      this.subdirectories++
+    }
+  }
+
+  /** Forgets all names; the numbers of links of what they stood for are wrong now. */
+  clear(): void {
+    this.names.clear()
+    this.subdirectories = 0
+  }
+
+  detach(name: string): Inode {
+    const { inode } = this.names.get(name)!
+    this.names.delete(name)
+    inode.nlink--
+    if (inode instanceof Directory) this.subdirectories--
+    return inode
+  }
+}

@@ -1,0 +1,74 @@
+/** What was asked of the machine, and what it answered. */
+import type { Request } from "../../engine/request.ts"
+import type { Code } from "./failure.ts"
+import { toByteString, toText } from "./paths.ts"
+
+/** One request. */
+export interface JournalEntry {
+  readonly operation: string
+  /** Of the request, or of the file that its descriptor stands for. */
+  readonly path?: string | undefined
+  /** Its arguments; of buffers, the number of bytes. */
+  readonly input: Readonly<Record<string, unknown>>
+  /** `>= 0`; undefined where it failed, or is under way. */
+  readonly result: number | undefined
+  /** Name of the error number. */
+  readonly error: Code | undefined
+  /** Nanoseconds since 1970, by the Layer's Clock: when it was made, and when it ended. */
+  readonly startNs: bigint
+  readonly endNs: bigint | undefined
+  /** Somebody asked for an early end. */
+  readonly cancelled: boolean
+}
+
+/** Written by the backend. */
+export type Draft = { -readonly [Key in keyof JournalEntry]: JournalEntry[Key] }
+
+export const textOf = (path: unknown): string | undefined =>
+  typeof path === "string" ? path : path instanceof Uint8Array ? toText(toByteString(path)) : undefined
+
+/** Bytes would be kept alive, and changed by whoever uses their buffer again. */
+const summaryOf = (input: Record<string, unknown>): Record<string, unknown> => {
+  const summary: Record<string, unknown> = {}
+  for (const key in input) {
+    const value = input[key]
+    if (value === undefined || key === "file") continue
+    if (key === "buffer") summary.length = (value as Uint8Array).byteLength
+    else if (key === "buffers") summary.lengths = (value as ReadonlyArray<Uint8Array>).map((view) => view.byteLength)
+    else summary[key] = value instanceof Uint8Array ? textOf(value) : value
+  }
+  return summary
+}
+
+export class Journal {
+  private drafts: Array<Draft> = []
+
+  /** Entries beyond `limit` push out the oldest. */
+  constructor(private readonly limit: number) {}
+
+  begin({ entry, input }: Request, path: string | undefined, startNs: bigint): Draft {
+    const draft: Draft = {
+      operation: entry.name,
+      path: textOf(input.path) ?? path,
+      input: summaryOf(input),
+      result: undefined,
+      error: undefined,
+      startNs,
+      endNs: undefined,
+      cancelled: false
+    }
+    this.drafts.push(draft)
+    if (this.drafts.length >= 2 * this.limit) this.drafts.splice(0, this.drafts.length - this.limit)
+    return draft
+  }
+
+  /** In the order in which they were taken over. */
+  get entries(): ReadonlyArray<JournalEntry> {
+    const { drafts, limit } = this
+    return drafts.slice(Math.max(0, drafts.length - limit)).map((draft) => ({ ...draft }))
+  }
+
+  clear(): void {
+    this.drafts = []
+  }
+}

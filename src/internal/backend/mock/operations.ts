@@ -1,0 +1,92 @@
+/**
+ * Every operation of the catalogue, done to the file system in memory. A handler gets the input, and the submission that the entry has
+ * encoded: numbers with their defaults stand in its words, answers go into its cell and its output.
+ */
+import type { Submission } from "../../engine/submission.ts"
+import type * as catalogue from "../../operation/catalogue.ts"
+import type { Constructor } from "../../operation/operation.ts"
+import { writeNames, writeStat, writeStatFs } from "./answers.ts"
+import * as attributes from "./attributes.ts"
+import * as descriptors from "./descriptors.ts"
+import { type Attempt, fail } from "./failure.ts"
+import { MAY_EXECUTE, MAY_READ, MAY_WRITE } from "./flags.ts"
+import { Directory, RegularFile } from "./inode.ts"
+import type { Machine } from "./machine.ts"
+import * as names from "./names.ts"
+import { toByteString, toBytes } from "./paths.ts"
+
+export type OperationName = keyof typeof catalogue
+
+type Input<Name extends OperationName> = (typeof catalogue)[Name] extends Constructor<any, infer I, any> ? I : never
+
+/** The result, `>= 0`. Throws `Failure` and `Waits`. Nothing stands for 0. */
+// biome-ignore lint/suspicious/noConfusingVoidType: what a function without a result returns
+type Handler<I> = (machine: Machine, input: I, submission: Submission, attempt: Attempt) => number | void
+
+export const operations: { readonly [Name in OperationName]: Handler<Input<Name>> } = {
+  nop: () => {},
+
+  // --- Descriptors
+  open: ({ fs, open }, { path }, { a2, a3 }, attempt) =>
+    descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
+  close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
+  read: ({ files }, { buffer, fd, offset }, { a2 }) => files.read(fd, [first(buffer, Number(a2))], offset),
+  readv: ({ files }, { buffers, fd, offset }) => files.readv(fd, buffers.map(bytesOf), offset),
+  write: ({ files }, { buffer, fd, offset }, { a2 }, attempt) =>
+    files.write(fd, [first(buffer, Number(a2))], offset, attempt),
+  writev: ({ files }, { buffers, fd, offset }, _, attempt) => files.write(fd, buffers.map(bytesOf), offset, attempt),
+  fsync: ({ files }, { fd }) => files.sync(fd),
+  fdatasync: ({ files }, { fd }) => files.sync(fd),
+  ftruncate: ({ files }, { fd, length }) => files.ftruncate(fd, length),
+  fallocate: ({ files }, { fd, length, offset = 0 }, { a1 }) => files.fallocate(fd, Number(a1), offset, length),
+  fadvise: ({ files }, { fd }) => files.fadvise(fd),
+  readahead: ({ files }, { fd }) => files.readahead(fd),
+  copyRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
+  flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
+  pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
+  fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
+  readdir: ({ open }, { fd }, { output }) => writeNames(output!, open.get(fd)),
+
+  // --- Names
+  mkdir: ({ fs }, { path }, { a2 }) => names.mkdir(fs, toByteString(path), Number(a2)),
+  symlink: ({ fs }, { path, target }) => names.symlink(fs, toByteString(target), toByteString(path)),
+  link: ({ fs }, { path, to }) => names.link(fs, toByteString(path), toByteString(to)),
+  unlink: ({ fs }, { path }) => names.unlink(fs, toByteString(path)),
+  rmdir: ({ fs }, { path }) => names.rmdir(fs, toByteString(path)),
+  rename: ({ fs }, { path, to }, { a4 }) => names.rename(fs, toByteString(path), toByteString(to), Number(a4)),
+  readlink: ({ fs }, { path }, { output }) => toBytes(names.readlink(fs, toByteString(path))).copy(output!),
+
+  // --- Attributes
+  stat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path), true)),
+  lstat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path))),
+  statvfs: ({ fs }, { path }, { cell }) => {
+    names.existing(fs, toByteString(path), true)
+    writeStatFs(cell, fs)
+  },
+  access: ({ fs }, { execute, path, read, write }) => {
+    const wanted =
+      (read === true ? MAY_READ : 0) | (write === true ? MAY_WRITE : 0) | (execute === true ? MAY_EXECUTE : 0)
+    fs.demand(names.existing(fs, toByteString(path), true), wanted)
+  },
+  chmod: ({ fs }, { mode, path }) => attributes.chmod(fs, names.existing(fs, toByteString(path), true), mode),
+  chown: ({ fs }, { follow = true, path }, { a2, a3 }) =>
+    attributes.chown(fs, names.existing(fs, toByteString(path), follow), Number(a2), Number(a3)),
+  utimes: ({ fs }, { atimeNs, follow = true, mtimeNs, path }) => {
+    // utimensat(2): with nothing to do, not even the path is looked at.
+    if (atimeNs === undefined && mtimeNs === undefined) return
+    attributes.utimes(fs, names.existing(fs, toByteString(path), follow), atimeNs, mtimeNs)
+  },
+  truncate: ({ files, fs }, { length, path }) => {
+    const inode = names.existing(fs, toByteString(path), true)
+    if (inode instanceof Directory) fail("EISDIR")
+    if (!(inode instanceof RegularFile)) return fail("EINVAL")
+    fs.demand(inode, MAY_WRITE)
+    files.resize(inode, length)
+  }
+}
+
+/** Any view stands for its bytes. */
+const bytesOf = (view: ArrayBufferView): Uint8Array =>
+  view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+const first = (buffer: ArrayBufferView, length: number): Uint8Array => bytesOf(buffer).subarray(0, length)

@@ -1,0 +1,24 @@
+/**
+ * Paths as the kernel sees them: bytes. Here each byte is a character of a string ("byte string"), so that names compare, concatenate
+ * and count as bytes do, and ASCII stays as it is.
+ */
+import type { Path } from "../../operation/arguments.ts"
+
+/** Bytes of a name, and of a path with its NUL. */
+export const NAME_MAX = 255
+export const PATH_MAX = 4096
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const ascii = /^[\x00-\x7f]*$/
+
+export const toByteString = (path: Path): string =>
+  typeof path !== "string"
+    ? Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString("latin1")
+    : ascii.test(path)
+      ? path
+      : Buffer.from(path).toString("latin1")
+
+export const toBytes = (name: string): Buffer => Buffer.from(name, "latin1")
+
+/** For people. */
+export const toText = (name: string): string => (ascii.test(name) ? name : toBytes(name).toString())

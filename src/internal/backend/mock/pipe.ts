@@ -1,0 +1,70 @@
+/** What is between the two ends of a pipe or a FIFO, pipe(7). */
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../native/readiness.ts"
+
+/** Bytes. */
+export const CAPACITY = 65536
+/** A write of so many bytes at most is not mixed with others'. */
+export const PIPE_BUF = 4096
+
+export class Pipe {
+  readers = 0
+  writers = 0
+  /** Ends opened since it was made: who waits for a peer also goes on when that has come and gone. */
+  readersSeen = 0
+  writersSeen = 0
+  private chunks: Array<Uint8Array> = []
+  private length = 0
+
+  get isEmpty(): boolean {
+    return this.length === 0
+  }
+
+  get room(): number {
+    return CAPACITY - this.length
+  }
+
+  push(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return
+    this.chunks.push(bytes.slice())
+    this.length += bytes.byteLength
+  }
+
+  /** Moves as many bytes as there are and fit. */
+  pull(into: Uint8Array): number {
+    let done = 0
+    while (done < into.byteLength && this.chunks.length > 0) {
+      const chunk = this.chunks[0]
+      const count = Math.min(chunk.byteLength, into.byteLength - done)
+      into.set(chunk.subarray(0, count), done)
+      done += count
+      if (count === chunk.byteLength) this.chunks.shift()
+      else this.chunks[0] = chunk.subarray(count)
+    }
+    this.length -= done
+    return done
+  }
+
+  /** What poll(2) says of an end. */
+  events(readable: boolean, writable: boolean): number {
+    let events = 0
+    if (readable) {
+      if (!this.isEmpty) events |= POLLIN
+      if (this.writers === 0 && this.writersSeen > 0) events |= POLLHUP
+    }
+    if (writable) {
+      if (this.room >= PIPE_BUF) events |= POLLOUT
+      if (this.readers === 0) events |= POLLERR
+    }
+    return events
+  }
+
+  /** Nobody is left at either end. */
+  restart(): void {
+    this.readers = 0
+    this.writers = 0
+    this.readersSeen = 0
+    this.writersSeen = 0
+    this.chunks = []
+    this.length = 0
+  }
+}

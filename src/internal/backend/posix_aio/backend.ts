@@ -1,0 +1,412 @@
+/**
+ * POSIX AIO as glibc has it: aio(7), threads inside libc.
+ *
+ * What the interface is bad at, and what is done about it here:
+ * - glibc runs the requests of one descriptor one after the other. More of them in flight save calls and wake-ups, and nothing else. A
+ *   second descriptor for the same file (dup(2)) would run beside it, but closing it would give up the program's fcntl(2) locks. So
+ *   it stays as it is: who wants more opens the file more than once.
+ * - A request that waits for a peer keeps one of glibc's few threads (20, unless told otherwise, for the whole process), and
+ *   aio_cancel(3) cannot end it. Only transfers with an offset on regular files and disks, and syncs, come here; pipes, sockets,
+ *   terminals and everything else go to the pool.
+ * - Completions are told by signals or threads, both unusable here: see notification.ts.
+ * - aio_cancel ends what no thread has begun. What is running is waited for.
+ * - aio_cancel loses requests: when the first of a descriptor's line is cancelled before a thread has taken it, glibc never runs those
+ *   behind it (glibc 2.36, and every version since 1997). They are called back and submitted again, see `rescue`.
+ * - aio_fsync(3) overtakes transfers of lower priority, since glibc gives it the highest. So a sync waits here until everything that
+ *   was submitted before it, on its descriptor, has ended.
+ * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
+ */
+import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Request } from "../../engine/request.ts"
+import { Submission } from "../../engine/submission.ts"
+import { errno } from "../../native/errno.ts"
+import { S_IFBLK, S_IFDIR, S_IFREG } from "../../native/layout.ts"
+import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
+import { descriptorType } from "../../native/readiness.ts"
+import type { FileState } from "../../operation/descriptors.ts"
+import type { Entry } from "../../operation/operation.ts"
+import { type Line, Lines } from "./lines.ts"
+import { MOST_WATCHED, type Notification } from "./notification.ts"
+
+const HIGHEST_PRIORITY = 4
+
+/** States of a slot. */
+const FREE = 0
+/** A sync that waits for what is before it in its line. */
+const HELD = 1
+/** To be given to glibc by the next `flush`. */
+const READY = 2
+/** glibc has it. */
+const STARTED = 3
+
+/** Blocks of one descriptor that are watched: the first ends first, but for priorities. */
+const WATCHED_OF_LINE = 4
+
+/** Milliseconds in which nothing of a line ends before it is looked at closely. */
+const WATCHDOG_INTERVAL = 1000
+
+/** Milliseconds that the exit of the process waits for what is running. */
+const EXIT_PATIENCE = 1000
+
+/** Backends of this thread. */
+const open = new Set<PosixAioBackend>()
+
+// glibc's threads go on writing into memory that a worker thread, or the end of the process, frees.
+process.once("exit", () => {
+  for (const backend of open) backend.abandon()
+})
+
+export class PosixAioBackend implements Backend {
+  readonly name = "posix"
+  readonly answersCached = false
+  inFlight = 0
+
+  /** By slot: this table is what keeps requests, and their buffers, alive while glibc's threads work on them. */
+  private readonly slots: Array<Submission> = []
+  private readonly states: Uint8Array
+  private readonly priorities: Uint8Array
+  private readonly lineOf: Array<Line> = []
+  private readonly freeSlots: Array<number> = []
+  private readonly lines = new Lines()
+  private toStart: Array<number> = []
+  /** Requests that glibc has. */
+  private started = 0
+  /** What `drain` found complete, and may deliver. */
+  private readonly found: Array<number> = []
+  private watchdog: NodeJS.Timeout | undefined
+  /** Whether a file's requests are for glibc: asked once for each file. */
+  private readonly suitable = new WeakMap<FileState, boolean>()
+
+  constructor(
+    private readonly blocks: ControlBlocks,
+    private readonly notification: Notification,
+    private readonly host: Host
+  ) {
+    this.states = new Uint8Array(blocks.count)
+    this.priorities = new Uint8Array(blocks.count)
+    for (let slot = blocks.count - 1; slot >= 0; slot--) this.freeSlots.push(slot)
+    open.add(this)
+  }
+
+  supports({ posixAio }: Entry<any, any>): boolean {
+    return posixAio !== undefined
+  }
+
+  accepts({ entry, input }: Request): boolean {
+    if (entry.posixAio === undefined) return false
+    // At the current position: two of them would have to be kept in order, and it may be a pipe.
+    if (entry.posixAio.call !== "aio_fsync" && input.offset === undefined) return false
+    const { fd, file } = input
+    if (file === undefined) return !Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff || endsByItself(fd)
+    let answer = this.suitable.get(file)
+    if (answer === undefined) {
+      answer = endsByItself(fd)
+      this.suitable.set(file, answer)
+    }
+    return answer
+  }
+
+  submit(request: Request): boolean {
+    if (this.freeSlots.length === 0) return false
+    const slot = this.freeSlots[this.freeSlots.length - 1]
+    this.slots[slot] ??= new Submission(slot)
+    const submission = this.slots[slot]
+    submission.encode(request.entry, request.input)
+    this.freeSlots.pop()
+    submission.request = request
+    request.submission = submission
+    this.inFlight++
+    const line = this.lines.enter(submission.a0 as number, slot)
+    this.lineOf[slot] = line
+    // 0 is the priority of the process itself, and there are only lower ones: 4 to -4 become 0 to 8.
+    this.priorities[slot] = HIGHEST_PRIORITY - request.priority
+    if (isSync(submission) && line.slots.length > 1) this.states[slot] = HELD
+    else this.makeReady(slot)
+    this.watchdog ??= setInterval(this.watch, WATCHDOG_INTERVAL).unref()
+    return true
+  }
+
+  private makeReady(slot: number): void {
+    this.states[slot] = READY
+    this.toStart.push(slot)
+  }
+
+  beginTurn(): void {}
+
+  flush(): void {
+    if (this.toStart.length === 0) return
+    const slots = this.toStart
+    this.toStart = []
+    let transfers: Array<number> = []
+    for (const slot of slots) {
+      this.prepare(slot)
+      if (!isSync(this.slots[slot])) transfers.push(slot)
+      else {
+        // In the order of submission: what is behind a sync stays behind it.
+        this.startTransfers(transfers)
+        transfers = []
+        const { flag } = this.slots[slot].request!.entry.posixAio!
+        this.taken(slot, this.blocks.startSync(slot, flag!))
+      }
+    }
+    this.startTransfers(transfers)
+    this.notification.started()
+  }
+
+  /** Writes the control block. The submission in the table keeps the memory that it names. */
+  private prepare(slot: number): void {
+    const { a0, a1, a2, a3, request } = this.slots[slot]
+    const opcode = request!.entry.posixAio!.call === "aio_write" ? LIO_WRITE : LIO_READ
+    this.blocks.prepare(slot, a0 as number, opcode, this.priorities[slot], a1 as number, a2 as number, a3)
+  }
+
+  /** One call for all of them; for a single one the plain call, which costs less. */
+  private startTransfers(slots: ReadonlyArray<number>): void {
+    if (slots.length === 0) return
+    if (slots.length === 1) return this.taken(slots[0], this.blocks.startTransfer(slots[0]) === 0)
+    const all = this.blocks.start(slots)
+    for (const slot of slots) this.taken(slot, all || !this.blocks.isRefused(slot))
+  }
+
+  /** glibc has taken a request or refused it: no thread, no memory (EAGAIN), a descriptor that it does not sync (EBADF). */
+  private taken(slot: number, yes: boolean): void {
+    if (yes) {
+      this.states[slot] = STARTED
+      this.started++
+      return
+    }
+    // A thread of the pool gets the answer of the system call itself.
+    const submission = this.slots[slot]
+    this.release(slot)
+    this.host.passOn(submission)
+    submission.clear()
+  }
+
+  /** Takes a request out of everything but the table. */
+  private release(slot: number): void {
+    this.inFlight--
+    this.states[slot] = FREE
+    this.freeSlots.push(slot)
+    const next = this.lines.leave(this.lineOf[slot], slot)
+    // A sync that has waited for this one.
+    if (next !== -1 && this.states[next] === HELD) {
+      this.makeReady(next)
+      this.host.wake()
+    }
+  }
+
+  drain(limit: number): number {
+    this.notification.clear()
+    const { found } = this
+    const more = this.look(limit, found)
+    const count = found.length
+    if (count > 0) {
+      this.blocks.synchronise(found[0])
+      for (const slot of found) this.harvest(slot)
+      found.length = 0
+      this.notification.ended()
+    }
+    if (more) this.notification.tell()
+    else if (this.started > 0) this.notification.expect(this.watched)
+    return count
+  }
+
+  /** Appends complete requests to `into`, at most `limit`; whether there are more. */
+  private look(limit: number, into: Array<number>): boolean {
+    if (this.started === 0) return false
+    for (const { slots } of this.lines.values()) {
+      for (const slot of slots) {
+        if (this.states[slot] !== STARTED || !this.blocks.isComplete(slot)) continue
+        if (into.length === limit) return true
+        into.push(slot)
+      }
+    }
+    return false
+  }
+
+  /** The end of a request that glibc has ended. */
+  private harvest(slot: number): void {
+    // Delivered already, by a cancel that came from the delivery of another.
+    if (this.states[slot] !== STARTED) return
+    const result = this.blocks.result(slot)
+    this.started--
+    if (result === -errno.ECANCELED && this.slots[slot].request!.cancelled === false) {
+      // Somebody else called back everything of this descriptor: aio_cancel(3) without a block.
+      const line = this.lineOf[slot]
+      this.lines.enterAgain(line, slot)
+      this.makeReady(slot)
+      if (this.states[line.slots[0]] === HELD) this.makeReady(line.slots[0])
+      this.host.wake()
+      return
+    }
+    this.deliver(slot, result)
+  }
+
+  private deliver(slot: number, result: number): void {
+    const submission = this.slots[slot]
+    this.release(slot)
+    this.host.complete(submission, result)
+    submission.clear()
+  }
+
+  /** Addresses of blocks of which one ends first. */
+  private readonly watched = (): ReadonlyArray<number> => {
+    const addresses: Array<number> = []
+    const share = Math.max(1, Math.min(WATCHED_OF_LINE, Math.floor(MOST_WATCHED / this.lines.size)))
+    for (const { slots } of this.lines.values()) {
+      let left = share
+      for (const slot of slots) {
+        if (this.states[slot] !== STARTED) continue
+        addresses.push(this.blocks.addressOf(slot))
+        if (--left === 0) break
+      }
+    }
+    return addresses
+  }
+
+  /** The descriptor tells of everything that ends. */
+  tick(): void {}
+
+  get hasCompletions(): boolean {
+    return this.look(0, this.found)
+  }
+
+  cancel(request: Request): void {
+    const { slot } = request.submission!
+    if (this.states[slot] !== STARTED) {
+      const at = this.toStart.indexOf(slot)
+      if (at !== -1) this.toStart.splice(at, 1)
+      this.deliver(slot, -errno.ECANCELED)
+      return
+    }
+    const line = this.lineOf[slot]
+    switch (this.blocks.cancel(line.fd, slot)) {
+      case AIO_CANCELED: {
+        const wasBehind = this.isBehindOthers(line, slot)
+        this.harvest(slot)
+        if (!wasBehind) this.rescue(line)
+        break
+      }
+      case AIO_ALLDONE:
+        this.host.wake()
+        break
+      // AIO_NOTCANCELED: a thread is in it. Or its descriptor has been closed. Its completion comes by itself.
+    }
+  }
+
+  /** Whether something that glibc runs before this request has not ended: then this one was not the first of its line. */
+  private isBehindOthers(line: Line, slot: number): boolean {
+    for (const other of line.slots) {
+      if (other === slot) return false
+      if (
+        this.states[other] === STARTED &&
+        this.priorities[other] <= this.priorities[slot] &&
+        !this.blocks.isComplete(other)
+      ) {
+        return true
+      }
+    }
+    return false
+  }
+
+  /**
+   * Calls back what glibc may have forgotten of a line, and submits it again. From the last to the first, because each of these cancels
+   * would make glibc forget what is behind.
+   */
+  private rescue(line: Line): void {
+    const again: Array<number> = []
+    for (let i = line.slots.length - 1; i >= 0; i--) {
+      const slot = line.slots[i]
+      if (this.states[slot] !== STARTED || this.blocks.isComplete(slot)) continue
+      if (this.blocks.cancel(line.fd, slot) !== AIO_CANCELED) continue
+      if (this.slots[slot].request!.cancelled) {
+        this.harvest(slot)
+        continue
+      }
+      this.blocks.result(slot)
+      this.started--
+      this.states[slot] = READY
+      again.unshift(slot)
+    }
+    if (again.length === 0) return
+    this.toStart = [...again, ...this.toStart]
+    this.host.wake()
+  }
+
+  /**
+   * Looks at lines in which nothing has ended for a while. A slow disk is no reason, and then this does no harm; but another library of
+   * this process, or another Layer with the same descriptor, may have made glibc forget them.
+   */
+  private readonly watch = (): void => {
+    if (this.inFlight === 0) {
+      clearInterval(this.watchdog)
+      this.watchdog = undefined
+      return
+    }
+    for (const line of this.lines.values()) {
+      if (!line.moved) this.rescue(line)
+      line.moved = false
+    }
+    this.host.wake()
+  }
+
+  get counts(): BackendCounts {
+    let pending = 0
+    this.states.forEach((state, slot) => {
+      if (state === STARTED && this.blocks.isComplete(slot)) pending++
+    })
+    return { ready: this.inFlight - this.started, executing: this.started - pending, pending }
+  }
+
+  get descriptor(): number {
+    this.notification.expose()
+    if (this.started > 0) this.notification.expect(this.watched)
+    return this.notification.descriptor
+  }
+
+  forEachInFlight(visit: (request: Request) => void): void {
+    // Slots that were never used are holes of the array, which `forEach` passes over.
+    this.slots.forEach(({ request }) => {
+      if (request !== null) visit(request)
+    })
+  }
+
+  keepAlive(yes: boolean): void {
+    this.notification.keepAlive(yes)
+  }
+
+  prepareClose(): void {}
+
+  async close(): Promise<void> {
+    open.delete(this)
+    clearInterval(this.watchdog)
+    // Nothing is in flight, but the thread may still be looking at blocks.
+    await this.notification.close()
+    this.blocks.close()
+  }
+
+  /** Calls back what has not begun, and waits for what has, without the event loop. */
+  abandon(): void {
+    const end = performance.now() + EXIT_PATIENCE
+    for (const line of this.lines.values()) {
+      for (let i = line.slots.length - 1; i >= 0; i--) {
+        if (this.states[line.slots[i]] === STARTED) this.blocks.cancel(line.fd, line.slots[i])
+      }
+    }
+    for (const { slots } of this.lines.values()) {
+      for (const slot of slots) {
+        if (this.states[slot] !== STARTED) continue
+        while (!this.blocks.isComplete(slot) && performance.now() < end) this.blocks.suspend([slot], 50)
+      }
+    }
+    this.notification.abandon()
+  }
+}
+
+const isSync = ({ request }: Submission): boolean => request!.entry.posixAio!.call === "aio_fsync"
+
+/** Whether a request on the descriptor ends without anybody else's doing. Also where it is none: the kernel will say so. */
+const endsByItself = (fd: number): boolean => {
+  const type = descriptorType(fd)
+  return type === -1 || type === S_IFREG || type === S_IFBLK || type === S_IFDIR
+}

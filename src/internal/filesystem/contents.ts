@@ -1,0 +1,169 @@
+/** Whole files: read to their end, or written. */
+import type { WriteFileOptions } from "@effect/platform/FileSystem"
+import * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
+import { errno } from "../native/errno.ts"
+import { fstat, open, read, write } from "../operation/catalogue.ts"
+import { decodeFileSize } from "../operation/metadata.ts"
+import type { Entry } from "../operation/operation.ts"
+import { PENDING } from "../operation/operation.ts"
+import { type Subject, systemError } from "./errors.ts"
+import { FileSystemSequence, regularFile } from "./sequence.ts"
+
+/** Bytes of a read where the size is unknown: /proc, pipes. */
+const UNKNOWN_SIZE_CHUNK = 65536
+
+/** Longest array that is asked for, as in `fs.readFile`. */
+const MAX_LENGTH = 2 ** 31 - 1
+
+const empty = new Uint8Array(0)
+
+/** fstat(2), of which only the size is decoded. */
+const sizeOf: Entry<any, number> = { ...fstat.entry, decode: decodeFileSize }
+
+export class ReadFile extends FileSystemSequence<Uint8Array> {
+  private bytes: Uint8Array = empty
+  private length = 0
+  private sizeKnown = false
+  private readonly file = regularFile()
+
+  constructor(
+    engine: Engine,
+    private readonly path: string,
+    private readonly method: string
+  ) {
+    super(engine)
+  }
+
+  protected get subject(): Subject {
+    // Node names the path where there is no descriptor yet.
+    return { method: this.method, of: this.path, path: this.fd === -1 ? this.path : undefined }
+  }
+
+  protected begin(): void {
+    this.run(open(this.path), this.opened)
+  }
+
+  private opened(fd: number): void {
+    this.fd = fd
+    const { engine } = this
+    // Only where fstat(2) is answered on the spot is the file system one of this machine's own, see native/nonblocking.ts.
+    if (!this.cancelling && engine.mayInline) {
+      const result = engine.tryInline(sizeOf, { fd })
+      if (result !== PENDING) {
+        this.closesAtOnce = true
+        const size = decodeFileSize(engine.scratch)
+        engine.countInline()
+        return this.measured(size)
+      }
+    }
+    this.run({ entry: sizeOf, input: { fd } }, this.measured)
+  }
+
+  private measured(size: number): void {
+    this.sizeKnown = size > 0
+    if (size > MAX_LENGTH) return this.tooLarge()
+    if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
+  }
+
+  private tooLarge(): void {
+    this.bytes = empty
+    this.end(Exit.fail(systemError(errno.EFBIG, "read", this.subject)))
+  }
+
+  /** Makes room; false when it has ended instead. */
+  private grow(size: number): boolean {
+    try {
+      const grown = new Uint8Array(size)
+      grown.set(this.bytes)
+      this.bytes = grown
+      return true
+    } catch {
+      // RangeError: more than there is memory.
+      this.tooLarge()
+      return false
+    }
+  }
+
+  /** Reads into what is left of the array. */
+  private more(): void {
+    if (this.length === this.bytes.length) {
+      if (this.sizeKnown) return this.end(Exit.succeed(this.bytes))
+      if (this.length * 2 > MAX_LENGTH) return this.tooLarge()
+      if (!this.grow(this.bytes.length * 2)) return
+    }
+    const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
+    // Without a size it may be a pipe, which has no offsets.
+    this.run(read(this.fd, into, this.sizeKnown ? { offset: this.length } : undefined, this.file), this.hasRead)
+  }
+
+  private hasRead(count: number): void {
+    if (count === 0) return this.end(Exit.succeed(this.bytes.slice(0, this.length)))
+    this.length += count
+    this.more()
+  }
+}
+
+export class WriteFile extends FileSystemSequence<void> {
+  private written = 0
+
+  constructor(
+    engine: Engine,
+    private readonly path: string,
+    private readonly bytes: Uint8Array,
+    private readonly options: WriteFileOptions | undefined,
+    private readonly method: string
+  ) {
+    super(engine)
+  }
+
+  protected get subject(): Subject {
+    return { method: this.method, of: this.path, path: this.fd === -1 ? this.path : undefined }
+  }
+
+  protected begin(): void {
+    const { flag = "w", mode } = this.options ?? {}
+    this.run(open(this.path, { flag, mode }), this.opened)
+  }
+
+  private opened(fd: number): void {
+    this.fd = fd
+    // Nothing to write is nothing to do, but for a file that could not be written to: EBADF.
+    if (this.bytes.byteLength === 0 && this.options?.flag !== "r") this.end(Exit.void)
+    else this.more()
+  }
+
+  private more(): void {
+    const { bytes, written } = this
+    // At the descriptor's own position, which starts at 0: also pipes and devices can be written to, and "a" appends.
+    this.run(write(this.fd, written === 0 ? bytes : bytes.subarray(written)), this.hasWritten)
+  }
+
+  private hasWritten(count: number): void {
+    this.written += count
+    if (this.written >= this.bytes.byteLength) this.end(Exit.void)
+    else if (count > 0) this.more()
+    // A device that takes nothing would be asked for ever.
+    else this.failed(errno.EIO, "write")
+  }
+}
+
+/** Opens and closes: makes an empty file. */
+export class Create extends FileSystemSequence<void> {
+  constructor(
+    engine: Engine,
+    protected readonly subject: Subject,
+    private readonly path: string
+  ) {
+    super(engine)
+  }
+
+  protected begin(): void {
+    this.run(open(this.path, { flag: "w+" }), this.opened)
+  }
+
+  private opened(fd: number): void {
+    this.fd = fd
+    this.end(Exit.void)
+  }
+}

@@ -1,0 +1,189 @@
+/** Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to. */
+import { constants } from "node:fs"
+import * as Exit from "effect/Exit"
+import { AioBadArgument, AioError } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
+import { errno } from "../native/errno.ts"
+import type { BadArgument } from "../operation/arguments.ts"
+import { chmod, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
+import type { Stat } from "../operation/metadata.ts"
+import type { Failure } from "../wait.ts"
+import { byDescriptor, type Place } from "./directory.ts"
+import { regularFile, Sequence } from "./sequence.ts"
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+
+/** Bytes of one request: interruption waits for the one under way. */
+const RANGE = 8 << 20
+
+/** Bytes read and written at a time, where the kernel does not copy. */
+const BLOCK = 1 << 20
+
+const PERMISSIONS = 0o7777
+
+/** What copy_file_range(2) answers for files that it cannot copy between. */
+const cannotCopy = new Set([
+  errno.EXDEV,
+  errno.EINVAL,
+  errno.EOPNOTSUPP,
+  errno.ENOSYS,
+  errno.EPERM,
+  errno.EBADF,
+  errno.ETXTBSY
+])
+
+export interface CopyFileOptions {
+  /** The destination must not exist, and neither end may be a symbolic link. */
+  readonly exclusive: boolean
+  readonly preserveTimestamps: boolean
+}
+
+/** Succeeds with the source as it was. */
+export class CopyFile extends Sequence<Stat, Failure> {
+  private source!: Stat
+  /** Which of the two a failure is about. */
+  private about: Place
+  private position = 0
+  private block: Uint8Array | undefined
+  private inBlock = 0
+  private written = 0
+  private readonly file = regularFile()
+
+  constructor(
+    engine: Engine,
+    private readonly from: Place,
+    private readonly to: Place,
+    private readonly options: CopyFileOptions
+  ) {
+    super(engine)
+    this.about = from
+  }
+
+  protected begin(): void {
+    const { from, options } = this
+    // In a tree: a FIFO that took the file's place must not keep us waiting. fstat tells that it is one.
+    const flag = options.exclusive ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY
+    this.run(open(from.path, { at: from.at, flag }), this.sourceOpened)
+  }
+
+  private sourceOpened(fd: number): void {
+    this.fd = fd
+    this.run(fstat(fd), this.sourceKnown)
+  }
+
+  private sourceKnown(source: Stat): void {
+    const { options, to } = this
+    if (source.type === "Directory") return this.failed(errno.EISDIR)
+    if (options.exclusive && source.type !== "File") return this.failed(errno.EINVAL)
+    this.source = source
+    const flag = O_WRONLY | O_CREAT | (options.exclusive ? O_EXCL | O_NOFOLLOW : 0)
+    this.about = to
+    this.run(open(to.path, { at: to.at, flag, mode: source.mode & PERMISSIONS }), this.destinationOpened)
+  }
+
+  private destinationOpened(fd: number): void {
+    this.secondFd = fd
+    this.about = this.from
+    this.run(fstat(fd), this.destinationKnown, this.broken)
+  }
+
+  private destinationKnown({ dev, ino, mode, size }: Stat): void {
+    const { source } = this
+    if (dev === source.dev && ino === source.ino) return this.end(Exit.succeed(source))
+    const setMode = (): void => {
+      if ((mode & PERMISSIONS) === (source.mode & PERMISSIONS)) this.copy()
+      else {
+        const path = byDescriptor(this.engine, this.secondFd, this.to)
+        this.run(chmod(path, source.mode & PERMISSIONS), this.copy, this.chmodFailed)
+      }
+    }
+    if (size === 0n) setMode()
+    else this.run(ftruncate(this.secondFd), setMode, this.broken)
+  }
+
+  /** Some network file systems have no permissions to set: as in libuv, that is no failure. */
+  private chmodFailed(number: number): void {
+    if (number === errno.EPERM || number === errno.ENOENT) this.copy()
+    else this.broken(number)
+  }
+
+  private copy(): void {
+    const { fd, position: offset, secondFd } = this
+    this.run(copyRange(fd, secondFd, { offset, toOffset: offset, length: RANGE }), this.copied, this.notCopied)
+  }
+
+  private copied(count: number): void {
+    this.position += count
+    if (count > 0) this.copy()
+    // Files of /proc and its like have bytes that only read(2) knows of, and a kernel that copies none of them.
+    else if (this.position === 0) this.readBlock()
+    else this.times()
+  }
+
+  private notCopied(number: number): void {
+    if (cannotCopy.has(number)) this.readBlock()
+    else this.broken(number)
+  }
+
+  private readBlock(): void {
+    this.block ??= new Uint8Array(Buffer.allocUnsafeSlow(BLOCK).buffer)
+    // At the descriptor's position for what has none to give. Nothing else has moved it.
+    const options = this.source.type === "File" ? { offset: this.position } : undefined
+    this.run(read(this.fd, this.block, options, this.file), this.blockRead, this.broken)
+  }
+
+  private blockRead(count: number): void {
+    if (count === 0) return this.times()
+    this.inBlock = count
+    this.written = 0
+    this.writeBlock()
+  }
+
+  private writeBlock(): void {
+    const { block, file, inBlock, position, secondFd, written } = this
+    this.run(
+      write(secondFd, block!.subarray(written, inBlock), { offset: position }, file),
+      this.blockWritten,
+      this.broken
+    )
+  }
+
+  private blockWritten(count: number): void {
+    this.written += count
+    this.position += count
+    if (count === 0) this.broken(errno.EIO)
+    else if (this.written < this.inBlock) this.writeBlock()
+    else this.readBlock()
+  }
+
+  private times(): void {
+    if (!this.options.preserveTimestamps) return this.end(Exit.succeed(this.source))
+    const path = byDescriptor(this.engine, this.secondFd, this.to)
+    const { atimeNs, mtimeNs } = this.source
+    this.run(utimes(path, { atimeNs, mtimeNs }), () => this.end(Exit.succeed(this.source)), this.broken)
+  }
+
+  /** Half a copy is none: it is removed, as libuv does. Interrupted or not. */
+  private broken(number: number): void {
+    const failure = Exit.fail(this.failure(number))
+    const { cancelling, to } = this
+    this.cancelling = false
+    const ended = (): void => {
+      this.cancelling = cancelling
+      this.end(failure)
+    }
+    this.run(unlink(to.path, { at: to.at }), ended, ended)
+  }
+
+  protected override failed(number: number): void {
+    this.end(Exit.fail(this.failure(number)))
+  }
+
+  protected override failure(number: number): AioError {
+    return AioError.fromErrno(number, "copyFile", { path: this.about.full })
+  }
+
+  protected override wrongArgument({ argument, description }: BadArgument): AioBadArgument {
+    return new AioBadArgument({ operation: "copyFile", argument, description })
+  }
+}

@@ -1,0 +1,100 @@
+/** Directories held open, and the names in them: how a tree is walked without ever leaving it. */
+import { constants } from "node:fs"
+import * as Effect from "effect/Effect"
+import { AioError } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
+import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import type { Path } from "../operation/arguments.ts"
+import { close, open, readdir } from "../operation/catalogue.ts"
+import type { DirectoryEntry } from "../operation/directories.ts"
+import type { Operation } from "../operation/operation.ts"
+import type { Failure } from "../wait.ts"
+
+const bytes = (path: Path): Uint8Array => (typeof path === "string" ? Buffer.from(path) : path)
+
+/** A name in a directory, as a path. Bytes if one of them is. */
+export const join = (directory: Path, name: Path): Path => {
+  if (directory === "") return name
+  if (typeof directory === "string" && typeof name === "string") {
+    return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`
+  }
+  return new Uint8Array(Buffer.concat([bytes(directory), Buffer.from("/"), bytes(name)]))
+}
+
+/** An open directory. */
+export interface Directory {
+  readonly fd: number
+  /** As it was called when it was opened: for messages. */
+  readonly path: Path
+}
+
+/**
+ * How a name is handed to the kernel: relative to the descriptor of the directory that it was found in, so that nobody who renames
+ * or replaces a directory on the way can lead it elsewhere.
+ */
+export interface Place {
+  readonly at: number | undefined
+  readonly path: Path
+  /** For messages. */
+  readonly full: Path
+}
+
+export const top = (path: Path): Place => ({ at: undefined, path, full: path })
+
+export const within = (engine: Engine, { fd, path }: Directory, name: Path): Place => {
+  const full = join(path, name)
+  // Descriptors that are not this process's have no paths relative to them.
+  return engine.backend.descriptors === undefined ? { at: fd, path: name, full } : { at: undefined, path: full, full }
+}
+
+/** The same file by its descriptor, for calls that take paths only. proc(5) */
+export const byDescriptor = (engine: Engine, fd: number, { full }: Place): Path =>
+  engine.backend.descriptors === undefined ? `/proc/self/fd/${fd}` : full
+
+/** Failures name the whole path, not the part of it that the kernel was given. */
+export const named =
+  (full: Path) =>
+  (error: Failure): Failure =>
+    error._tag === "AioError" && error.path !== full
+      ? new AioError({ code: error.code, errno: error.errno, operation: error.operation, path: full, fd: error.fd })
+      : error
+
+export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, Failure> =>
+  Effect.mapError(execute(engine, operation), named(place.full))
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
+
+/** Uses a directory while it is open; a symbolic link to one is none (ENOTDIR). */
+export const withDirectory = <A>(
+  engine: Engine,
+  place: Place,
+  use: (directory: Directory) => Effect.Effect<A, Failure>
+): Effect.Effect<A, Failure> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.mapError(
+        executeMasked(engine, open(place.path, { at: place.at, flag: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }), restore),
+        named(place.full)
+      ),
+      (fd) => {
+        const closing = Effect.ignore(executeUninterruptibly(engine, close(fd)))
+        return Effect.matchCauseEffect(restore(use({ fd, path: place.full })), {
+          onFailure: (cause) => Effect.zipRight(closing, Effect.failCause(cause)),
+          onSuccess: (value) => Effect.as(closing, value)
+        })
+      }
+    )
+  )
+
+/** Hands over the names of an open directory, about a thousand at a time. */
+export const forEachChunk = (
+  engine: Engine,
+  directory: Directory,
+  use: (entries: ReadonlyArray<DirectoryEntry>) => Effect.Effect<unknown, Failure>
+): Effect.Effect<void, Failure> => {
+  const next: Effect.Effect<void, Failure> = Effect.flatMap(
+    Effect.mapError(execute(engine, readdir(directory.fd)), named(directory.path)),
+    ({ done, entries }) => (done ? Effect.void : Effect.zipRight(use(entries), next))
+  )
+  return next
+}

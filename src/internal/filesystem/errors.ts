@@ -1,0 +1,89 @@
+/** Failures as @effect/platform names them, in the words of NodeFileSystem: programs test for them. */
+import { getSystemErrorMap } from "node:util"
+import { BadArgument, type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
+import type { AioBadArgument, AioError } from "../../AioError.ts"
+import { errnoName } from "../native/errno.ts"
+import type { BadArgument as WrongArgument } from "../operation/arguments.ts"
+
+const reasons: Readonly<Record<string, SystemErrorReason>> = {
+  ENOENT: "NotFound",
+  EACCES: "PermissionDenied",
+  EEXIST: "AlreadyExists",
+  EISDIR: "BadResource",
+  ENOTDIR: "BadResource",
+  ELOOP: "BadResource",
+  EBUSY: "Busy"
+}
+
+const sentences = getSystemErrorMap()
+
+/** libuv's sentence for an error number. */
+const sentence = (errno: number): string => sentences.get(-errno)?.[1] ?? `system error ${errno}`
+
+/** What libuv calls the system calls behind our operations. */
+const syscalls: Readonly<Record<string, string>> = {
+  readdir: "scandir",
+  utimes: "utime",
+  readFile: "read",
+  copyRange: "copyfile"
+}
+
+export const syscallOf = (operation: string): string => syscalls[operation] ?? operation
+
+/** What a failed call was about. */
+export interface Subject {
+  /** Of `FileSystem`. */
+  readonly method: string
+  /** As the program wrote it, or a descriptor. */
+  readonly of: string | number
+  /** The paths that Node's sentence names, if any. */
+  readonly path?: string | undefined
+  readonly dest?: string | undefined
+}
+
+/** An error as `node:fs` throws it: what programs find in `cause`. */
+const nodeError = (errno: number, syscall: string, { dest, path }: Subject): NodeJS.ErrnoException => {
+  const code = errnoName(errno)
+  const names = path === undefined ? "" : dest === undefined ? ` '${path}'` : ` '${path}' -> '${dest}'`
+  const error: NodeJS.ErrnoException & { dest?: string } = new Error(`${code}: ${sentence(errno)}, ${syscall}${names}`)
+  error.errno = -errno
+  error.code = code
+  error.syscall = syscall
+  if (path !== undefined) error.path = path
+  if (dest !== undefined) error.dest = dest
+  return error
+}
+
+/** The failure of a system call with a (positive) error number. */
+export const systemError = (errno: number, syscall: string, subject: Subject): SystemError => {
+  const cause = nodeError(errno, syscall, subject)
+  return new SystemError({
+    reason: reasons[cause.code!] ?? "Unknown",
+    module: "FileSystem",
+    method: subject.method,
+    pathOrDescriptor: subject.of,
+    syscall,
+    description: cause.message,
+    cause
+  })
+}
+
+export const badArgument = (method: string, argument: string, problem: string, description?: string): BadArgument =>
+  new BadArgument({
+    module: "FileSystem",
+    method,
+    ...(description === undefined ? {} : { description }),
+    cause: new TypeError(`The argument '${argument}': ${problem}`)
+  })
+
+/** What was found wrong with an argument before a kernel saw it. */
+export const fromWrongArgument = (method: string, { argument, description }: WrongArgument): BadArgument =>
+  badArgument(method, argument, description)
+
+/** Translates the failures of our operations. */
+export const translate =
+  (subject: Subject, syscall?: string) =>
+  (error: AioError | AioBadArgument): PlatformError =>
+    error._tag === "AioError"
+      ? systemError(error.errno, syscall ?? syscallOf(error.operation), subject)
+      : badArgument(subject.method, error.argument, error.description)

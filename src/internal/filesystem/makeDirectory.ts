@@ -1,0 +1,79 @@
+/** Directories with all their missing parents, as `mkdir -p` makes them; and ones with names that nobody has. */
+import { randomBytes } from "node:crypto"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import type { PlatformError } from "@effect/platform/Error"
+import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { AioError } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
+import { execute } from "../execute.ts"
+import { errno } from "../native/errno.ts"
+import { mkdir, stat } from "../operation/catalogue.ts"
+import type { Failure } from "../wait.ts"
+import { systemError, translate } from "./errors.ts"
+
+const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number
+
+/** Fails as Node does: EEXIST where the path is something else, ENOTDIR where a part of it is. */
+export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, Failure> => {
+  const one = (path: string, isLast: boolean, parentIsMade: boolean): Effect.Effect<void, Failure> =>
+    Effect.catchAll(execute(engine, mkdir(path, { mode })), (error) => {
+      // With its parent made, ENOENT means something else: a dangling link, say.
+      if (isErrno(error, errno.ENOENT) && !parentIsMade) {
+        const parent = dirname(path)
+        if (parent === path) return Effect.fail(error)
+        return Effect.zipRight(one(parent, false, false), one(path, isLast, true))
+      }
+      return isErrno(error, errno.EEXIST) ? isThere(path, isLast, error) : Effect.fail(error)
+    })
+  const isThere = (path: string, isLast: boolean, error: Failure): Effect.Effect<void, Failure> =>
+    Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
+      if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
+      if (!isLast) return Effect.fail(AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
+      return Effect.fail(Either.isLeft(found) ? found.left : error)
+    })
+  return one(path, true, path === "")
+}
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/** Six letters, each of 62. */
+const randomName = (): string => {
+  let name = ""
+  while (name.length < 6)
+    for (const byte of randomBytes(8)) if (byte < 248 && name.length < 6) name += LETTERS[byte % 62]
+  return name
+}
+
+/** Names that are tried: a thousandth of what there is would have to be taken for a second one to be needed. */
+const ATTEMPTS = 100
+
+/** mkdtemp(3) */
+export const makeTempDirectory = (
+  engine: Engine,
+  options: MakeTempDirectoryOptions | undefined,
+  method: string
+): Effect.Effect<string, PlatformError> => {
+  const attempt = (prefix: string, left: number): Effect.Effect<string, PlatformError> => {
+    const path = `${prefix}${randomName()}`
+    const template = `${prefix}XXXXXX`
+    return Effect.catchAll(Effect.as(execute(engine, mkdir(path, { mode: 0o700 })), path), (error) =>
+      isErrno(error, errno.EEXIST) && left > 0
+        ? attempt(prefix, left - 1)
+        : Effect.fail(
+            error._tag === "AioError"
+              ? systemError(error.errno, "mkdtemp", { method, of: prefix, path: template })
+              : translate({ method, of: prefix })(error)
+          )
+    )
+  }
+  return Effect.suspend(() => {
+    const directory = typeof options?.directory === "string" ? join(options.directory, ".") : tmpdir()
+    return attempt(options?.prefix ? join(directory, options.prefix) : `${directory}/`, ATTEMPTS)
+  })
+}
+
+/** Twelve hexadecimal digits. */
+export const randomHex = (): string => randomBytes(6).toString("hex")

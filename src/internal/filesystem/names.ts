@@ -1,0 +1,78 @@
+/** The names in a directory, as `fs.readdir` gives them. */
+import type { PlatformError } from "@effect/platform/Error"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Engine } from "../engine/engine.ts"
+import type { Path } from "../operation/arguments.ts"
+import { translate } from "./errors.ts"
+import { scanTree } from "./scan.ts"
+
+const text = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
+
+/** By their bytes, as libuv sorts them. UTF-16 sorts like UTF-8, but for what lies beyond its surrogates. */
+const byBytes = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
+    if (x === y) continue
+    const isLast = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
+    return isLast(x) === isLast(y) ? x - y : isLast(x) ? 1 : -1
+  }
+  return a.length - b.length
+}
+
+interface Listed {
+  readonly name: string
+  readonly path: string
+  readonly isDirectory: boolean
+}
+
+/**
+ * Sorted within each directory. With `recursive` in the order of `fs.promises.readdir`: all of a directory, then the last of its
+ * subdirectories, and so on.
+ */
+export const readDirectory = (
+  engine: Engine,
+  path: string,
+  recursive: boolean
+): Effect.Effect<Array<string>, PlatformError> =>
+  // Suspended: the effect may be run many times.
+  Effect.suspend(() => collect(engine, path, recursive))
+
+const collect = (engine: Engine, path: string, recursive: boolean): Effect.Effect<Array<string>, PlatformError> => {
+  const byParent = new Map<string, Array<Listed>>()
+  const collected = Stream.runForEachChunk(
+    scanTree(engine, path, recursive ? Number.POSITIVE_INFINITY : 1),
+    (entries) =>
+      Effect.sync(() => {
+        for (const { name, path, type } of entries) {
+          const full = text(path)
+          const parent = full.slice(0, full.length - name.length)
+          const siblings = byParent.get(parent)
+          const listed = { name, path: full, isDirectory: type === "Directory" }
+          if (siblings === undefined) byParent.set(parent, [listed])
+          else siblings.push(listed)
+        }
+      })
+  )
+  return Effect.mapBoth(collected, {
+    onFailure: (error) =>
+      translate(
+        { method: "readDirectory", of: path, path: error._tag === "AioError" ? text(error.path ?? path) : path },
+        "scandir"
+      )(error),
+    onSuccess: () => {
+      const names: Array<string> = []
+      const stack = [""]
+      for (let parent = stack.pop(); parent !== undefined; parent = stack.pop()) {
+        const siblings = byParent.get(parent) ?? []
+        siblings.sort((a, b) => byBytes(a.name, b.name))
+        for (const { isDirectory, path } of siblings) {
+          names.push(path)
+          if (isDirectory && recursive) stack.push(`${path}/`)
+        }
+      }
+      return names
+    }
+  })
+}

@@ -1,0 +1,230 @@
+/** `File` of @effect/platform: an open file with a position of its own. */
+import type { PlatformError } from "@effect/platform/Error"
+import {
+  type File,
+  FileDescriptor,
+  FileTypeId,
+  type OpenFileOptions,
+  type SeekMode,
+  type Size,
+  type SizeInput
+} from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { Engine } from "../engine/engine.ts"
+import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { errno } from "../native/errno.ts"
+import { BadArgument } from "../operation/arguments.ts"
+import * as catalogue from "../operation/catalogue.ts"
+import { type FileState, fileState } from "../operation/descriptors.ts"
+import { type Operation, PENDING } from "../operation/operation.ts"
+import { priorityOf } from "../priority.ts"
+import { inStages, type Restore } from "../wait.ts"
+import { badArgument, fromWrongArgument, systemError, translate } from "./errors.ts"
+import { fstatInfo } from "./info.ts"
+import { Move } from "./move.ts"
+
+const asSize = (count: number): Size => BigInt(count) as Size
+const asNothing = (): void => {}
+
+/**
+ * A transfer takes its range when it starts: the position moves on by the whole length at once, so that the next one, which may run
+ * beside it, has the range after it. If it then moves less (the end of the file, an error, an interrupt), the position goes back to
+ * where its bytes ended, unless somebody has set the position meanwhile. Of several that meet the end of the file side by side, the
+ * lowest such place counts, so nothing is ever skipped.
+ *
+ * What appends has no range to take, and so waits for its turn: writes of one File do not mix, in the order in which they began.
+ */
+export class OpenFile implements File {
+  readonly [FileTypeId]: FileTypeId = FileTypeId
+  readonly fd: File.Descriptor
+  private position = 0
+  /** Transfers that have taken a range and not ended. */
+  private taken = 0
+  /** The position has been set since ranges were taken that have not ended. */
+  private isSet = false
+  private readonly turn: Effect.Semaphore | undefined
+
+  constructor(
+    readonly engine: Engine,
+    fd: number,
+    readonly state: FileState,
+    append: boolean
+  ) {
+    this.fd = FileDescriptor(fd)
+    this.turn = append ? Effect.unsafeMakeSemaphore(1) : undefined
+  }
+
+  /** Ends the requests that still use the descriptor, then closes it. */
+  get release(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { engine, state } = this
+      state.closed = true
+      const close = Effect.ignore(executeUninterruptibly(engine, catalogue.close(this.fd)))
+      // Fibers that outlive the Scope may have requests under way. Their number must not become another file's under them.
+      return state.users === 0 ? close : Effect.zipRight(this.unused, close)
+    })
+  }
+
+  private get unused(): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      this.state.onUnused = () => resume(Effect.void)
+      this.engine.cancelUsers(this.state)
+    })
+  }
+
+  /** Called by a transfer that took `length` bytes from `offset` on, when it has ended. */
+  moved(offset: number, count: number, length: number): void {
+    this.taken--
+    if (count < length && !this.isSet && offset + count < this.position) this.position = offset + count
+    if (this.taken === 0) this.isSet = false
+  }
+
+  private place(position: number): void {
+    this.position = position
+    this.isSet = this.taken > 0
+  }
+
+  private closedFailure(method: string, syscall: string): Exit.Exit<never, PlatformError> {
+    return Exit.fail(systemError(errno.EBADF, syscall, { method, of: this.fd }))
+  }
+
+  private transfer<A>(
+    operation: typeof catalogue.read,
+    method: string,
+    makeBuffer: () => Uint8Array,
+    all: boolean,
+    finish: (count: number, buffer: Uint8Array) => A,
+    positional: boolean
+  ): Effect.Effect<A, PlatformError> {
+    return Effect.withFiberRuntime((fiber): Effect.Effect<A, PlatformError> => {
+      const { engine, state } = this
+      if (state.closed) return this.closedFailure(method, operation.entry.name)
+      const { entry } = operation
+      const buffer = makeBuffer()
+      // Node asks no kernel for nothing.
+      if (buffer.byteLength === 0 && operation === catalogue.read) return Exit.succeed(finish(0, buffer))
+      if (entry.inline !== undefined && positional && engine.mayInline) {
+        try {
+          const count = engine.tryInline(entry, { fd: this.fd, buffer, offset: this.position, file: state })
+          if (count !== PENDING) {
+            engine.countInline()
+            this.position += count
+            return Exit.succeed(finish(count, buffer))
+          }
+        } catch (problem) {
+          return problem instanceof BadArgument ? Exit.fail(fromWrongArgument(method, problem)) : Exit.die(problem)
+        }
+      }
+      return Effect.uninterruptibleMask((restore) => {
+        const offset = positional ? this.position : undefined
+        if (offset !== undefined) {
+          this.taken++
+          this.position = offset + buffer.byteLength
+        }
+        const move = new Move<A>(this, operation, method, buffer, offset, all, (count) => finish(count, buffer))
+        move.priority = priorityOf(fiber)
+        return inStages(move, restore, () => move.start())
+      })
+    })
+  }
+
+  read(buffer: Uint8Array): Effect.Effect<Size, PlatformError> {
+    return this.transfer(catalogue.read, "read", () => buffer, false, asSize, true)
+  }
+
+  readAlloc(size: SizeInput): Effect.Effect<Option.Option<Uint8Array>, PlatformError> {
+    const length = Number(size)
+    if (!Number.isSafeInteger(length) || length < 0) {
+      return Effect.fail(badArgument("readAlloc", "size", `must be a whole number of bytes from 0, not ${size}`))
+    }
+    return this.transfer(
+      catalogue.read,
+      "readAlloc",
+      () => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer),
+      false,
+      (count, buffer) =>
+        count === 0 ? Option.none() : Option.some(count === length ? buffer : buffer.slice(0, count)),
+      true
+    )
+  }
+
+  write(buffer: Uint8Array): Effect.Effect<Size, PlatformError> {
+    return this.inTurn(this.transfer(catalogue.write, "write", () => buffer, false, asSize, this.turn === undefined))
+  }
+
+  writeAll(buffer: Uint8Array): Effect.Effect<void, PlatformError> {
+    if (buffer.byteLength === 0) return Effect.void
+    return this.inTurn(
+      this.transfer(catalogue.write, "writeAll", () => buffer, true, asNothing, this.turn === undefined)
+    )
+  }
+
+  private inTurn<A>(effect: Effect.Effect<A, PlatformError>): Effect.Effect<A, PlatformError> {
+    return this.turn === undefined ? effect : this.turn.withPermits(1)(effect)
+  }
+
+  seek(offset: SizeInput, from: SeekMode): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const by = Number(offset)
+      this.place(from === "start" ? by : this.position + by)
+      // As NodeFileSystem, which tells the new position although the interface does not.
+      return BigInt(this.position) as never
+    })
+  }
+
+  truncate(length?: SizeInput): Effect.Effect<void, PlatformError> {
+    const bytes = Math.max(0, Number(length ?? 0))
+    return Effect.map(this.run(catalogue.ftruncate(this.fd, bytes), "truncate"), () => {
+      if (this.turn === undefined && this.position > bytes) this.place(bytes)
+    })
+  }
+
+  get stat(): Effect.Effect<File.Info, PlatformError> {
+    return this.run({ entry: fstatInfo, input: { fd: this.fd } }, "stat")
+  }
+
+  get sync(): Effect.Effect<void, PlatformError> {
+    return this.run(catalogue.fsync(this.fd), "sync")
+  }
+
+  private run<A>(operation: Operation<A>, method: string): Effect.Effect<A, PlatformError> {
+    return Effect.suspend(() =>
+      this.state.closed
+        ? this.closedFailure(method, operation.entry.name)
+        : Effect.mapError(
+            execute(this.engine, { entry: operation.entry, input: { ...operation.input, file: this.state } }),
+            translate({ method, of: this.fd })
+          )
+    )
+  }
+}
+
+/** Opens in the uninterruptible region that `restore` belongs to. Whoever calls it sees to `release`. */
+export const acquire = (
+  engine: Engine,
+  path: string,
+  options: OpenFileOptions | undefined,
+  restore: Restore
+): Effect.Effect<OpenFile, PlatformError> => {
+  const { flag = "r", mode } = options ?? {}
+  return Effect.mapBoth(executeMasked(engine, catalogue.open(path, { flag, mode }), restore), {
+    onFailure: translate({ method: "open", of: path, path }),
+    onSuccess: (fd) => new OpenFile(engine, fd, fileState(engine.descriptors.describe(fd, false)), flag.startsWith("a"))
+  })
+}
+
+/** Opens; closed with its Scope. */
+export const open = (
+  engine: Engine,
+  path: string,
+  options: OpenFileOptions | undefined
+): Effect.Effect<OpenFile, PlatformError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(acquire(engine, path, options, restore), (file) =>
+      // Not `Effect.addFinalizer`, which also captures and restores all of the fiber's FiberRefs, for a finalizer that reads none.
+      Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, file.release), file))
+    )
+  )

@@ -1,0 +1,60 @@
+/** What `fs.rm` and `fs.cp` refuse by themselves, in their words. They have error codes of their own, and so no reason but Unknown. */
+import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { AioBadArgument, AioError } from "../../AioError.ts"
+import { errno, errnoName } from "../native/errno.ts"
+import type { Path } from "../operation/arguments.ts"
+import { systemError, translate } from "./errors.ts"
+
+const text = (path: Path | undefined): string =>
+  path === undefined ? "" : typeof path === "string" ? path : Buffer.from(path).toString("utf8")
+
+const refusal = (method: string, of: string, syscall: string, code: string, description: string): SystemError =>
+  new SystemError({
+    module: "FileSystem",
+    method,
+    reason: "Unknown",
+    pathOrDescriptor: of,
+    syscall,
+    description,
+    cause: Object.assign(new Error(description), { code, syscall })
+  })
+
+/** Of `remove`. Without `recursive`, unlink(2) of a directory is what Node finds out with lstat(2) before. */
+export const removeFailure =
+  (method: string, path: string) =>
+  (error: AioError | AioBadArgument): PlatformError => {
+    if (error._tag !== "AioError") return translate({ method, of: path })(error)
+    if (error.errno === errno.EISDIR) {
+      return refusal(
+        method,
+        path,
+        "rm",
+        "ERR_FS_EISDIR",
+        `Path is a directory: rm returned EISDIR (is a directory) ${path}`
+      )
+    }
+    // Node looks first, and finds what is missing by that.
+    const isFirst = text(error.path) === path && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
+    return systemError(error.errno, isFirst ? "lstat" : error.operation, { method, of: path, path: text(error.path) })
+  }
+
+const codes: Readonly<Record<number, { readonly code: string; readonly sentence: string }>> = {
+  [errno.EINVAL]: { code: "ERR_FS_CP_EINVAL", sentence: "Invalid src or dest" },
+  [errno.EISDIR]: { code: "ERR_FS_CP_DIR_TO_NON_DIR", sentence: "Cannot overwrite non-directory with directory" },
+  [errno.ENOTDIR]: { code: "ERR_FS_CP_NON_DIR_TO_DIR", sentence: "Cannot overwrite directory with non-directory" }
+}
+
+/** Of `copy`. */
+export const cpFailure =
+  (from: string) =>
+  (error: AioError | AioBadArgument): PlatformError => {
+    if (error._tag !== "AioError") return translate({ method: "copy", of: from })(error)
+    const known = error.operation === "copy" ? codes[error.errno] : undefined
+    const path = text(error.path)
+    if (known === undefined) {
+      const syscall = error.operation === "copyFile" ? "copyfile" : error.operation
+      return systemError(error.errno, syscall, { method: "copy", of: from, path })
+    }
+    const description = `${known.sentence}: cp returned ${errnoName(error.errno)} ${path}`
+    return refusal("copy", from, "cp", known.code, description)
+  }

@@ -1,0 +1,128 @@
+/** Removing trees. */
+import * as Effect from "effect/Effect"
+import type { Engine } from "../engine/engine.ts"
+import { errno } from "../native/errno.ts"
+import type { Path } from "../operation/arguments.ts"
+import { rmdir, unlink } from "../operation/catalogue.ts"
+import type { Failure } from "../wait.ts"
+import { runBatch } from "./batch.ts"
+import { type Directory, forEachChunk, named, type Place, runAt, top, withDirectory, within } from "./directory.ts"
+import { Workers } from "./workers.ts"
+
+/** Names of one directory under way at once. Its lock lets through one at a time anyway. Measured in bench/scenarios/filesystem.ts. */
+const WINDOW = 64
+
+/** Times that a directory is read again, because it had names in it after all had been removed. */
+const ATTEMPTS = 8
+
+const isGone = (error: Failure): boolean => error._tag === "AioError" && error.errno === errno.ENOENT
+
+const isDirectory = (number: number): boolean => number === errno.EISDIR || number === errno.EPERM
+
+/** What is no directory any more: a file, or a symbolic link, which O_NOFOLLOW refuses. */
+const isNoDirectory = (error: Failure): boolean =>
+  error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
+
+export interface RemovalOptions {
+  readonly parallel: number
+  /** Whether it is fine that there is nothing. */
+  readonly force: boolean
+}
+
+class Removal {
+  private readonly workers: Workers
+
+  constructor(
+    private readonly engine: Engine,
+    parallel: number
+  ) {
+    this.workers = new Workers(parallel)
+  }
+
+  /** A name that may be anything. */
+  any(place: Place): Effect.Effect<void, Failure> {
+    return Effect.catchAll(runAt(this.engine, unlink(place.path, place), place), (error) =>
+      error._tag === "AioError" && isDirectory(error.errno)
+        ? Effect.catchAll(this.directory(place), (inside) =>
+            // EPERM of a directory means "is a directory" to some, and "not permitted" to others.
+            Effect.fail(isNoDirectory(inside) ? error : inside)
+          )
+        : Effect.fail(error)
+    )
+  }
+
+  private directory(place: Place, attempts = ATTEMPTS): Effect.Effect<void, Failure> {
+    const { engine } = this
+    const emptied = withDirectory(engine, place, (directory) =>
+      forEachChunk(engine, directory, (entries) => {
+        const files: Array<Path> = []
+        const directories: Array<Path> = []
+        // What the file system does not tell is taken for a file: unlink(2) says so if it is not.
+        for (const { path, type } of entries) (type === "Directory" ? directories : files).push(path)
+        return Effect.zipRight(
+          this.files(directory, files, directories),
+          this.workers.forEach(directories, (name) => this.entry(within(engine, directory, name)))
+        )
+      })
+    )
+    return Effect.zipRight(
+      emptied,
+      Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) =>
+        error._tag === "AioError" && error.errno === errno.ENOTEMPTY && attempts > 1
+          ? this.directory(place, attempts - 1)
+          : Effect.fail(error)
+      )
+    )
+  }
+
+  /** Removes names; those that turn out to be directories are added to `directories`. */
+  private files(
+    directory: Directory,
+    names: ReadonlyArray<Path>,
+    directories: Array<Path>
+  ): Effect.Effect<void, Failure> {
+    if (names.length === 0) return Effect.void
+    const { engine } = this
+    const places = names.map((name) => within(engine, directory, name))
+    return Effect.mapError(
+      runBatch(
+        engine,
+        places.length,
+        WINDOW,
+        (index) => unlink(places[index].path, places[index]),
+        (index, number) => {
+          if (number === errno.ENOENT) return true
+          if (number !== errno.EISDIR) return false
+          directories.push(names[index])
+          return true
+        }
+      ),
+      // The batch knows the part of the path only that the kernel was given.
+      (error) => {
+        const place = places.find(({ path }) => error._tag === "AioError" && path === error.path)
+        return place === undefined ? error : named(place.full)(error)
+      }
+    )
+  }
+
+  /** What was a directory when its name was read. */
+  private entry(place: Place): Effect.Effect<void, Failure> {
+    return Effect.catchAll(this.directory(place), (error) => {
+      if (isGone(error)) return Effect.void
+      if (!isNoDirectory(error)) return Effect.fail(error)
+      return Effect.catchAll(runAt(this.engine, unlink(place.path, place), place), (again) =>
+        isGone(again) ? Effect.void : Effect.fail(again)
+      )
+    })
+  }
+}
+
+export const removeTree = (
+  engine: Engine,
+  path: Path,
+  { force, parallel }: RemovalOptions
+): Effect.Effect<void, Failure> =>
+  Effect.suspend(() => {
+    const removed = new Removal(engine, parallel).any(top(path))
+    return force ? Effect.catchAll(removed, (error) => (isGone(error) ? Effect.void : Effect.fail(error))) : removed
+  })

@@ -1,0 +1,146 @@
+/** Listing trees: one directory after the other, depth first, with one descriptor open for each level. */
+import { constants } from "node:fs"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Engine } from "../engine/engine.ts"
+import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { errno } from "../native/errno.ts"
+import type { Path } from "../operation/arguments.ts"
+import { close, lstat, open, readdir } from "../operation/catalogue.ts"
+import type { FileType } from "../operation/metadata.ts"
+import type { Failure, Restore } from "../wait.ts"
+import { type Directory, join, named, type Place, runAt, top, within } from "./directory.ts"
+
+/** A name somewhere in a tree. */
+export interface TreeEntry {
+  /** From the root of the tree on, without it. Bytes where a part of it is not UTF-8. */
+  readonly path: Path
+  /** The last part, for people. */
+  readonly name: string
+  readonly type: FileType
+  /** 1 for what is in the root itself. */
+  readonly depth: number
+  readonly ino: bigint
+}
+
+interface Level {
+  readonly directory: Directory
+  /** From the root of the tree on. */
+  readonly prefix: Path
+  /** Subdirectories that have been listed and not walked into. */
+  pending: Array<Path>
+  isRead: boolean
+}
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
+
+const nothing = Chunk.empty<TreeEntry>()
+
+class Scan {
+  private readonly levels: Array<Level> = []
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly maxDepth: number
+  ) {}
+
+  enter(place: Place, prefix: Path, flags: number, restore: Restore): Effect.Effect<void, Failure> {
+    return Effect.map(
+      Effect.mapError(
+        executeMasked(this.engine, open(place.path, { at: place.at, flag: O_RDONLY | O_DIRECTORY | flags }), restore),
+        named(place.full)
+      ),
+      (fd) => {
+        this.levels.push({ directory: { fd, path: place.full }, prefix, pending: [], isRead: false })
+      }
+    )
+  }
+
+  private leave(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.ignore(executeUninterruptibly(this.engine, close(this.levels.pop()!.directory.fd)))
+    )
+  }
+
+  get closeAll(): Effect.Effect<void> {
+    return Effect.suspend(() => (this.levels.length === 0 ? Effect.void : Effect.zipRight(this.leave(), this.closeAll)))
+  }
+
+  /** The next names. May be none without being the end. */
+  readonly pull: Effect.Effect<Chunk.Chunk<TreeEntry>, Option.Option<Failure>> = Effect.suspend(() => {
+    const level = this.levels[this.levels.length - 1]
+    if (level === undefined) return Effect.fail(Option.none())
+    return Effect.mapError(level.isRead ? this.descend(level) : this.read(level), Option.some)
+  })
+
+  private descend(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
+    const name = level.pending.pop()
+    if (name === undefined) return Effect.as(Effect.uninterruptible(this.leave()), nothing)
+    const entered = Effect.uninterruptibleMask((restore) =>
+      this.enter(within(this.engine, level.directory, name), join(level.prefix, name), O_NOFOLLOW, restore)
+    )
+    return Effect.as(
+      Effect.catchAll(entered, (error) =>
+        // Removed or replaced since it was listed.
+        error._tag === "AioError" &&
+        (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
+          ? Effect.void
+          : Effect.fail(error)
+      ),
+      nothing
+    )
+  }
+
+  private read(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
+    const { directory, prefix } = level
+    const depth = this.levels.length
+    return Effect.flatMap(
+      Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path)),
+      ({ done, entries }) => {
+        if (done) {
+          level.isRead = true
+          level.pending.reverse()
+          return Effect.succeed(nothing)
+        }
+        const found: Array<TreeEntry> = []
+        const unknown: Array<{ readonly index: number; readonly path: Path }> = []
+        for (const { ino, name, path, type } of entries) {
+          if (type === "Unknown") unknown.push({ index: found.length, path })
+          else if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
+          found.push({ path: join(prefix, path), name, type, depth, ino })
+        }
+        return Effect.as(
+          Effect.forEach(
+            unknown,
+            ({ index, path }) => {
+              const place = within(this.engine, directory, path)
+              return Effect.map(runAt(this.engine, lstat(place.path, place), place), ({ type }) => {
+                found[index] = { ...found[index], type }
+                if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
+              })
+            },
+            { discard: true }
+          ),
+          Chunk.unsafeFromArray(found)
+        )
+      }
+    )
+  }
+}
+
+/** Everything below `path`, which may be a symbolic link to a directory; those in the tree are not followed. */
+export const scanTree = (engine: Engine, path: Path, maxDepth: number): Stream.Stream<TreeEntry, Failure> =>
+  Stream.unwrapScoped(
+    Effect.suspend(() => {
+      const scan = new Scan(engine, maxDepth)
+      return Effect.map(
+        Effect.acquireRelease(
+          Effect.uninterruptibleMask((restore) => scan.enter(top(path), "", 0, restore)),
+          () => scan.closeAll
+        ),
+        () => Stream.repeatEffectChunkOption(scan.pull)
+      )
+    })
+  )

@@ -1,0 +1,38 @@
+/** What a backend does with each kind of file, as it says itself. */
+import { readdirSync } from "node:fs"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Aio } from "effect-aio"
+import { realBackends as backends } from "../support/backends.ts"
+
+const openDescriptors = () => readdirSync("/proc/self/fd").length
+
+describe.each(backends)("$name", ({ layer }) => {
+  it.scopedLive("every kind of file can be read and polled, and is tried without leaving anything open", () =>
+    Effect.gen(function* () {
+      yield* Aio.nop()
+      yield* Aio.statvfs("/")
+      const before = openDescriptors()
+      const { files } = yield* Aio.capabilities
+      expect(files.map(({ kind }) => kind)).toEqual([
+        "regular file",
+        "directory",
+        "pipe",
+        "FIFO",
+        "socket",
+        "terminal",
+        "character device",
+        "eventfd"
+      ])
+      for (const { kind, poll, read } of files) {
+        expect([kind, read]).toEqual([kind, kind === "directory" ? "EISDIR" : expect.stringMatching(/^(native|pool)$/)])
+        expect([kind, poll]).toEqual([kind, expect.stringMatching(/^(native|pool)$/)])
+      }
+      // Threads may start meanwhile, each with descriptors of its own: what is left open would be so every time.
+      const rounds = 40
+      for (let round = 0; round < rounds; round++) yield* Aio.capabilities
+      expect(openDescriptors() - before).toBeLessThan(rounds)
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+})

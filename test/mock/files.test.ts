@@ -1,0 +1,143 @@
+/** What the random programs do not reach: large files, whole directories, descriptors without a name. */
+import { constants } from "node:fs"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Aio, AioBuffer, AioDirectory, AioFile, MockAio } from "effect-aio"
+import * as catalogue from "../../src/internal/operation/catalogue.ts"
+
+const withMock = (options?: MockAio.Options) => Effect.provide(MockAio.layer(options))
+
+describe("the file system of the mock", () => {
+  it.effect("has every operation of the catalogue, natively", () =>
+    Effect.gen(function* () {
+      const { operations: capabilities } = yield* Aio.capabilities
+      expect(capabilities.map(({ operation }) => operation)).toEqual(
+        Object.values(catalogue).map(({ entry }) => entry.name)
+      )
+      expect(capabilities.filter(({ mechanism }) => mechanism !== "native")).toEqual([])
+    }).pipe(withMock())
+  )
+
+  it.effect("holes are free: a terabyte takes a page", () =>
+    Effect.gen(function* () {
+      const file = yield* AioFile.open("/tmp/large", { flag: "w+" })
+      yield* file.writeAll(Buffer.from("end"), { offset: 2n ** 40n - 3n })
+      expect(yield* file.stat).toMatchObject({ size: 2n ** 40n, blocks: 8n })
+      expect(Buffer.from(yield* file.readExactly(6, { offset: 2 ** 40 - 6 })).toString()).toBe("\0\0\0end")
+      yield* file.allocate({ mode: "punchHole", length: 2 ** 40 })
+      expect(yield* file.stat).toMatchObject({ size: 2n ** 40n, blocks: 0n })
+      expect(yield* Effect.flip(file.writeAll(Buffer.from("x"), { offset: 2 ** 44 }))).toMatchObject({ code: "EFBIG" })
+      expect(yield* Effect.flip(file.truncate(2n ** 62n))).toMatchObject({ code: "EFBIG" })
+      // Up to the limit, and no further.
+      expect(yield* file.write(Buffer.alloc(10), { offset: 2 ** 44 - 4096 - 4 })).toBe(4)
+      expect(yield* file.read(Buffer.alloc(1), { offset: 2n ** 62n })).toBe(0)
+    }).pipe(Effect.scoped, withMock())
+  )
+
+  it.effect("a file without a name lives as long as a descriptor", () =>
+    Effect.gen(function* () {
+      const free = Effect.map(Aio.statvfs("/"), ({ blocksFree }) => blocksFree)
+      const before = yield* free
+      const file = yield* Aio.open("/tmp/file", { flag: "w+" })
+      yield* Aio.write(file, Buffer.alloc(8192))
+      yield* Aio.unlink("/tmp/file")
+      expect(yield* Aio.read(file, Buffer.alloc(9000), { offset: 0 })).toBe(8192)
+      expect(yield* Aio.fstat(file)).toMatchObject({ nlink: 0, size: 8192n })
+      expect(yield* free).toBe(before - 2n)
+      yield* Aio.close(file)
+      expect(yield* free).toBe(before)
+      // O_TMPFILE never had one.
+      const flag = 0o20200000 | constants.O_RDWR
+      const temporary = yield* Aio.open("/tmp", { flag })
+      expect(yield* Aio.fstat(temporary)).toMatchObject({ nlink: 0, type: "File" })
+      expect(yield* MockAio.tree("/tmp")).toEqual({})
+    }).pipe(withMock())
+  )
+
+  it.effect("a name that stays is told once, while others come and go", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 500 }, (_, i) => `name-${String(i).padStart(20, "0")}`)
+      yield* Effect.forEach(names, (name) => MockAio.put(`/tmp/${name}`, ""))
+      const fd = yield* Aio.open("/tmp", { flag: constants.O_DIRECTORY })
+      const told: Array<string> = []
+      for (let round = 0; ; round++) {
+        const { done, entries } = yield* Aio.readdir(fd, { bufferSize: 400 })
+        if (done) break
+        told.push(...entries.map(({ name }) => name))
+        // One that was told goes, one that was not goes, one comes, and one gets another name.
+        if (round % 10 === 0 && round < 200) {
+          yield* Aio.unlink(`/tmp/${told[round]}`)
+          yield* Aio.unlink(`/tmp/${names[499 - round]}`)
+          yield* MockAio.put(`/tmp/new-${round}`, "")
+          yield* Aio.rename(`/tmp/${told[round + 1]}`, `/tmp/moved-${round}`)
+        }
+      }
+      const kept = new Set((yield* AioDirectory.read("/tmp")).map(({ name }) => name))
+      for (const name of names.filter((name) => kept.has(name))) {
+        expect(told.filter((one) => one === name)).toEqual([name])
+      }
+      expect(new Set(told).size).toBe(told.length)
+    }).pipe(withMock())
+  )
+
+  it.effect("names are bytes", () =>
+    Effect.gen(function* () {
+      const odd = new Uint8Array([...Buffer.from("/tmp/"), 0xff, 0xfe])
+      yield* Aio.close(yield* Aio.open(odd, { flag: "w" }))
+      yield* Aio.close(yield* Aio.open("/tmp/größe", { flag: "w" }))
+      const entries = yield* AioDirectory.read("/tmp")
+      expect(entries.map(({ path }) => path)).toEqual([new Uint8Array([0xff, 0xfe]), "größe"])
+      yield* Aio.symlink(odd, "/tmp/link")
+      expect(yield* Aio.readlink("/tmp/link")).toEqual(odd)
+      // 255 bytes, not characters.
+      yield* Aio.mkdir(`/tmp/${"ö".repeat(127)}`)
+      expect(yield* Effect.flip(Aio.mkdir(`/tmp/${"ö".repeat(128)}`))).toMatchObject({ code: "ENAMETOOLONG" })
+    }).pipe(withMock())
+  )
+
+  it.effect("symbolic links are followed 40 times, and no more", () =>
+    Effect.gen(function* () {
+      yield* MockAio.put("/tmp/0", "end")
+      for (let i = 1; i <= 41; i++) yield* Aio.symlink(`${i - 1}`, `/tmp/${i}`)
+      expect((yield* AioFile.readFile("/tmp/40")).length).toBe(3)
+      expect(yield* Effect.flip(AioFile.readFile("/tmp/41"))).toMatchObject({ code: "ELOOP" })
+    }).pipe(withMock())
+  )
+
+  it.effect("direct I/O asks for whole sectors", () =>
+    Effect.gen(function* () {
+      const file = yield* AioFile.open("/tmp/file", { flag: "w+", direct: true })
+      expect(yield* file.write(AioBuffer.aligned(1024), { offset: 512 })).toBe(1024)
+      expect(yield* Effect.flip(file.read(AioBuffer.aligned(100), { offset: 0 }))).toMatchObject({ argument: "buffer" })
+      expect(yield* Effect.flip(Aio.read(file.fd, AioBuffer.aligned(100), { offset: 0 }))).toMatchObject({
+        code: "EINVAL"
+      })
+      expect((yield* file.readAlloc(4096, { offset: 0 })).length).toBe(1536)
+    }).pipe(Effect.scoped, withMock())
+  )
+
+  it.effect("priorities and limits are the engine's", () =>
+    Effect.gen(function* () {
+      yield* Aio.setLimits({ maxOutstanding: 1 })
+      const request = (name: string) => Aio.stat(`/tmp/${name}`)
+      const all = [Aio.withPriority(request("last"), -4), request("middle"), Aio.withPriority(request("first"), 4)]
+      yield* Effect.all([request("now"), ...all].map(Effect.either), { concurrency: "unbounded" })
+      const paths = (yield* MockAio.journal).map(({ path }) => path)
+      expect(paths).toEqual(["/tmp/now", "/tmp/first", "/tmp/middle", "/tmp/last"])
+    }).pipe(withMock())
+  )
+
+  it.effect("the journal tells arguments, not contents, and keeps so many entries", () =>
+    Effect.gen(function* () {
+      const fd = yield* Aio.open("/tmp/a", { flag: "w+", mode: 0o600 })
+      yield* Aio.writev(fd, [Buffer.from("ab"), Buffer.from("c")], { offset: 5 })
+      yield* Effect.ignore(Aio.rename("/tmp/x", new Uint8Array([0x2f, 0x79])))
+      expect(yield* MockAio.journal).toMatchObject([
+        { operation: "writev", path: "/tmp/a", input: { fd, lengths: [2, 1], offset: 5 }, result: 3, cancelled: false },
+        { operation: "rename", path: "/tmp/x", input: { path: "/tmp/x", to: "/y" }, error: "ENOENT", result: undefined }
+      ])
+      yield* MockAio.clearJournal
+      expect(yield* MockAio.journal).toEqual([])
+    }).pipe(withMock({ journal: 2 }))
+  )
+})
