@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -28,7 +28,7 @@ const pages = (count: number) =>
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
 
-describe.each(backends)("$name", ({ layer, layerWith }) => {
+describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("results in order, many more than a turn's budget and than a ring", () =>
     Effect.gen(function* () {
       const { fd } = yield* pages(64)
