@@ -114,7 +114,9 @@ export class CopyFile extends Sequence<Stat, Failure> {
 
   private copied(count: number): void {
     this.position += count
-    if (count > 0) this.copy()
+    // As long as it was when it was opened, as in libuv: what is written behind that meanwhile is for the next copy.
+    if (this.position > 0 && BigInt(this.position) >= this.source.size) this.times()
+    else if (count > 0) this.copy()
     // Files of /proc and its like have bytes that only read(2) knows of, and a kernel that copies none of them.
     else if (this.position === 0) this.readBlock()
     else this.times()

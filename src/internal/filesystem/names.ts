@@ -1,11 +1,17 @@
 /** The names in a directory, as `fs.readdir` gives them. */
+import { constants } from "node:fs"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Path } from "../operation/arguments.ts"
-import { translate } from "./errors.ts"
+import { fstat, open, readdir } from "../operation/catalogue.ts"
+import type { DirectoryChunk } from "../operation/directories.ts"
+import { PENDING } from "../operation/operation.ts"
+import { type Subject, systemError, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
+import { FileSystemSequence, runSequence } from "./sequence.ts"
 
 const text = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
 
@@ -19,6 +25,52 @@ const byBytes = (a: string, b: string): number => {
     return isLast(x) === isLast(y) ? x - y : isLast(x) ? 1 : -1
   }
   return a.length - b.length
+}
+
+/** One directory: opened, read to its end and closed without a fiber's turn in between. */
+class ListDirectory extends FileSystemSequence<Array<string>> {
+  private readonly found: Array<string> = []
+
+  constructor(
+    engine: Engine,
+    private readonly path: string
+  ) {
+    super(engine)
+  }
+
+  protected get subject(): Subject {
+    return { method: "readDirectory", of: this.path, path: this.path }
+  }
+
+  protected begin(): void {
+    this.run(open(this.path, { flag: constants.O_RDONLY | constants.O_DIRECTORY }), this.opened)
+  }
+
+  private opened(fd: number): void {
+    this.fd = fd
+    // Answered on the spot only where the file system is one of this machine's own: closing the directory waits for nothing there.
+    const { engine } = this
+    if (engine.mayInline && engine.tryInline(fstat.entry, { fd }) !== PENDING) {
+      this.closesAtOnce = true
+      engine.countInline()
+    }
+    this.more()
+  }
+
+  private more(): void {
+    this.run(readdir(this.fd), this.listed)
+  }
+
+  private listed({ done, entries }: DirectoryChunk): void {
+    for (const { name } of entries) this.found.push(name)
+    // Only an empty answer is the end: some file systems give part of what there would be room for.
+    if (done) this.end(Exit.succeed(this.found.sort(byBytes)))
+    else this.more()
+  }
+
+  protected override failure(errno: number): PlatformError {
+    return systemError(errno, "scandir", this.subject)
+  }
 }
 
 interface Listed {
@@ -37,23 +89,21 @@ export const readDirectory = (
   recursive: boolean
 ): Effect.Effect<Array<string>, PlatformError> =>
   // Suspended: the effect may be run many times.
-  Effect.suspend(() => collect(engine, path, recursive))
+  recursive ? Effect.suspend(() => collect(engine, path)) : runSequence(() => new ListDirectory(engine, path))
 
-const collect = (engine: Engine, path: string, recursive: boolean): Effect.Effect<Array<string>, PlatformError> => {
+const collect = (engine: Engine, path: string): Effect.Effect<Array<string>, PlatformError> => {
   const byParent = new Map<string, Array<Listed>>()
-  const collected = Stream.runForEachChunk(
-    scanTree(engine, path, recursive ? Number.POSITIVE_INFINITY : 1),
-    (entries) =>
-      Effect.sync(() => {
-        for (const { name, path, type } of entries) {
-          const full = text(path)
-          const parent = full.slice(0, full.length - name.length)
-          const siblings = byParent.get(parent)
-          const listed = { name, path: full, isDirectory: type === "Directory" }
-          if (siblings === undefined) byParent.set(parent, [listed])
-          else siblings.push(listed)
-        }
-      })
+  const collected = Stream.runForEachChunk(scanTree(engine, path, Number.POSITIVE_INFINITY), (entries) =>
+    Effect.sync(() => {
+      for (const { name, path, type } of entries) {
+        const full = text(path)
+        const parent = full.slice(0, full.length - name.length)
+        const siblings = byParent.get(parent)
+        const listed = { name, path: full, isDirectory: type === "Directory" }
+        if (siblings === undefined) byParent.set(parent, [listed])
+        else siblings.push(listed)
+      }
+    })
   )
   return Effect.mapBoth(collected, {
     onFailure: (error) =>
@@ -69,7 +119,7 @@ const collect = (engine: Engine, path: string, recursive: boolean): Effect.Effec
         siblings.sort((a, b) => byBytes(a.name, b.name))
         for (const { isDirectory, path } of siblings) {
           names.push(path)
-          if (isDirectory && recursive) stack.push(`${path}/`)
+          if (isDirectory) stack.push(`${path}/`)
         }
       }
       return names

@@ -43,10 +43,19 @@ class Removal {
   any(place: Place): Effect.Effect<void, Failure> {
     return Effect.catchAll(runAt(this.engine, unlink(place.path, place), place), (error) =>
       error._tag === "AioError" && isDirectory(error.errno)
-        ? Effect.catchAll(this.directory(place), (inside) =>
+        ? Effect.catchAll(this.emptyOrNot(place), (inside) =>
             // EPERM of a directory means "is a directory" to some, and "not permitted" to others.
             Effect.fail(isNoDirectory(inside) ? error : inside)
           )
+        : Effect.fail(error)
+    )
+  }
+
+  /** An empty directory is gone with one call. */
+  private emptyOrNot(place: Place): Effect.Effect<void, Failure> {
+    return Effect.catchAll(runAt(this.engine, rmdir(place.path, place), place), (error) =>
+      error._tag === "AioError" && (error.errno === errno.ENOTEMPTY || error.errno === errno.EEXIST)
+        ? this.directory(place)
         : Effect.fail(error)
     )
   }
