@@ -49,7 +49,7 @@ export type Exits<Operations extends ReadonlyArray<Operation<any>>, E = AioError
  * order of the operations; in which order they are executed is the kernel's affair.
  *
  * With `mode: "values"`, the default, the first failure cancels the others, waits until they have ended, closes descriptors that
- * they produced, and is the failure of the whole. With `"exits"` all run, and each gives an `Exit`. Interruption cancels all; the
+ * they produced, gives up locks that they took, and is the failure of the whole. With `"exits"` all run, and each gives an `Exit`. Interruption cancels all; the
  * fiber ends when the last of them has, and no descriptor is lost.
  *
  * @since 0.1.0

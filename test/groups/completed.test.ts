@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import { Aio } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
 
-describe.each(backends)("$name", ({ layer, mechanism }) => {
+describe.each(realBackends)("$name", ({ layer, mechanism }) => {
   it.scopedLive("in the order of their ends", () =>
     Effect.gen(function* () {
       const pipes = yield* idlePipes(3)

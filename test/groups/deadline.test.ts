@@ -4,13 +4,13 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Aio } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
 
-describe.each(backends)("$name", ({ layer, layerWith }) => {
+describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("a read of an idle pipe fails with ETIMEDOUT, not before its time, and is over", () =>
     Effect.gen(function* () {
       const pipe = yield* idlePipe

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { Aio, AioGroup } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -16,7 +16,7 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
 
 const reads = (fds: ReadonlyArray<number>) => fds.map((fd) => Aio.request.read(fd, new Uint8Array(8)))
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("handles give results, in any order, any number of times", () =>
     Effect.gen(function* () {
       const pipes = yield* idlePipes(2)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Aio } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -33,7 +33,7 @@ const said = (exit: Exit.Exit<unknown, unknown>): unknown => {
 
 const codes = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>): ReadonlyArray<unknown> => exits.map(said)
 
-describe.each(backends)("$name", ({ layer, layerWith }) => {
+describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("each starts when the one before has ended", () =>
     Effect.gen(function* () {
       const { fd, path } = yield* fixture

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Aio, AioGroup } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -123,7 +123,7 @@ const group = (ground: Ground, depth: number) =>
     if (random.integer(3) === 0) yield* Effect.timeout(outer.done, 5)
   })
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("random nesting, failures and interrupts", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -28,7 +28,7 @@ const pages = (count: number) =>
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
 
-describe.each(backends)("$name", ({ layer, layerWith }) => {
+describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("results in order, many more than a turn's budget and than a ring", () =>
     Effect.gen(function* () {
       const { fd } = yield* pages(64)
@@ -71,6 +71,25 @@ describe.each(backends)("$name", ({ layer, layerWith }) => {
       expect(descriptorsIn(directory)).toBe(1)
       expect(yield* idle).toBe(0)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a lock that was taken is given up with a batch or chain that fails", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* pages(1)
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => openSync(path, "r")),
+        (fd) => Effect.sync(() => closeSync(fd))
+      )
+      const lock = Aio.request.flock(fd, "exclusive")
+      yield* Effect.flip(Aio.submitAll([lock, Aio.request.stat("/does/not/exist"), Aio.request.nop()]))
+      yield* Aio.flock(other, "exclusive", { wait: false })
+      yield* Aio.flock(other, "unlock")
+      yield* Effect.flip(Aio.linked([lock, Aio.request.stat("/does/not/exist")]))
+      yield* Aio.flock(other, "exclusive", { wait: false })
+      yield* Aio.flock(other, "unlock")
+      yield* Aio.linked([lock, Aio.request.nop()])
+      expect(yield* Effect.flip(Aio.flock(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
+    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("exits: all run, each its own end", () =>

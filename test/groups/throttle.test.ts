@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Aio, AioGroup } from "effect-aio"
-import { realBackends as backends } from "../support/backends.ts"
+import { realBackends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 
 /** Until nothing changes any more in real time; the Clock stands still. */
@@ -20,7 +20,7 @@ const untilQuiet = (group: AioGroup.AioGroup) =>
 
 const nops = (count: number) => Array.from({ length: count }, () => Aio.request.nop())
 
-describe.each(backends)("$name", ({ layer }) => {
+describe.each(realBackends)("$name", ({ layer }) => {
   it.scoped("requests in a second", () =>
     Effect.gen(function* () {
       const group = yield* AioGroup.make({ requestsPerSecond: 100 })

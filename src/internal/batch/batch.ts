@@ -12,8 +12,8 @@ import { badArgument, outcome } from "../execute.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
-import { Member, type Owner } from "./member.ts"
-import { closeOrphans, orphansClosed } from "./orphans.ts"
+import { Member, type Owner, obtains } from "./member.ts"
+import { giveBack, givenBack } from "./orphans.ts"
 
 /** What a batch gives: the values, or the first failure; or how each of them ended. */
 export type Mode = "values" | "exits"
@@ -31,7 +31,7 @@ class Batch implements Task<Results>, Owner<Member> {
   /** Members that have not ended. */
   private left = 0
   private failure: Exit.Exit<never, Failure> | undefined
-  private descriptors: Array<number> = []
+  private orphans: Array<Operation<unknown>> = []
 
   constructor(
     readonly engine: Engine,
@@ -90,9 +90,9 @@ class Batch implements Task<Results>, Owner<Member> {
     return this.failure ?? Exit.succeed(this.results)
   }
 
-  /** Whether a member may produce a descriptor. */
-  get mayProduce(): boolean {
-    return this.members.some(({ entry }) => entry.producesDescriptor === true)
+  /** Whether a member may obtain what has to be given back. */
+  get mayObtain(): boolean {
+    return this.members.some(obtains)
   }
 
   start(): void {
@@ -108,11 +108,21 @@ class Batch implements Task<Results>, Owner<Member> {
   }
 
   ended(member: Member, memory: Submission | null): void {
-    const { descriptor, index } = member
-    if (descriptor !== -1) this.descriptors.push(descriptor)
-    const exit = member.exitOf(memory)
-    if (!this.put(index, exit)) this.cancel()
+    const { index, orphan } = member
+    if (orphan !== undefined) this.orphans.push(orphan)
+    if (!this.putDecoded(member, memory) && !this.put(index, member.exitOf(memory))) this.cancel()
     this.countDown()
+  }
+
+  /** Keeps a value without an Exit around it, where that is all there is to keep. */
+  private putDecoded({ entry, index, input, problem, result }: Member, memory: Submission | null): boolean {
+    if (this.mode === "exits" || result < 0 || problem !== undefined) return false
+    try {
+      this.results[index] = entry.decode(memory!, result, input)
+      return true
+    } catch {
+      return false
+    }
   }
 
   /** Keeps a result; false when it is the failure that ends the batch. */
@@ -130,7 +140,7 @@ class Batch implements Task<Results>, Owner<Member> {
     if (--this.left > 0) return
     this.members = []
     if (this.failure === undefined) settle(this, Exit.succeed(this.results))
-    else closeOrphans(this.engine, this.descriptors.splice(0), () => settle(this, this.failure!))
+    else giveBack(this.engine, this.orphans.splice(0), () => settle(this, this.failure!))
   }
 
   cancel(): void {
@@ -138,11 +148,11 @@ class Batch implements Task<Results>, Owner<Member> {
   }
 
   releaseOrphan(): Effect.Effect<void> {
-    return Effect.suspend(() => orphansClosed(this.engine, this.descriptors.splice(0)))
+    return Effect.suspend(() => givenBack(this.engine, this.orphans.splice(0)))
   }
 }
 
-/** Descriptors are handed over only to a fiber that goes on: see `handOver` in execute.ts. */
+/** Descriptors and locks are handed over only to a fiber that goes on: see `handOver` in execute.ts. */
 const handOver = (batch: Batch, restore: Restore, results: Results): Effect.Effect<Results> =>
   Effect.matchCauseEffect(restore(Effect.void), {
     onFailure: (cause) => Effect.zipRight(batch.releaseOrphan(), Effect.failCause(cause)),
@@ -159,8 +169,8 @@ export const submitAll = (
     const batch = new Batch(engine, mode, operations.length)
     if (!batch.finishInline(operations, priorityOf(fiber))) return batch.finished
     return Effect.uninterruptibleMask((restore) => {
-      const mayProduce = batch.mayProduce
+      const mayObtain = batch.mayObtain
       const wait = inStages(batch, restore, () => batch.start())
-      return mayProduce ? Effect.flatMap(wait, (results) => handOver(batch, restore, results)) : wait
+      return mayObtain ? Effect.flatMap(wait, (results) => handOver(batch, restore, results)) : wait
     })
   })

@@ -12,11 +12,12 @@ import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
+import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import type { Failure } from "../wait.ts"
 import { Member, type Owner } from "./member.ts"
-import { closeOrphans } from "./orphans.ts"
+import { giveBack } from "./orphans.ts"
 
 /** How one of several operations ended. */
 export interface Completed<A> {
@@ -168,7 +169,11 @@ class CompletedRun implements Owner<Source> {
     const { onEnd } = this
     if (onEnd === undefined || this.inFlight.size > 0) return
     this.onEnd = undefined
-    closeOrphans(this.engine, this.descriptors.splice(0), onEnd)
+    giveBack(
+      this.engine,
+      this.descriptors.splice(0).map((fd) => close(fd)),
+      onEnd
+    )
   }
 }
 

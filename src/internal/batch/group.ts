@@ -8,13 +8,14 @@ import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
+import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
 import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
 import type { Owner } from "./member.ts"
-import { closeOrphans } from "./orphans.ts"
+import { giveBack } from "./orphans.ts"
 import type { Throttle } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
 
@@ -296,7 +297,7 @@ export class Group implements Owner<GroupMember> {
   /** Nobody can ever ask for it. */
   private discard(descriptor: number): void {
     this.pending++
-    closeOrphans(this.engine, [descriptor], () => {
+    giveBack(this.engine, [close(descriptor)], () => {
       this.pending--
       this.endIfDone()
     })
@@ -403,9 +404,9 @@ export class Group implements Owner<GroupMember> {
     let left = this.children.size + 1
     const ended = (): void => {
       if (--left > 0) return
-      const descriptors = [...this.unclaimed].map(({ result }) => result)
+      const orphans = [...this.unclaimed].map(({ result }) => close(result))
       this.unclaimed.clear()
-      closeOrphans(this.engine, descriptors, () => this.whenDone(done))
+      giveBack(this.engine, orphans, () => this.whenDone(done))
     }
     for (const child of [...this.children]) child.close(ended)
     this.cancelAll(reason, ended)

@@ -20,8 +20,8 @@ import type { Operation } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
 import type { Mode } from "./batch.ts"
-import { Member, type Owner } from "./member.ts"
-import { closeOrphans, orphansClosed } from "./orphans.ts"
+import { Member, type Owner, obtains } from "./member.ts"
+import { giveBack, givenBack } from "./orphans.ts"
 import { transferSize } from "./transfers.ts"
 
 type Results = ReadonlyArray<unknown>
@@ -60,7 +60,7 @@ class Chain implements Task<Results>, Owner<Link> {
   private readonly inFlight = new Set<Link>()
   /** What the whole fails with in values mode. */
   private failure: Exit.Exit<never, Failure | AioShortTransfer> | undefined
-  private descriptors: Array<number> = []
+  private orphans: Array<Operation<unknown>> = []
 
   constructor(
     readonly engine: Engine,
@@ -124,18 +124,14 @@ class Chain implements Task<Results>, Owner<Link> {
   }
 
   ended(link: Link, memory: Submission | null): void {
-    const { descriptor, index, operation } = this.describe(link)
+    const { index, orphan } = link
     this.inFlight.delete(link)
-    if (descriptor !== -1) this.descriptors.push(descriptor)
+    if (orphan !== undefined) this.orphans.push(orphan)
     // Torn off, or behind a failure: the next turn of `advance` tells.
     const wasNotRun = link.wasTakenAlong && link.result === -errno.ECANCELED && !link.cancelled
-    if (index === this.current && !wasNotRun) this.conclude(link.exitOf(memory), transferSize(operation))
+    if (index === this.current && !wasNotRun) this.conclude(link.exitOf(memory), transferSize(this.operations[index]))
     // From within `start`, its caller goes on by itself.
     if (link.state !== IDLE) this.advance()
-  }
-
-  private describe(link: Link) {
-    return { descriptor: link.descriptor, index: link.index, operation: this.operations[link.index] }
   }
 
   /** The end of the current one. */
@@ -158,7 +154,7 @@ class Chain implements Task<Results>, Owner<Link> {
     if (this.cancelling && this.current < this.operations.length) this.failure ??= this.notRun(this.current)
     if (this.mode === "values") {
       if (this.failure === undefined) return settle(this, Exit.succeed(this.ends.map((end) => (end as any).value)))
-      return closeOrphans(this.engine, this.descriptors.splice(0), () => settle(this, this.failure as End as any))
+      return giveBack(this.engine, this.orphans.splice(0), () => settle(this, this.failure as End as any))
     }
     for (let i = this.current; i < this.operations.length; i++) this.ends[i] = this.notRun(i)
     settle(this, Exit.succeed(this.ends))
@@ -170,7 +166,7 @@ class Chain implements Task<Results>, Owner<Link> {
   }
 
   releaseOrphan(): Effect.Effect<void> {
-    return Effect.suspend(() => orphansClosed(this.engine, this.descriptors.splice(0)))
+    return Effect.suspend(() => givenBack(this.engine, this.orphans.splice(0)))
   }
 }
 
@@ -184,7 +180,7 @@ export const linked = (
     Effect.uninterruptibleMask((restore) => {
       const chain = new Chain(engine, operations, mode, priorityOf(fiber))
       const wait = inStages(chain, restore, () => chain.start())
-      if (!operations.some(({ entry }) => entry.producesDescriptor === true)) return wait
+      if (!operations.some(obtains)) return wait
       return Effect.flatMap(wait, (results) =>
         Effect.matchCauseEffect(restore(Effect.void), {
           onFailure: (cause) => Effect.zipRight(chain.releaseOrphan(), Effect.failCause(cause)),

@@ -78,8 +78,18 @@ export class Member extends Request {
       : badArgument(this.entry.name, this.problem)
   }
 
+  /** What gives back what it has obtained, if it has obtained anything. */
+  get orphan(): Operation<unknown> | undefined {
+    if (this.problem !== undefined || this.result < 0) return undefined
+    return this.entry.producesDescriptor === true ? close(this.result) : this.entry.undo?.(this.input)
+  }
+
   /** A descriptor that it produced, or -1. */
   get descriptor(): number {
     return this.entry.producesDescriptor === true && this.problem === undefined && this.result >= 0 ? this.result : -1
   }
 }
+
+/** Whether an operation obtains what has to be given back if nobody gets it. */
+export const obtains = ({ entry }: Pick<Operation<any>, "entry">): boolean =>
+  entry.producesDescriptor === true || entry.undo !== undefined

@@ -1,11 +1,11 @@
-/** Closing descriptors that nobody will see, below Effect. */
+/** Giving back what nobody will see, descriptors and locks, below Effect. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
-import { close } from "../operation/catalogue.ts"
+import type { Operation } from "../operation/operation.ts"
 import { Member, type Owner } from "./member.ts"
 
-/** Several closes, and what to do when the last of them has ended. */
-class Closing implements Owner<Member> {
+/** Several operations, and what to do when the last of them has ended. */
+class GivingBack implements Owner<Member> {
   readonly isPatient = false
   private left = 1
 
@@ -14,13 +14,13 @@ class Closing implements Owner<Member> {
     private readonly done: () => void
   ) {}
 
-  run(descriptors: ReadonlyArray<number>): void {
-    this.left += descriptors.length
-    descriptors.forEach((fd, index) => new Member(this, close(fd), index, 0).start())
+  run(orphans: ReadonlyArray<Operation<unknown>>): void {
+    this.left += orphans.length
+    orphans.forEach((operation, index) => new Member(this, operation, index, 0).start())
     this.ended()
   }
 
-  /** What close(2) answers changes nothing: the number is free. */
+  /** What close(2) answers changes nothing: the number is free. Nor is there anything to do about a lock. */
   ended(): void {
     if (--this.left === 0) this.done()
   }
@@ -28,14 +28,14 @@ class Closing implements Owner<Member> {
   overdue(): void {}
 }
 
-/** Closes them, then calls `done`, which may be before this returns. */
-export const closeOrphans = (engine: Engine, descriptors: ReadonlyArray<number>, done: () => void): void => {
-  if (descriptors.length === 0) done()
-  else new Closing(engine, done).run(descriptors)
+/** Runs them, then calls `done`, which may be before this returns. */
+export const giveBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>, done: () => void): void => {
+  if (orphans.length === 0) done()
+  else new GivingBack(engine, done).run(orphans)
 }
 
 /** The same for a fiber that waits. */
-export const orphansClosed = (engine: Engine, descriptors: ReadonlyArray<number>): Effect.Effect<void> =>
-  descriptors.length === 0
+export const givenBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>): Effect.Effect<void> =>
+  orphans.length === 0
     ? Effect.void
-    : Effect.uninterruptible(Effect.async((resume) => closeOrphans(engine, descriptors, () => resume(Effect.void))))
+    : Effect.uninterruptible(Effect.async((resume) => giveBack(engine, orphans, () => resume(Effect.void))))

@@ -2,9 +2,25 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
 import type * as Scope from "effect/Scope"
 import { Aio } from "../service.ts"
 import { type Completion, Completions } from "./completions.ts"
+
+const counted = { incremental: true } as const
+
+const keys = {
+  requests: MetricKey.counter("effect_aio_requests_total", { ...counted, description: "Requests ended" }),
+  bytes: MetricKey.counter("effect_aio_bytes_total", { ...counted, description: "Bytes that transfers moved" }),
+  errors: MetricKey.counter("effect_aio_errors_total", { ...counted, description: "Requests that failed" }),
+  duration: MetricKey.histogram(
+    "effect_aio_request_duration_seconds",
+    // 1 microsecond to 4 seconds.
+    MetricBoundaries.exponential({ start: 1e-6, factor: 4, count: 12 }),
+    "From the submission of a request to its completion"
+  )
+} as const
 
 /**
  * What `observeMetrics` counts, tagged with `operation` and `backend`, errors with `code`, too. Durations are in seconds, from the
@@ -14,30 +30,25 @@ import { type Completion, Completions } from "./completions.ts"
  * @category introspection
  */
 export const completionMetrics = {
-  requests: Metric.counter("effect_aio_requests_total", { description: "Requests ended", incremental: true }),
-  bytes: Metric.counter("effect_aio_bytes_total", { description: "Bytes that transfers moved", incremental: true }),
-  errors: Metric.counter("effect_aio_errors_total", { description: "Requests that failed", incremental: true }),
-  duration: Metric.histogram(
-    "effect_aio_request_duration_seconds",
-    // 1 microsecond to 4 seconds.
-    MetricBoundaries.exponential({ start: 1e-6, factor: 4, count: 12 }),
-    "From the submission of a request to its completion"
-  )
+  requests: Metric.fromMetricKey(keys.requests),
+  bytes: Metric.fromMetricKey(keys.bytes),
+  errors: Metric.fromMetricKey(keys.errors),
+  duration: Metric.fromMetricKey(keys.duration)
 } as const
 
+/** Metrics of one operation. Made of keys that have their tags: `Metric.tagged` would look the metric up at every update. */
 const tagged = (operation: string, backend: string) => {
-  const tag = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>) =>
-    Metric.tagged(Metric.tagged(metric, "operation", operation), "backend", backend)
-  const errors = tag(completionMetrics.errors)
-  const byCode = new Map<string, typeof errors>()
+  const labels = [MetricLabel.make("operation", operation), MetricLabel.make("backend", backend)]
+  const byCode = new Map<string, Metric.Metric.Counter<number>>()
   return {
-    requests: tag(completionMetrics.requests),
-    bytes: tag(completionMetrics.bytes),
-    duration: tag(completionMetrics.duration),
+    requests: Metric.fromMetricKey(MetricKey.taggedWithLabels(keys.requests, labels)),
+    bytes: Metric.fromMetricKey(MetricKey.taggedWithLabels(keys.bytes, labels)),
+    duration: Metric.fromMetricKey(MetricKey.taggedWithLabels(keys.duration, labels)),
     error: (code: string) => {
       const known = byCode.get(code)
       if (known !== undefined) return known
-      const metric = Metric.tagged(errors, "code", code)
+      const key = MetricKey.taggedWithLabels(keys.errors, [...labels, MetricLabel.make("code", code)])
+      const metric = Metric.fromMetricKey(key)
       byCode.set(code, metric)
       return metric
     }
@@ -51,11 +62,9 @@ class Recorder {
 
   private metricsFor({ backend, operation }: Completion): ReturnType<typeof tagged> {
     const key = `${backend} ${operation}`
-    const known = this.known.get(key)
-    if (known !== undefined) return known
-    const metrics = tagged(operation, backend)
-    this.known.set(key, metrics)
-    return metrics
+    const known = this.known.get(key) ?? tagged(operation, backend)
+    this.known.set(key, known)
+    return known
   }
 
   push(events: ReadonlyArray<Completion>): void {

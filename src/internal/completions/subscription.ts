@@ -12,7 +12,9 @@ export type Strategy = "sliding" | "backpressure"
 type Taken = Effect.Effect<Chunk.Chunk<Completion>, Option.Option<never>>
 
 class Subscription implements Listener {
-  private ready: Array<Completion> = []
+  /** A turn's events each, as they were handed over: shared with other subscribers, and never changed. */
+  private ready: Array<ReadonlyArray<Completion>> = []
+  private count = 0
   private waiter: ((taken: Taken) => void) | undefined
   private hasEnded = false
   private stop: (() => void) | undefined
@@ -26,24 +28,29 @@ class Subscription implements Listener {
   }
 
   get room(): number {
-    return this.strategy === "sliding" ? Number.POSITIVE_INFINITY : Math.max(0, this.capacity - this.ready.length)
+    return this.strategy === "sliding" ? Number.POSITIVE_INFINITY : Math.max(0, this.capacity - this.count)
   }
 
   push(events: ReadonlyArray<Completion>): void {
-    for (const event of events) this.ready.push(event)
-    // Cut now and then, not each time: it copies what stays.
-    if (this.strategy === "sliding" && this.ready.length > 2 * this.capacity) this.slide()
-    this.tell()
-  }
-
-  end(): void {
-    this.hasEnded = true
+    this.ready.push(events)
+    this.count += events.length
+    if (this.strategy === "sliding" && this.count > this.capacity) this.slide()
     this.tell()
   }
 
   /** Drops the oldest. */
   private slide(): void {
-    if (this.ready.length > this.capacity) this.ready = this.ready.slice(this.ready.length - this.capacity)
+    let surplus = this.count - this.capacity
+    this.count = this.capacity
+    let turns = 0
+    while (surplus >= this.ready[turns].length) surplus -= this.ready[turns++].length
+    this.ready.splice(0, turns)
+    if (surplus > 0) this.ready[0] = this.ready[0].slice(surplus)
+  }
+
+  end(): void {
+    this.hasEnded = true
+    this.tell()
   }
 
   private tell(): void {
@@ -53,13 +60,13 @@ class Subscription implements Listener {
   }
 
   readonly take: Taken = Effect.suspend(() => {
-    if (this.strategy === "sliding") this.slide()
-    const { ready } = this
-    if (ready.length > 0) {
+    if (this.count > 0) {
+      const events = this.ready.length === 1 ? this.ready[0] : this.ready.flat()
       const wasFull = this.room === 0
       this.ready = []
+      this.count = 0
       if (wasFull) this.engine.resume()
-      return Effect.succeed(Chunk.unsafeFromArray(ready))
+      return Effect.succeed(Chunk.unsafeFromArray(events))
     }
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
@@ -72,6 +79,7 @@ class Subscription implements Listener {
 
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.ready = []
+    this.count = 0
     this.stop?.()
     this.stop = undefined
   })

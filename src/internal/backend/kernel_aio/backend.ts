@@ -299,6 +299,10 @@ export class KernelAioBackend implements Backend {
     for (const { request, slot } of this.passing) if (slot === -1) visit(request!)
   }
 
+  watchCompletions(yes: boolean): void {
+    this.reactor.watch(yes)
+  }
+
   keepAlive(yes: boolean): void {
     this.reactor.keepAlive(yes)
   }

@@ -371,6 +371,10 @@ export class PosixAioBackend implements Backend {
     })
   }
 
+  watchCompletions(yes: boolean): void {
+    this.notification.watch(yes)
+  }
+
   keepAlive(yes: boolean): void {
     this.notification.keepAlive(yes)
   }

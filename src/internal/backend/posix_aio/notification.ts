@@ -96,6 +96,11 @@ export class Notification {
     this.host.wake()
   }
 
+  /** Whether to wake the loop at all. */
+  watch(yes: boolean): void {
+    this.reactor?.watch(yes)
+  }
+
   /** Whether waiting keeps the process alive. */
   keepAlive(yes: boolean): void {
     this.reactor?.keepAlive(yes)
