@@ -20,6 +20,7 @@ import { readFileSync } from "node:fs"
 import { Effect, Layer } from "effect"
 import { Aio, IoUring, ThreadPool } from "effect-aio"
 import * as AioFile from "effect-aio/AioFile"
+import * as AioFileSystem from "effect-aio/AioFileSystem"
 
 const program = Effect.gen(function* () {
   const { backend } = yield* Aio.Aio
@@ -34,12 +35,13 @@ const layers = [
   // Nothing on the spot: the threads' own script has to be found in the package.
   ThreadPool.layer({ inline: false })
 ]
+void AioFileSystem.layer
 for (const layer of layers) console.log(`installed, read with ${await Effect.runPromise(Effect.provide(program, layer))}`)
 JS
 
 cat >"$directory/types.ts" <<'TS'
 import { Effect, type Scope, type Stream } from "effect"
-import { Aio, AioBuffer, AioDirectory, type AioError, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { Aio, AioBuffer, AioDirectory, type AioError, AioFile, AioFileSystem, IoUring, MockAio, ThreadPool } from "effect-aio"
 import type { AioError as Failed } from "effect-aio/AioError"
 
 type Failure = Failed | AioError.AioBadArgument
@@ -55,6 +57,8 @@ export const read: Effect.Effect<number, Failure, Aio.Aio | Scope.Scope> = Effec
 
 export const run: Promise<number> = Effect.runPromise(read.pipe(Effect.scoped, Effect.provide(Aio.layer())))
 
+export const fileSystem = AioFileSystem.layerAuto
+export const mock = MockAio.layer({ files: { "/etc/motd": "hello" } })
 export const layers = [IoUring.layer({ entries: 64 }), ThreadPool.layer({ maxParallel: 2 })] as const
 
 // @ts-expect-error A path is a string or bytes.
