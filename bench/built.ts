@@ -4,12 +4,14 @@
  * Imported by computed URLs, so that types are checked without a build.
  */
 import type * as EngineModule from "../src/internal/engine/engine.ts"
+import type * as LimitsModule from "../src/internal/engine/limits.ts"
 import type * as RequestModule from "../src/internal/engine/request.ts"
 
 const load = <Module>(path: string): Promise<Module> =>
   import(new URL(`../dist/internal/${path}.js`, import.meta.url).href)
 
-export const { defaultLimits, Engine } = await load<typeof EngineModule>("engine/engine")
+export const { Engine } = await load<typeof EngineModule>("engine/engine")
+export const { defaultLimits } = await load<typeof LimitsModule>("engine/limits")
 export const { Request } = await load<typeof RequestModule>("engine/request")
 export const { Submission } = await load<typeof import("../src/internal/engine/submission.ts")>("engine/submission")
 export const { Ring } = await load<typeof import("../src/internal/backend/io_uring/ring.ts")>("backend/io_uring/ring")
@@ -21,4 +23,4 @@ export const { IORING_SETUP } = await load<typeof import("../src/internal/native
 export const { PENDING } = await load<typeof import("../src/internal/operation/operation.ts")>("operation/operation")
 
 export type Engine = EngineModule.Engine
-export type Limits = EngineModule.Limits
+export type Limits = LimitsModule.Limits

@@ -1,7 +1,7 @@
 /**
  * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
  *
- * 1. Wait without a canceler, for some milliseconds at most (the engine's `PATIENCE`). What is cached, and what a healthy disk answers (which could not
+ * 1. Wait without a canceler, for some milliseconds at most (engine/patience.ts). What is cached, and what a healthy disk answers (which could not
  *    be called back anyway), is complete by then: most requests end here, at half the price of a cancelable one.
  * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
  *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.

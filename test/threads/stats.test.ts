@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Metric } from "effect"
 import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
-import { ioUringBackends, realBackends as backends } from "../support/backends.ts"
+import { realBackends as backends, ioUringBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { block, busy, busyNative, executing, percentile } from "./fixtures/pool.ts"
 

@@ -12,38 +12,12 @@ import { POLLIN, pollEvents } from "../native/readiness.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
+import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
+import { Patience } from "./patience.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
 import { Submission } from "./submission.ts"
-
-/** How much one turn may do, so that timers and sockets get theirs, and how much may be under way. Changeable at any time. */
-export interface Limits {
-  /** Requests finished without waiting between two turns of the event loop. 0 switches that path off. Measured in bench/engine.ts. */
-  inlineRequests: number
-  /** Bytes copied by them. */
-  inlineBytes: number
-  /** Completions delivered in one turn. */
-  maxPollRequests: number
-  /** Milliseconds after which a turn delivers no more. */
-  maxPollTime: number
-  /** Requests accepted at once; the others wait for theirs, by priority. */
-  maxOutstanding: number
-}
-
-export const defaultLimits = (): Limits => ({
-  inlineRequests: 256,
-  inlineBytes: 4 << 20,
-  maxPollRequests: 1024,
-  maxPollTime: Number.POSITIVE_INFINITY,
-  maxOutstanding: Number.POSITIVE_INFINITY
-})
-
-/**
- * Milliseconds between two ticks of the clock that tells requests they are overdue: after one to two of them. Long enough for a disk
- * under load, short enough for whoever interrupts. See wait.ts.
- */
-const PATIENCE = 5
 
 /** Milliseconds between two ticks of the backends while the thread is blocked in `wait`. */
 const TICK = 10
@@ -79,15 +53,7 @@ export interface Lane {
 
 export class Engine implements Host {
   private readonly lanes: Array<Lane> = []
-  /**
-   * The ends of the list of requests with patience, by age. Whoever is done leaves it: kept until the clock has ticked twice, thousands
-   * of them would survive the collections of young objects, and be copied each time (a sixth of the rate at 256 at a time).
-   */
-  private eldest: Request | null = null
-  private youngest: Request | null = null
-  /** Of the clock of patience. 0 would mean that a request is not watched. */
-  private ticks = 1
-  private clock: NodeJS.Timeout | undefined
+  private readonly patience = new Patience()
   private scheduled = false
   private polling = false
   /** The lane that comes first in this turn. */
@@ -228,7 +194,7 @@ export class Engine implements Host {
     // Behind those that wait already: one that comes at the right moment must not overtake them.
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
-    if (request.hasPatience) this.watch(request)
+    if (request.hasPatience) this.patience.watch(request)
     this.wake()
   }
 
@@ -244,7 +210,7 @@ export class Engine implements Host {
       request.takenAlong()
       this.observer?.submitted(request)
       this.observer?.started(request)
-      if (request.hasPatience) this.watch(request)
+      if (request.hasPatience) this.patience.watch(request)
     }
     return true
   }
@@ -320,7 +286,7 @@ export class Engine implements Host {
     request.result = result
     if (this.observer !== null) this.observer.settled(request)
     request.state = DONE
-    if (request.tick !== 0) this.stopWatching(request)
+    if (request.tick !== 0) this.patience.forget(request)
     this.counters.completed++
     if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
@@ -378,7 +344,7 @@ export class Engine implements Host {
     setImmediate(() => {
       this.ended = true
       this.observer?.end()
-      clearInterval(this.clock)
+      this.patience.close()
       this.gathered?.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })
@@ -463,41 +429,6 @@ export class Engine implements Host {
     if (yes) this.inlineRequests = 0
     // A descriptor that stays readable would wake the loop again and again.
     for (const { backend } of this.lanes) backend.watchCompletions?.(!yes)
-  }
-
-  /** Tells requests that have seen two ticks that they are overdue. */
-  private readonly age = (): void => {
-    this.ticks++
-    for (let request = this.eldest; request !== null && request.tick + 2 <= this.ticks; request = this.eldest) {
-      this.stopWatching(request)
-      request.overdue()
-    }
-    if (this.eldest === null) {
-      clearInterval(this.clock)
-      this.clock = undefined
-    }
-  }
-
-  private watch(request: Request): void {
-    const elder = this.youngest
-    request.tick = this.ticks
-    request.elder = elder
-    if (elder === null) this.eldest = request
-    else elder.younger = request
-    this.youngest = request
-    // Requests in flight keep the process alive, not this.
-    this.clock ??= setInterval(this.age, PATIENCE).unref()
-  }
-
-  private stopWatching(request: Request): void {
-    const { elder, younger } = request
-    if (elder === null) this.eldest = younger
-    else elder.younger = younger
-    if (younger === null) this.youngest = elder
-    else younger.elder = elder
-    request.tick = 0
-    request.elder = null
-    request.younger = null
   }
 
   private drain(backend: Backend, limit: number, deadline: number): number {
