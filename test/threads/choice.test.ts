@@ -1,4 +1,6 @@
 /** Which backend `Aio.layer()` takes, and what it says about it. */
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import { Aio } from "effect-aio"
@@ -78,6 +80,22 @@ describe.skipIf(!hasCommand("strace"))("where io_uring is forbidden", () => {
         return JSON.parse(stdout)
       }
     )
+
+  it.scopedLive.each([
+    { forbidden: ["io_uring_setup:error=EPERM"], contexts: 1 },
+    { forbidden: ["io_uring_setup:error=EPERM", "io_setup:error=EAGAIN"], contexts: 0 }
+  ])("direct files: kernel AIO from the first one on, if there is room for it ($contexts)", ({ contexts, forbidden }) =>
+    Effect.gen(function* () {
+      // Not in memory, where there is nothing to bypass.
+      const path = join(process.cwd(), `.direct-${contexts}-${process.pid}`)
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(path, { force: true })))
+      const { code, stderr, stdout } = yield* Effect.promise(() =>
+        runWithFailing(forbidden, "../threads/fixtures/direct.ts", { args: [path], timeout: 60_000 })
+      )
+      expect([code, stderr]).toEqual([0, ""])
+      expect(JSON.parse(stdout)).toEqual({ backend: "threads", before: 0, after: contexts, right: true })
+    })
+  )
 
   it.live("takes threads, and says why", () =>
     Effect.gen(function* () {
