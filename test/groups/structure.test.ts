@@ -2,11 +2,11 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, type Scope, Stream } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Effect, Exit, Fiber, type Scope, Stream, TestClock } from "effect"
+import { Aio, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
-import { someTime } from "../support/moments.ts"
+import { nextTurn, someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { type Random, random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -160,3 +160,35 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 })
+
+it.scoped("on the mock, by its clock: random nesting, failures, faults and interrupts", () =>
+  Effect.gen(function* () {
+    const message = `SEED=${seed}`
+    const source = random()
+    const path = "/file"
+    yield* MockAio.put(path, Buffer.alloc(4 * PAGE, 1))
+    const fd = yield* Aio.open(path, { flag: "r+" })
+    const pipes = yield* Effect.forEach([1, 2, 3, 4], () => Effect.map(MockAio.pipe, ({ read }) => read))
+    const open = (yield* MockAio.descriptors).size
+    // Time passes as fast as the event loop turns.
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(nextTurn, TestClock.adjust("1 millis"))))
+    yield* MockAio.configure({ latency: { read: "3 millis", write: "2 millis", stat: "1 millis", open: "5 millis" } })
+    for (let round = 0; round < 60; round++) {
+      if (round % 3 === 0) yield* MockAio.fail("read", "EIO", { after: source.integer(10) })
+      const ground: Ground = { random: source, path, fd, pipes, buffers: [] }
+      const fiber = yield* Effect.fork(Effect.scoped(work(ground, 2)))
+      for (let i = source.integer(12); i >= 0; i--) yield* someTime(source)
+      yield* Fiber.interrupt(fiber)
+      yield* MockAio.heal
+      const { completed, outstanding, submitted } = yield* Aio.stats
+      expect([outstanding, submitted], message).toEqual([0, completed])
+      for (const buffer of ground.buffers) buffer.fill(0xee)
+      yield* Effect.all([nextTurn, nextTurn])
+      expect(
+        ground.buffers.every((buffer) => buffer.every((byte) => byte === 0xee)),
+        message
+      ).toBe(true)
+      expect((yield* MockAio.descriptors).size, message).toBe(open)
+    }
+  }).pipe(Effect.provide(MockAio.layer({ seed })))
+)
