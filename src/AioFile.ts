@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, type AioError } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { badArgument, execute, executeMasked, executeUninterruptibly } from "./internal/execute.ts"
+import { type FileRequests, fileRequests, ofFile } from "./internal/fileRequests.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
 import { checkOffset, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
@@ -60,6 +61,8 @@ export interface AioFile {
   readonly [TypeId]: TypeId
   /** The descriptor. */
   readonly fd: number
+  /** The same as values: several of them at once (`Aio.submitAll`), in a chain, in a group. */
+  readonly request: FileRequests
   /** Reads into `buffer`: the number of bytes, 0 at the end of the file. May be fewer than asked for. pread(2) */
   readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
   /** Reads up to `length` bytes into a new array, which is as long as what was read. On a direct file it is aligned. pread(2) */
@@ -103,6 +106,8 @@ export interface AioFile {
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
 }
 
+export type { FileRequests }
+
 /**
  * @since 0.1.0
  * @category models
@@ -138,6 +143,10 @@ class FileImpl implements AioFile {
     readonly state: FileState
   ) {}
 
+  get request(): FileRequests {
+    return fileRequests(this.fd, this.state)
+  }
+
   toJSON(): unknown {
     return { _id: "AioFile", fd: this.fd, closed: this.state.closed }
   }
@@ -168,15 +177,8 @@ class FileImpl implements AioFile {
     })
   }
 
-  /** Operations other than transfers look here whether the descriptor is still theirs. */
   private run<A>(operation: Operation<A>): Effect.Effect<A, Failure> {
-    return Effect.suspend(() =>
-      this.state.closed
-        ? Effect.fail(
-            new AioBadArgument({ operation: operation.entry.name, argument: "file", description: "it is closed" })
-          )
-        : execute(this.engine, { entry: operation.entry, input: { ...operation.input, file: this.state } })
-    )
+    return execute(this.engine, ofFile(operation, this.state))
   }
 
   private transfer(

@@ -8,8 +8,11 @@
 
 import type { Word } from "../native/libc.ts"
 import { Cell } from "../native/memory.ts"
+import { BadArgument } from "../operation/arguments.ts"
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
+
+const isOfClosedFile = (input: any): boolean => input.file?.closed === true
 
 export class Submission {
   /** The system call and its arguments. */
@@ -50,6 +53,8 @@ export class Submission {
     this.a4 = 0
     this.a5 = 0
     try {
+      // Its number may be another file's by now.
+      if (isOfClosedFile(input)) throw new BadArgument("file", "it is closed")
       entry.encode(this, input)
     } catch (error) {
       this.clear()

@@ -71,7 +71,6 @@ export interface VectorInput {
 
 const encodeTransfer =
   (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
-    if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
     submission.a0 = checkFd(input.fd)
     submission.a1 = bufferAddress(input.buffer)
     submission.keep = input.buffer
@@ -89,7 +88,6 @@ const encodeTransfer =
   }
 
 const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
-  if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
   submission.a0 = checkFd(input.fd)
   // A copy: the caller's array may change while the request is in flight, and with it what keeps the memory alive.
   const buffers = checkBuffers(input.buffers).slice()
