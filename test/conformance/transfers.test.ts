@@ -19,6 +19,15 @@ const randomFile = (world: World) =>
   })
 
 describe.each(backends)("$name: transfers", ({ layer, real, world }) => {
+  it.scopedLive("reading nothing of a directory fails as reading something of it does", () =>
+    Effect.gen(function* () {
+      const fd = yield* descriptorOf(yield* world.directory)
+      for (const length of [0, 1]) {
+        expect(yield* Effect.flip(Aio.read(fd, new Uint8Array(length)))).toMatchObject({ code: "EISDIR" })
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("read at an offset: what is there, up to and beyond the end", () =>
     Effect.gen(function* () {
       const { bytes, fd } = yield* randomFile(world)

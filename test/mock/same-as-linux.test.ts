@@ -61,6 +61,10 @@ const become = (id: number) =>
 
 const user = () => ({ uid: process.geteuid!(), gid: process.getegid!(), groups: process.getgroups!() })
 
+/** Newer ext4 takes the set-ID bits from a file even where the fallocate(2) of another user than root then fails with EINVAL. */
+const withoutSetId = (line: string): string =>
+  line.replace(/"mode":(\d+)/, (_, mode) => `"mode":${Number(mode) & ~0o6000}`)
+
 const compare = (from: number, asks: boolean) =>
   Effect.gen(function* () {
     const outer = yield* temporaryDirectory
@@ -106,7 +110,10 @@ const compare = (from: number, asks: boolean) =>
       MockAio.layer({ user: user(), umask: process.umask(), seed: from })
     )
     // One by one: the first difference is the one to look at.
-    here.seen.forEach((line, i) => expect(`${from} step ${i}: ${there.seen[i]}`).toBe(`${from} step ${i}: ${line}`))
+    const shown = asks ? (line: string) => line : withoutSetId
+    here.seen.forEach((line, i) =>
+      expect(`${from} step ${i}: ${shown(there.seen[i])}`).toBe(`${from} step ${i}: ${shown(line)}`)
+    )
     expect(there.tree).toEqual(here.tree)
   }).pipe(Effect.scoped)
 

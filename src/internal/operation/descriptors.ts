@@ -3,11 +3,11 @@ import { constants } from "node:fs"
 import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
-import { F_GETFL } from "../native/layout.ts"
+import { F_GETFL, S_IFDIR } from "../native/layout.ts"
 import { addressOf, syscall, type Word } from "../native/libc.ts"
 import { ioVector } from "../native/memory.ts"
 import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
-import { isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
+import { descriptorType, isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset } from "./arguments.ts"
@@ -116,9 +116,11 @@ const HEAVY = 1 << 20
 const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
-  // io_uring ignores the offset of what has none: pipes, sockets, terminals.
-  refuse: ({ a0, a3, request }) =>
-    a3 !== CURRENT && !hasPositions(a0 as number, request!.input.file) ? -errno.ESPIPE : 0,
+  // io_uring ignores the offset of what has none (pipes, sockets, terminals), and reads no bytes of a directory without complaint.
+  refuse: ({ a0, a2, a3, request }) => {
+    if (a3 !== CURRENT && !hasPositions(a0 as number, request!.input.file)) return -errno.ESPIPE
+    return a2 === 0 && opcode === IORING_OP.READ && descriptorType(a0 as number) === S_IFDIR ? -errno.EISDIR : 0
+  },
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
