@@ -11,6 +11,16 @@ import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { call } from "./calls.ts"
 import { play } from "./visible.ts"
 
+/** Node's fs.cp asks for source and destination at once: of two that are wrong, chance decides which one it complains of. */
+const withoutRace = <A extends { readonly seen: ReadonlyArray<unknown> }>(played: A) => ({
+  ...played,
+  seen: played.seen.map((step) => {
+    const [name, outcome] = step as readonly [string, { readonly reason?: string }]
+    const either = name.startsWith('["copy",') && ["NotFound", "BadResource"].includes(outcome?.reason ?? "")
+    return either ? [name, { ...outcome, reason: "NotFound or BadResource" }] : step
+  })
+})
+
 describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive(
     `random calls (SEED=${seed})`,
@@ -29,7 +39,7 @@ describe.each(backends)("$name", ({ layer }) => {
               const expected = await Effect.runPromise(Effect.provide(play(calls, roots[0]), theirs))
               const actual = await Effect.runPromise(Effect.provide(play(calls, roots[1]), ours))
               for (const root of roots) fs.rmSync(root, { recursive: true })
-              expect(actual).toEqual(expected)
+              expect(withoutRace(actual)).toEqual(withoutRace(expected))
             }),
             { seed, numRuns: Number(process.env.RUNS ?? 60), endOnFailure: process.env.SHRINK === undefined }
           )
