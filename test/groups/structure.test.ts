@@ -7,7 +7,7 @@ import { Aio, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { nextTurn, someTime } from "../support/moments.ts"
-import { descriptorsIn } from "../support/processState.ts"
+import { descriptorsIn, settled } from "../support/processState.ts"
 import { type Random, random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -155,7 +155,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
             message
           ).toBe(true)
         for (const pipe of pipes) expect(yield* Aio.read(pipe, new Uint8Array(8)), message).toBe(4)
-        expect(descriptorsIn(directory), message).toBe(1)
+        expect(yield* settled(() => descriptorsIn(directory), 1), message).toBe(1)
       }
     }).pipe(Effect.provide(layer))
   )
