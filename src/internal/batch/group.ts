@@ -428,8 +428,8 @@ export class Group implements Owner<GroupMember> {
     for (const watcher of this.watchers.splice(0)) watcher()
     const { parent } = this
     if (parent === undefined) return
-    // Descriptors that nobody took stay until it is closed: by the one around it.
-    if (this.unclaimed.size === 0) parent.children.delete(this)
+    // Descriptors that nobody took, here or below, stay until it is closed: by the one around it.
+    if (this.unclaimed.size === 0 && this.children.size === 0) parent.children.delete(this)
     parent.pending--
     parent.endIfDone()
   }
