@@ -6,9 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
@@ -22,6 +20,7 @@ import { checkCounts } from "./internal/counts.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { priorityOf } from "./internal/priority.ts"
 import { Aio } from "./internal/service.ts"
+import { startTimer } from "./internal/timer.ts"
 
 export type { Completed, Summary }
 
@@ -331,11 +330,7 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
   Effect.all([Effect.clock, Effect.runtime<never>()]),
   ([clock, runtime]) => ({
     now: () => clock.unsafeCurrentTimeMillis(),
-    sleep: (milliseconds, wake) => {
-      const sleeping = Effect.zipRight(clock.sleep(Duration.millis(Math.ceil(milliseconds))), Effect.sync(wake))
-      const fiber = Runtime.runFork(runtime)(sleeping)
-      return () => fiber.unsafeInterruptAsFork(FiberId.none)
-    }
+    sleep: (milliseconds, wake) => startTimer(clock, runtime, Duration.millis(Math.ceil(milliseconds)), wake)
   })
 )
 

@@ -1,21 +1,16 @@
 /** The time of the mock: that of Effect's Clock, so that a test's clock decides when a request is complete. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
+import type * as Runtime from "effect/Runtime"
 import type { Timer } from "./backend/mock/backend.ts"
 import type { JournalEntry } from "./backend/mock/journal.ts"
 import type { OperationName } from "./backend/mock/operations.ts"
+import { startTimer } from "./timer.ts"
 
 export const timerOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Timer => ({
   now: () => clock.unsafeCurrentTimeNanos(),
-  after: (nanoseconds, done) => {
-    const sleep = Effect.zipRight(clock.sleep(Duration.nanos(nanoseconds)), Effect.sync(done))
-    const fiber = Runtime.runFork(runtime)(sleep)
-    return () => fiber.unsafeInterruptAsFork(FiberId.none)
-  }
+  after: (nanoseconds, done) => startTimer(clock, runtime, Duration.nanos(nanoseconds), done)
 })
 
 /** How long a request takes: each the same, by operation (those left out take no time), or as a function says. */

@@ -164,8 +164,8 @@ export const linked: {
 
 /**
  * Runs an operation that is cancelled when it has not ended after so long: then it fails with the code ETIMEDOUT. Unlike
- * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). It is the time of
- * the machine, whatever Clock the program has.
+ * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). Under a TestClock,
+ * or any Clock that a program brings, that Clock does.
  *
  * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost.
  *

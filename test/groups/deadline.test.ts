@@ -2,8 +2,8 @@
 import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { Aio } from "effect-aio"
+import { Cause, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
+import { Aio, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -83,6 +83,53 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
       const exit = yield* Fiber.await(second)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })
+    })
+  )
+})
+
+describe("by the program's Clock", () => {
+  it.effect("on the mock, whose requests take their time by it too", () =>
+    Effect.gen(function* () {
+      yield* MockAio.put("/file", "hello")
+      const read = Effect.scoped(
+        Effect.gen(function* () {
+          const fd = yield* Aio.open("/file")
+          return yield* Aio.withDeadline(Aio.request.read(fd, new Uint8Array(8)), "1 second")
+        })
+      )
+      const reading = yield* Effect.fork(Effect.either(read))
+      yield* TestClock.adjust("999 millis")
+      expect(yield* Fiber.poll(reading)).toMatchObject({ _tag: "None" })
+      yield* TestClock.adjust("1 millis")
+      expect(yield* Fiber.join(reading)).toMatchObject({ _tag: "Left", left: { code: "ETIMEDOUT", operation: "read" } })
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(MockAio.layer({ latency: { read: "2 seconds" } })))
+  )
+
+  it.effect("no time at all is over at once; what ends in time is not disturbed", () =>
+    Effect.gen(function* () {
+      yield* MockAio.put("/file", "hello")
+      const fd = yield* Aio.open("/file")
+      const read = Aio.request.read(fd, new Uint8Array(8))
+      expect(yield* Effect.flip(Aio.withDeadline(read, 0))).toMatchObject({ code: "ETIMEDOUT" })
+      const reading = yield* Effect.fork(Aio.withDeadline(read, "3 seconds"))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(reading)).toBe(5)
+    }).pipe(Effect.provide(MockAio.layer({ latency: { read: "2 seconds" } })))
+  )
+
+  it.scoped("on real backends: the machine's time is of no interest", () =>
+    Effect.gen(function* () {
+      for (const { layer } of realBackends) {
+        yield* Effect.gen(function* () {
+          const pipe = yield* idlePipe
+          const reading = yield* Effect.fork(
+            Effect.flip(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), "1 minute"))
+          )
+          yield* TestClock.adjust("1 minute")
+          expect(yield* Fiber.join(reading)).toMatchObject({ code: "ETIMEDOUT" })
+        }).pipe(Effect.provide(layer), Effect.scoped)
+      }
     })
   )
 })

@@ -1,15 +1,22 @@
 /**
  * One request with a deadline. On io_uring the kernel keeps it (IORING_OP_LINK_TIMEOUT); a timer cancels elsewhere, and stands by for
- * what the kernel does not see: the time that a request waits in the engine.
+ * what the kernel does not see: the time that a request waits in the engine. Where the program has a Clock of its own, which no kernel
+ * knows, that is the timer.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
 import type { Engine } from "../engine/engine.ts"
 import { IN_FLIGHT } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { Call, executeQueued, finishInline } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import type { Operation } from "../operation/operation.ts"
+import { startTimer } from "../timer.ts"
 import type { Failure } from "../wait.ts"
 
 /** Milliseconds that the kernel gets for its own cancelling before the timer does it. */
@@ -69,6 +76,63 @@ class TimedCall<A> extends Call<A> {
   }
 }
 
+/** The time of the program, for which the machine's is of no interest. */
+class ClockedCall<A> extends Call<A> {
+  private stopTimer: (() => void) | undefined
+  private timedOut = false
+
+  constructor(
+    engine: Engine,
+    operation: Operation<A>,
+    private readonly fiber: Fiber.RuntimeFiber<any, any>,
+    private readonly clock: Clock.Clock,
+    private readonly milliseconds: number
+  ) {
+    super(engine, operation, fiber)
+  }
+
+  override start(): void {
+    super.start()
+    // Afterwards: no time at all may be over at once, and what is not submitted cannot be cancelled.
+    if (this.entry.finalOnInterrupt !== true && this.exit === undefined) this.startTimer()
+  }
+
+  private startTimer(): void {
+    const { clock, fiber, milliseconds } = this
+    const runtime = Runtime.make({
+      context: Context.empty(),
+      runtimeFlags: Runtime.defaultRuntimeFlags,
+      fiberRefs: fiber.getFiberRefs()
+    })
+    this.stopTimer = startTimer(clock, runtime, Duration.millis(milliseconds), () => {
+      if (this.cancelled) return
+      this.timedOut = true
+      this.engine.cancel(this)
+    })
+  }
+
+  override settled(memory: Submission | null): void {
+    this.stopTimer?.()
+    if (this.result === -errno.ECANCELED && this.timedOut) this.result = -errno.ETIMEDOUT
+    super.settled(memory)
+  }
+}
+
+const machineClock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+const callWith = <A>(
+  engine: Engine,
+  operation: Operation<A>,
+  milliseconds: number,
+  fiber: Fiber.RuntimeFiber<any, any>
+): Call<A> => {
+  if (milliseconds > LONGEST) return new Call(engine, operation, fiber)
+  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+  return clock === machineClock
+    ? new TimedCall(engine, operation, fiber, milliseconds)
+    : new ClockedCall(engine, operation, fiber, clock, milliseconds)
+}
+
 /** Timers of Node hold no more. */
 const LONGEST = 2 ** 31 - 1 - GRACE
 
@@ -81,11 +145,6 @@ export const withDeadline = <A>(
     const tried = operation.entry.inline !== undefined && engine.mayInline
     return (
       (tried ? finishInline(engine, operation) : undefined) ??
-      executeQueued(
-        milliseconds > LONGEST
-          ? new Call(engine, operation, fiber)
-          : new TimedCall(engine, operation, fiber, milliseconds),
-        tried
-      )
+      executeQueued(callWith(engine, operation, milliseconds, fiber), tried)
     )
   })
