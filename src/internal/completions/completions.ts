@@ -1,8 +1,7 @@
 /**
  * Completions as events: collected during a turn of the event loop, and handed over at its end.
  *
- * Times are kept here, in a table of the requests under way, and only while somebody listens. Requests that were submitted before that
- * are not known here, and not told of.
+ * Times are kept only while somebody listens. Requests that were submitted before that are not known here, and not told of.
  */
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { isTransfer } from "../batch/transfers.ts"
@@ -12,6 +11,7 @@ import { QUEUED, type Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
 import type { Entry } from "../operation/operation.ts"
+import { Underway } from "./underway.ts"
 
 /**
  * The end of a request.
@@ -48,33 +48,63 @@ export interface Completion {
   readonly path: Path | undefined
 }
 
+/** What requests have in common: an event refers to it, and so is small. */
+interface Kind {
+  readonly entry: Entry<any, any>
+  /** Its result is a number of bytes. */
+  readonly isTransfer: boolean
+  readonly inline: boolean
+  readonly priority: number
+  readonly backend: string
+  readonly group: string | undefined
+  readonly refused: boolean
+}
+
 /**
  * Times are kept as they were taken, for all events of a turn in one array: three numbers in an object of their own would be four
  * objects, and half of the price of an event was the collector's.
  */
 class Ended implements Completion {
   constructor(
-    readonly operation: string,
+    private readonly kind: Kind,
     private readonly returned: number,
-    readonly bytes: number,
     /** Submitted, started, ended: three from `at` on. */
     private readonly times: ReadonlyArray<number>,
     private readonly at: number,
-    readonly inline: boolean,
-    readonly priority: number,
-    readonly backend: string,
-    readonly group: string | undefined,
     readonly fd: number | undefined,
-    readonly path: Path | undefined,
-    private readonly refused: boolean
+    readonly path: Path | undefined
   ) {}
+
+  get operation(): string {
+    return this.kind.entry.name
+  }
+
+  get bytes(): number {
+    return this.returned > 0 && this.kind.isTransfer ? this.returned : 0
+  }
+
+  get inline(): boolean {
+    return this.kind.inline
+  }
+
+  get priority(): number {
+    return this.kind.priority
+  }
+
+  get backend(): string {
+    return this.kind.backend
+  }
+
+  get group(): string | undefined {
+    return this.kind.group
+  }
 
   get result(): number | undefined {
     return this.returned >= 0 ? this.returned : undefined
   }
 
   get error(): string | undefined {
-    return this.returned >= 0 ? undefined : this.refused ? "AioBadArgument" : errnoName(-this.returned)
+    return this.returned >= 0 ? undefined : this.kind.refused ? "AioBadArgument" : errnoName(-this.returned)
   }
 
   get submitted(): number {
@@ -112,14 +142,12 @@ export interface Listener {
   end(): void
 }
 
-interface Times {
-  readonly submitted: number
-  started: number
-}
+/** Requests that share one look at the clock, when they are handed over, or come back, one right after the other. */
+const SHARE = 16
 
 export class Completions implements Observer {
   private readonly listeners = new Set<Listener>()
-  private readonly times = new Map<Request, Times>()
+  private readonly underway = new Underway()
   /** Requests that have been asked to end and have not yet. */
   private readonly ending = new Set<Request>()
   private events: Array<Completion> = []
@@ -131,6 +159,12 @@ export class Completions implements Observer {
   private triedEntry: Entry<any, any> | undefined
   private triedInput: any
   private triedResult = 0
+  /** The last of each operation, of those that were no request and of those that were. */
+  private readonly inlineKinds = new Map<Entry<any, any>, Kind>()
+  private readonly kinds = new Map<Entry<any, any>, Kind>()
+  /** The last look at the clock, and how many more may share it. */
+  private latest = 0
+  private shares = 0
   /** The group for which operations are being tried. */
   group: string | undefined
 
@@ -144,7 +178,7 @@ export class Completions implements Observer {
     engine.resume()
     return () => {
       observer.listeners.delete(listener)
-      if (observer.listeners.size === 0 && engine.observer === observer) engine.observer = null
+      if (observer.listeners.size === 0 && engine.observer === observer) observer.stop()
       engine.resume()
     }
   }
@@ -157,13 +191,33 @@ export class Completions implements Observer {
     return Math.max(0, room - this.events.length)
   }
 
+  private stop(): void {
+    this.engine.observer = null
+    this.underway.clear()
+  }
+
+  private get now(): number {
+    this.latest = performance.now()
+    return this.latest
+  }
+
+  /** For those that are handled one right after the other. Never before what was told last. */
+  private get nearlyNow(): number {
+    if (this.shares-- > 0 && this.engine.isInTurn) return this.latest
+    this.shares = SHARE - 1
+    return this.now
+  }
+
+  beginRow(): void {
+    this.shares = 0
+  }
+
   submitted(request: Request): void {
-    this.times.set(request, { submitted: performance.now(), started: -1 })
+    this.underway.add(request, this.now)
   }
 
   started(request: Request): void {
-    const times = this.times.get(request)
-    if (times !== undefined) times.started = performance.now()
+    if (request.place >= 0) this.underway.start(request, this.nearlyNow)
   }
 
   cancelled(request: Request): void {
@@ -171,51 +225,63 @@ export class Completions implements Observer {
   }
 
   settled(request: Request): void {
-    this.ending.delete(request)
-    const times = this.times.get(request)
-    if (times === undefined) return
-    this.times.delete(request)
-    const now = performance.now()
+    if (this.ending.size > 0) this.ending.delete(request)
+    if (request.place < 0) return
+    const { underway } = this
     const { entry, groupName, input, lane, priority, result } = request
-    this.add(
-      new Ended(
-        entry.name,
-        result,
-        result > 0 && isTransfer(entry) ? result : 0,
-        this.stamps,
-        this.stamp(times.submitted, times.started < 0 ? now : times.started, now),
-        request.state === QUEUED && result >= 0,
-        priority,
-        lane === null ? this.engine.backend.name : lane.backend.name,
-        groupName,
-        input.fd,
-        input.path,
-        request.problem !== undefined
-      )
-    )
+    const submitted = underway.submitted(request)
+    const started = underway.started(request)
+    underway.remove(request)
+    const now = this.nearlyNow
+    const inline = request.state === QUEUED && result >= 0
+    const backend = lane === null ? this.engine.backend.name : lane.backend.name
+    const kind = this.kindOf(this.kinds, entry, inline, priority, backend, groupName, request.problem !== undefined)
+    const at = this.stamp(submitted, started < 0 ? now : started, now)
+    this.add(new Ended(kind, result, this.stamps, at, input.fd, input.path))
   }
 
   trying(): void {
-    this.triedAt = performance.now()
+    this.triedAt = this.now
   }
 
   tried(entry: Entry<any, any>, input: any, result: number): void {
-    this.triedUntil = performance.now()
+    this.triedUntil = this.now
     this.triedEntry = entry
     this.triedInput = input
     this.triedResult = result
   }
 
   inlineEnded(): void {
-    const { engine, group, triedAt, triedEntry, triedInput, triedResult, triedUntil } = this
-    const { fd, path } = triedInput
-    const bytes = triedResult > 0 && isTransfer(triedEntry!) ? triedResult : 0
-    const { name } = engine.backend
-    const operation = triedEntry!.name
+    const { engine, group, inlineKinds, triedAt, triedInput, triedResult, triedUntil } = this
+    const kind = this.kindOf(inlineKinds, this.triedEntry!, true, 0, engine.backend.name, group, false)
     const at = this.stamp(triedAt, triedAt, triedUntil)
-    this.add(new Ended(operation, triedResult, bytes, this.stamps, at, true, 0, name, group, fd, path, false))
+    this.add(new Ended(kind, triedResult, this.stamps, at, triedInput.fd, triedInput.path))
     // It keeps nobody's buffer.
     this.triedInput = undefined
+  }
+
+  private kindOf(
+    known: Map<Entry<any, any>, Kind>,
+    entry: Entry<any, any>,
+    inline: boolean,
+    priority: number,
+    backend: string,
+    group: string | undefined,
+    refused: boolean
+  ): Kind {
+    const kind = known.get(entry)
+    if (
+      kind !== undefined &&
+      kind.inline === inline &&
+      kind.priority === priority &&
+      kind.backend === backend &&
+      kind.group === group &&
+      kind.refused === refused
+    )
+      return kind
+    const another = { entry, isTransfer: isTransfer(entry), inline, priority, backend, group, refused }
+    known.set(entry, another)
+    return another
   }
 
   /** Where they stand among the times of this turn. */

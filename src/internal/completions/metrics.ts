@@ -55,6 +55,9 @@ const tagged = (operation: string, backend: string) => {
   }
 }
 
+/** Tags besides those of the metric's key. */
+const none: ReadonlyArray<MetricLabel.MetricLabel> = []
+
 /** Looked up once for each operation and backend, not for each event. */
 class Recorder {
   readonly room = Number.POSITIVE_INFINITY
@@ -73,8 +76,8 @@ class Recorder {
     let requests = 0
     let bytes = 0
     const add = (): void => {
-      metrics?.requests.unsafeUpdate(requests, [])
-      if (bytes > 0) metrics?.bytes.unsafeUpdate(bytes, [])
+      metrics?.requests.unsafeUpdate(requests, none)
+      if (bytes > 0) metrics?.bytes.unsafeUpdate(bytes, none)
       requests = 0
       bytes = 0
     }
@@ -87,8 +90,8 @@ class Recorder {
       }
       requests++
       bytes += event.bytes
-      metrics!.duration.unsafeUpdate(event.total / 1000, [])
-      if (event.error !== undefined) metrics!.error(event.error).unsafeUpdate(1, [])
+      metrics!.duration.unsafeUpdate(event.total / 1000, none)
+      if (event.error !== undefined) metrics!.error(event.error).unsafeUpdate(1, none)
     }
     add()
   }

@@ -389,8 +389,10 @@ export class Engine implements Host {
       let drained: number
       do {
         if (this.gate.size > 0) this.admitWaiting()
+        if (this.observer !== null) this.observer.beginRow()
         if (queue.size > 0) this.dispatch(lane)
         backend.flush()
+        if (this.observer !== null) this.observer.beginRow()
         drained = this.drain(backend, Math.min(left, this.room), deadline)
         left -= drained
         this.inlineRequests = Math.min(this.inlineRequests, this.room)

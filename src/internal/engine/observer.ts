@@ -5,6 +5,8 @@ import type { Request } from "./request.ts"
 export interface Observer {
   /** The name of the group for which operations are being tried. */
   group: string | undefined
+  /** What follows is not part of one sweep with what was before. */
+  beginRow(): void
   /** A request was accepted. */
   submitted(request: Request): void
   /** A backend has it. */

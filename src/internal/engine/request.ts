@@ -42,6 +42,9 @@ export abstract class Request {
   elder: Request | null = null
   younger: Request | null = null
 
+  /** Its place in the table of an observer, or -1. */
+  place = -1
+
   constructor(operation: Operation<any>) {
     this.entry = operation.entry
     this.input = operation.input
