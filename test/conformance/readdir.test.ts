@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioDirectory } from "effect-aio"
-import { realBackends } from "../support/backends.ts"
+import { backends, realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const hex = (path: Aio.Path): string => Buffer.from(path as string).toString("hex")
@@ -96,6 +96,26 @@ describe.each(realBackends)("$name: readdir", ({ layer }) => {
         if (bufferSize === undefined) expect(calls).toBeGreaterThan(3)
       }
       expect(sortedNames(yield* AioDirectory.read(directory))).toEqual(theirs)
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe.each(backends)("$name: readdir", ({ layer, world }) => {
+  it.scopedLive("names that fit the buffer take one request, which also says that they are all", () =>
+    Effect.gen(function* () {
+      const directory = yield* world.directory
+      const names = Array.from({ length: 50 }, (_, i) => `name ${i}`).sort()
+      for (const name of names) yield* world.writeFile(join(directory, name), "")
+      const open = Effect.acquireRelease(Aio.open(directory, { flag: fs.constants.O_DIRECTORY }), (fd) =>
+        Effect.ignore(Aio.close(fd))
+      )
+      const { calls, entries } = yield* all(yield* open)
+      expect(calls).toBe(1)
+      expect(sortedNames(entries)).toEqual(names)
+      // 50 names of 32 bytes each, "." and ".." do not fit 1024 bytes.
+      const { calls: several, entries: again } = yield* all(yield* open, { bufferSize: 1024 })
+      expect(several).toBeGreaterThan(1)
+      expect(sortedNames(again)).toEqual(names)
     }).pipe(Effect.provide(layer))
   )
 })

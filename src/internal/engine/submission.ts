@@ -29,6 +29,9 @@ export class Submission {
   keep: unknown = null
   /** Memory that the kernel fills and `decode` reads. */
   output: Buffer | null = null
+  /** It is repeated until its buffer is full, or nothing more comes; then that is known. getdents64(2) */
+  fills = false
+  atEnd = false
   /** It keeps its thread for long, and may for ever. */
   isStuck = false
   /** The cell's path area is taken. */
@@ -73,5 +76,7 @@ export class Submission {
     this.output = null
     this.cellHoldsPath = false
     this.isStuck = false
+    this.fills = false
+    this.atEnd = false
   }
 }

@@ -94,7 +94,10 @@ export const forEachChunk = (
 ): Effect.Effect<void, Failure> => {
   const next: Effect.Effect<void, Failure> = Effect.flatMap(
     Effect.mapError(execute(engine, readdir(directory.fd)), named(directory.path)),
-    ({ done, entries }) => (done ? Effect.void : Effect.zipRight(use(entries), next))
+    ({ done, entries }) => {
+      const used = entries.length === 0 ? Effect.void : use(entries)
+      return done ? used : Effect.zipRight(used, next)
+    }
   )
   return next
 }

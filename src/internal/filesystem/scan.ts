@@ -99,11 +99,6 @@ class Scan {
     return Effect.flatMap(
       Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path)),
       ({ done, entries }) => {
-        if (done) {
-          level.isRead = true
-          level.pending.reverse()
-          return Effect.succeed(nothing)
-        }
         const found: Array<TreeEntry> = []
         const unknown: Array<{ readonly index: number; readonly path: Path }> = []
         for (const { ino, name, path, type } of entries) {
@@ -111,20 +106,24 @@ class Scan {
           else if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
           found.push({ path: join(prefix, path), name, type, depth, ino })
         }
-        return Effect.as(
-          Effect.forEach(
-            unknown,
-            ({ index, path }) => {
-              const place = within(this.engine, directory, path)
-              return Effect.map(runAt(this.engine, lstat(place.path, place), place), ({ type }) => {
-                found[index] = { ...found[index], type }
-                if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
-              })
-            },
-            { discard: true }
-          ),
-          Chunk.unsafeFromArray(found)
+        const asked = Effect.forEach(
+          unknown,
+          ({ index, path }) => {
+            const place = within(this.engine, directory, path)
+            return Effect.map(runAt(this.engine, lstat(place.path, place), place), ({ type }) => {
+              found[index] = { ...found[index], type }
+              if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
+            })
+          },
+          { discard: true }
         )
+        return Effect.map(asked, () => {
+          if (done) {
+            level.isRead = true
+            level.pending.reverse()
+          }
+          return Chunk.unsafeFromArray(found)
+        })
       }
     )
   }

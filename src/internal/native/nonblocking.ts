@@ -121,16 +121,45 @@ export const statFdCached = (fd: number, cell: Cell): boolean => {
 /** Off once the kernel has shown that it lacks openat2(2) or RESOLVE_CACHED (Linux 5.12), or that a sandbox forbids it. */
 let openCached = unsupported === undefined
 
+/** A descriptor with O_PATH of a path whose parts are all in the dentry cache, or -1. To be closed with `closePath`. */
+const openPathCached = (path: number, followLinks: boolean): number => {
+  if (!openCached) return -1
+  const fd = syscall(NR.openat2, AT_FDCWD, path, followLinks ? followAddress : noFollowAddress, OPEN_HOW.size)
+  if (fd === -errno.ENOSYS || fd === -errno.EINVAL || fd === -errno.EPERM) openCached = false
+  return Math.max(fd, -1)
+}
+
+/** An O_PATH descriptor has no file behind it: closing it waits for nothing. */
+const closePath = (fd: number): void => void syscall(NR.close, fd)
+
 /** statx(2) of a path into the cell, from the dentry and inode caches only: whether the cell now holds the answer. */
 export const statPathCached = (path: number, followLinks: boolean, cell: Cell): boolean => {
-  if (!openCached) return false
-  const fd = syscall(NR.openat2, AT_FDCWD, path, followLinks ? followAddress : noFollowAddress, OPEN_HOW.size)
-  if (fd < 0) {
-    if (fd === -errno.ENOSYS || fd === -errno.EINVAL || fd === -errno.EPERM) openCached = false
-    return false
-  }
+  const fd = openPathCached(path, followLinks)
+  if (fd < 0) return false
   const answered = statFdCached(fd, cell)
-  // An O_PATH descriptor has no file behind it: closing it waits for nothing.
-  syscall(NR.close, fd)
+  closePath(fd)
   return answered
+}
+
+const GROUP_BITS = 0o070
+
+/**
+ * Whether permissions can be told from the inode alone. Where somebody else's file grants its group anything, an access control list
+ * may say more (acl(5)), which may have to be read.
+ */
+const needsNoList = (cell: Cell): boolean =>
+  cell.u32[STATX.uid / 4] === process.getuid?.() || (cell.u32[STATX.mode / 4] & GROUP_BITS) === 0
+
+/** faccessat2(2) from the caches only: 0, `-errno`, or `undefined`. `mode`: 0 asks whether the file exists. */
+export const accessPathCached = (path: number, mode: number, cell: Cell): number | undefined => {
+  const fd = openPathCached(path, true)
+  if (fd < 0) return undefined
+  let result: number | undefined
+  if (statFdCached(fd, cell)) {
+    if (mode === 0) result = 0
+    else if (needsNoList(cell)) result = syscall(NR.faccessat2, fd, emptyPathAddress, mode, AT_EMPTY_PATH)
+  }
+  closePath(fd)
+  // The kernel lacks it (before Linux 5.8), or a sandbox forbids it.
+  return result === -errno.ENOSYS || result === -errno.EPERM ? undefined : result
 }

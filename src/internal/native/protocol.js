@@ -54,10 +54,21 @@ export const SLEEPING = -2
 /** In place of a thread's number: it has ended by its own decision. */
 export const RETIRED = -1
 
-/** The number of the system call and its six arguments, 64 bits each. */
+/** The number of the system call, in 32 bits, how it is to be run, and its six arguments, 64 bits each. */
 export const ARGUMENT_WORDS = 14
 
+/** Once. */
+export const ONCE = 0
+/** getdents64(2): again and again, until its buffer is full, or it has said that there is nothing more to come. */
+export const FILL = 1
+/** What a thread makes of `FILL` when it has been said. */
+export const FILLED_TO_END = 2
+
+/** With less room in its buffer, getdents64(2) is not asked again: that may be too little for a name. */
+export const NAME_ROOM = 288
+
 export const EINTR = 4
+export const EINVAL = 22
 export const ECANCELED = 125
 
 /** What an empty place of the completion ring holds: another number in each round, so that a late thread cannot fill a place of the past. */

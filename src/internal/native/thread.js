@@ -13,12 +13,16 @@ import {
   DISCARDED,
   ECANCELED,
   EINTR,
+  EINVAL,
   emptyPlace,
+  FILL,
+  FILLED_TO_END,
   HEADS,
   IDLE_TIMEOUT,
   LEVELS,
   LIVE_THREADS,
   MAX_IDLE,
+  NAME_ROOM,
   PUBLISHED,
   QUEUED,
   RETIRED,
@@ -50,12 +54,16 @@ const word = (at) => {
   return high * 4294967296 + low
 }
 
-/** @param {number} slot */
-const execute = (slot) => {
+/**
+ * @param {number} slot
+ * @param {number | bigint} a1
+ * @param {number | bigint} a2
+ */
+const executeOnce = (slot, a1, a2) => {
   const at = slot * ARGUMENT_WORDS
   const number = args[at]
   for (;;) {
-    const result = call(number, word(at + 2), word(at + 4), word(at + 6), word(at + 8), word(at + 10), word(at + 12))
+    const result = call(number, word(at + 2), a1, a2, word(at + 8), word(at + 10), word(at + 12))
     if (result !== -1) return result
     const error = koffi.errno()
     if (error !== EINTR) return -error
@@ -63,6 +71,36 @@ const execute = (slot) => {
     if (number === closeNumber) return 0
     if (Atomics.load(states, slot) === CANCELLING) return -ECANCELED
   }
+}
+
+/** @param {number} slot */
+const execute = (slot) => {
+  const at = slot * ARGUMENT_WORDS
+  return args[at + 1] === FILL ? fill(slot) : executeOnce(slot, word(at + 4), word(at + 6))
+}
+
+/**
+ * All the names of most directories in one go: the end is said by an empty answer only, and would take another request.
+ * @param {number} slot
+ */
+const fill = (slot) => {
+  const at = slot * ARGUMENT_WORDS
+  const address = Number(word(at + 4))
+  const size = Number(word(at + 6))
+  let filled = 0
+  do {
+    const result = executeOnce(slot, address + filled, size - filled)
+    // A long name that has no room is for the next request.
+    if (result === -EINVAL && filled > 0) return filled
+    if (result < 0) return result
+    if (result === 0) {
+      args[at + 1] = FILLED_TO_END
+      return filled
+    }
+    filled += result
+    if (Atomics.load(states, slot) === CANCELLING) return -ECANCELED
+  } while (size - filled >= NAME_ROOM)
+  return filled
 }
 
 /**

@@ -10,6 +10,8 @@ import {
   COMPLETION_TAIL,
   DISCARDED,
   emptyPlace,
+  FILL,
+  FILLED_TO_END,
   FREE,
   HEADS,
   IDLE_TIMEOUT,
@@ -17,6 +19,7 @@ import {
   LIVE_THREADS,
   MAX_IDLE,
   MAX_THREADS,
+  ONCE,
   PUBLISHED,
   QUEUED,
   RETIRED,
@@ -42,6 +45,8 @@ export { MAX_THREADS }
 export interface Call {
   readonly slot: number
   readonly nr: number
+  /** It is repeated until its buffer is full. */
+  readonly fills: boolean
   readonly a0: Word
   readonly a1: Word
   readonly a2: Word
@@ -264,6 +269,7 @@ export class Threads {
     const { args, rounds, states } = this.views
     const at = slot * ARGUMENT_WORDS
     args[at] = call.nr
+    args[at + 1] = call.fills ? FILL : ONCE
     setWord(args, at + 2, call.a0)
     setWord(args, at + 4, call.a1)
     setWord(args, at + 6, call.a2)
@@ -360,6 +366,11 @@ export class Threads {
       }
     }
     return "done"
+  }
+
+  /** Whether a call that fills its buffer came to the end. For the slot of a completion that is being delivered. */
+  reachedEnd(slot: number): boolean {
+    return this.views.args[slot * ARGUMENT_WORDS + 1] === FILLED_TO_END
   }
 
   /** Whether a thread has taken up the call. */

@@ -1,10 +1,11 @@
 /** Operations on what a file is called, who may use it and when it was used. */
 import type { Submission } from "../engine/submission.ts"
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
+import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import type { Path } from "./arguments.ts"
 import { BadArgument, checkUint32, pathAddress } from "./arguments.ts"
-import { asVoid, define } from "./operation.ts"
+import { asVoid, define, PENDING } from "./operation.ts"
 
 /** What access(2) is asked for; nothing set asks whether the file exists. */
 export interface AccessOptions {
@@ -27,6 +28,7 @@ export const access = define((path: Path, options?: AccessOptions) => ({ path, .
     submission.a1 = pathAddress(submission, path)
     submission.a2 = (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
   },
+  inline: ({ a1, a2, cell }) => accessPathCached(a1 as number, a2 as number, cell) ?? PENDING,
   decode: asVoid
 })
 

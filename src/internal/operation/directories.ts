@@ -20,7 +20,7 @@ export interface DirectoryEntry {
 }
 
 export interface ReaddirOptions {
-  /** Bytes of the buffer that the kernel fills in one call. Default 32768, about a thousand names. At least 288, one name. */
+  /** Bytes of the buffer that the kernel fills. Default 32768, about a thousand names. At least 288, one name. */
   readonly bufferSize?: number | undefined
 }
 
@@ -41,9 +41,10 @@ const decodeEntries = (bytes: Buffer, length: number): Array<DirectoryEntry> => 
   return entries
 }
 
-/** The next entries of an open directory, and whether there may be more: the kernel says the end only by an empty answer. */
+/** The next entries of an open directory. */
 export interface DirectoryChunk {
   readonly entries: ReadonlyArray<DirectoryEntry>
+  /** These were the last ones. False: there may be more. */
   readonly done: boolean
 }
 
@@ -60,6 +61,11 @@ export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, .
     submission.output = bytes
     submission.a1 = addressOf(bytes)
     submission.a2 = bufferSize
+    submission.fills = true
   },
-  decode: ({ output }, result): DirectoryChunk => ({ entries: decodeEntries(output!, result), done: result === 0 })
+  decode: ({ atEnd, output }, result): DirectoryChunk => ({
+    entries: decodeEntries(output!, result),
+    // The kernel says the end only by an empty answer.
+    done: atEnd || result === 0
+  })
 })

@@ -1,5 +1,6 @@
 /** Answers of more than a number, written as the kernel would: where the catalogue's entries decode them. */
 
+import type { Submission } from "../../engine/submission.ts"
 import { DIRENT, STATFS, STATX, STATX_BASIC_STATS, STATX_BTIME } from "../../native/layout.ts"
 import type { Cell } from "../../native/memory.ts"
 import { PAGE } from "./content.ts"
@@ -76,10 +77,11 @@ const writeName = (output: Buffer, at: number, name: string, inode: Inode, posit
 }
 
 /**
- * getdents64(2): the names from the description's position on, as many as fit. A name that stays while others come and go is told
+ * getdents64(2): the names from the description's position on, as many as fit, and whether these are the last. A name that stays while others come and go is told
  * once: positions are given in the order in which names came, and not again.
  */
-export const writeNames = (output: Buffer, description: Description): number => {
+export const writeNames = (submission: Submission, description: Description): number => {
+  const output = submission.output!
   const { inode } = description
   if (!(inode instanceof Directory)) return fail("ENOTDIR")
   if (inode.isRemoved) fail("ENOENT")
@@ -97,5 +99,6 @@ export const writeNames = (output: Buffer, description: Description): number => 
     if (!fits) break
     fits = tell(name, of, position)
   }
+  submission.atEnd = fits
   return done
 }

@@ -45,7 +45,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
-  readdir: ({ open }, { fd }, { output }) => writeNames(output!, open.get(fd)),
+  readdir: ({ open }, { fd }, submission) => writeNames(submission, open.get(fd)),
 
   // --- Names
   mkdir: ({ fs }, { path }, { a2 }) => names.mkdir(fs, toByteString(path), Number(a2)),

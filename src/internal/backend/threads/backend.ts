@@ -268,6 +268,7 @@ export class ThreadsBackend implements Backend {
     this.inFlight--
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
+    submission.atEnd = submission.fills && result >= 0 && this.threads!.reachedEnd(slot)
     const { entry } = submission.request!
     this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()
