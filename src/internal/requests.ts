@@ -95,10 +95,10 @@ export const submitAll: {
  *     Stream.mapEffect(({ exit }) => exit)
  *   )
  */
-export const completed = <A>(
-  operations: Iterable<Operation<A>>,
+export const completed = <Op extends Operation<any>>(
+  operations: Iterable<Op>,
   options?: { readonly concurrency?: number | undefined }
-): Stream.Stream<Completed<A>, AioBadArgument, Aio> =>
+): Stream.Stream<Completed<Result<Op>>, AioBadArgument, Aio> =>
   Stream.unwrap(
     Effect.flatMap(Aio, ({ engine }) => {
       const concurrency = options?.concurrency ?? 64
