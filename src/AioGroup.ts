@@ -150,9 +150,12 @@ export interface AioGroup {
   readonly stats: Effect.Effect<Stats>
   /** Cancels all that is in it, feeds and groups within included, and waits for it. More may be added afterwards. */
   readonly cancel: Effect.Effect<void>
-  /** Nothing more will be added. */
+  /** Nothing more will be added. `done` waits for this. */
   readonly seal: Effect.Effect<void>
-  /** Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure. */
+  /**
+   * Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure, sealed or
+   * not. Counts its own requests, feeds included, not those of groups within.
+   */
   readonly done: Effect.Effect<Summary, Failure>
 }
 

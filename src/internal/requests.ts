@@ -132,7 +132,7 @@ export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, 
  * failure or short transfer the rest is not done.
  *
  * With `mode: "values"`, the default, that failure is the failure of the whole, or else `AioShortTransfer`; descriptors that earlier
- * members produced are closed. With `"exits"` each gives an `Exit`: those that were not done ECANCELED, a short transfer the number
+ * members produced are closed. `AioShortTransfer` tells which member it was, an `AioError` does not. With `"exits"` each gives an `Exit`: those that were not done ECANCELED, a short transfer the number
  * of its bytes.
  *
  * On io_uring it is the kernel that runs the chain, in one call (IOSQE_IO_LINK, io_uring_enter(2)). Elsewhere each operation is started by the
@@ -167,7 +167,8 @@ export const linked: {
  * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). It is the time of
  * the machine, whatever Clock the program has.
  *
- * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost.
+ * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost. An operation has no `pipe`
+ * method: `Aio.withDeadline(operation, duration)`, or Effect's `pipe(operation, Aio.withDeadline(duration))`.
  *
  * @since 0.1.0
  * @category requests
