@@ -53,7 +53,10 @@ export interface Options {
   readonly onFailure?: "cancel" | "continue" | undefined
   /** Requests started in a second, at most. A tenth of it may start at once. By Effect's Clock. */
   readonly requestsPerSecond?: number | undefined
-  /** Bytes that transfers started in a second may move, at most. One larger than a tenth of it is made up for afterwards. */
+  /**
+   * Bytes that transfers started in a second may move, at most: the lengths of their buffers, also where the file ends before them. One
+   * larger than a tenth of it is made up for afterwards.
+   */
   readonly bytesPerSecond?: number | undefined
 }
 

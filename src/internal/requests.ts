@@ -132,8 +132,8 @@ export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, 
  * failure or short transfer the rest is not done.
  *
  * With `mode: "values"`, the default, that failure is the failure of the whole, or else `AioShortTransfer`; descriptors that earlier
- * members produced are closed. `AioShortTransfer` tells which member it was, an `AioError` does not. With `"exits"` each gives an `Exit`: those that were not done ECANCELED, a short transfer the number
- * of its bytes.
+ * members produced are closed. `AioShortTransfer` tells which member it was, an `AioError` does not. With `"exits"` each gives an
+ * `Exit`: those that were not done ECANCELED, a short transfer the number of its bytes.
  *
  * On io_uring it is the kernel that runs the chain, in one call (IOSQE_IO_LINK, io_uring_enter(2)). Elsewhere each operation is started by the
  * completion of the one before. Interruption cancels the one under way, and what follows is not done.
