@@ -89,8 +89,8 @@ const program = Effect.gen(function* () {
     Stream.runForEachChunk((chunk) => Effect.sync(() => void completions.push(...chunk))),
     Effect.fork
   )
-  // It has to be there before the first request.
-  yield* Effect.yieldNow()
+  // It has to be there before the first request: it subscribes while this one is under way.
+  yield* Aio.nop()
   yield* work(directory)
   yield* Effect.sleep(10)
   yield* Fiber.interrupt(watching)

@@ -62,8 +62,8 @@ export {
 }
 
 /**
- * The operations as values: `Aio.request.read(fd, buffer)` describes what `Aio.read(fd, buffer)` does, for `Aio.submit`. The same
- * value may be submitted any number of times.
+ * The operations as values: `Aio.request.read(fd, buffer)` describes what `Aio.read(fd, buffer)` does, for `Aio.submit`, batches,
+ * chains and groups. A value is no Effect. The same one may be submitted any number of times.
  *
  * @since 0.1.0
  * @category requests

@@ -19,6 +19,7 @@ import { Throttle } from "./internal/batch/throttle.ts"
 import { checkCounts } from "./internal/counts.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { priorityOf } from "./internal/priority.ts"
+import type { Result } from "./internal/requests.ts"
 import { Aio } from "./internal/service.ts"
 import { startTimer } from "./internal/timer.ts"
 
@@ -51,7 +52,10 @@ export interface Options {
   readonly onFailure?: "cancel" | "continue" | undefined
   /** Requests started in a second, at most. A tenth of it may start at once. By Effect's Clock. */
   readonly requestsPerSecond?: number | undefined
-  /** Bytes that transfers started in a second may move, at most. One larger than a tenth of it is made up for afterwards. */
+  /**
+   * Bytes that transfers started in a second may move, at most: the lengths of their buffers, also where the file ends before them. One
+   * larger than a tenth of it is made up for afterwards.
+   */
   readonly bytesPerSecond?: number | undefined
 }
 
@@ -69,6 +73,16 @@ export interface Handle<out A> {
   readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, Failure>>>
   /** Cancels it, and waits for its end. That is no failure of the group. */
   readonly cancel: Effect.Effect<void>
+}
+
+/**
+ * The handle of each operation of a list, in its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Handles<Operations extends ReadonlyArray<Operation<any>>> = {
+  readonly [Index in keyof Operations]: Handle<Result<Operations[Index]>>
 }
 
 /**
@@ -107,16 +121,23 @@ export interface AioGroup {
   readonly name: string | undefined
   /** Adds a request, with the priority of the fiber. It starts when there is room. */
   readonly add: <A>(operation: Operation<A>) => Effect.Effect<Handle<A>, AioBadArgument>
-  /** Adds several. */
-  readonly addAll: <A>(operations: Iterable<Operation<A>>) => Effect.Effect<ReadonlyArray<Handle<A>>, AioBadArgument>
+  /** Adds several. Of an array each handle has the type of the operation in its place. */
+  readonly addAll: {
+    <const Operations extends ReadonlyArray<Operation<any>>>(
+      operations: Operations
+    ): Effect.Effect<Handles<Operations>, AioBadArgument>
+    <Op extends Operation<any>>(
+      operations: Iterable<Op>
+    ): Effect.Effect<ReadonlyArray<Handle<Result<Op>>>, AioBadArgument>
+  }
   /**
    * Runs all operations of an iterable or a Stream, pulled as there is room, and waits for all. They leave nothing behind: with a
    * limit, memory is the same for a thousand and for a million. Interruption cancels what is under way of them. Without a limit an
    * iterable is read to its end at once. Descriptors that they open are closed unless `onExit` or `results` takes them.
    */
-  readonly feed: <A, E = never, R = never>(
-    operations: Iterable<Operation<A>> | Stream.Stream<Operation<A>, E, R>,
-    options?: FeedOptions<A>
+  readonly feed: <Op extends Operation<any>, E = never, R = never>(
+    operations: Iterable<Op> | Stream.Stream<Op, E, R>,
+    options?: FeedOptions<Result<Op>>
   ) => Effect.Effect<Summary, E | Failure, R>
   /**
    * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
@@ -131,9 +152,12 @@ export interface AioGroup {
   readonly stats: Effect.Effect<Stats>
   /** Cancels all that is in it, feeds and groups within included, and waits for it. More may be added afterwards. */
   readonly cancel: Effect.Effect<void>
-  /** Nothing more will be added. */
+  /** Nothing more will be added. `done` waits for this. */
   readonly seal: Effect.Effect<void>
-  /** Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure. */
+  /**
+   * Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure, sealed or
+   * not. Counts its own requests, feeds included, not those of groups within.
+   */
   readonly done: Effect.Effect<Summary, Failure>
 }
 
@@ -212,24 +236,24 @@ class GroupImpl implements AioGroup {
     })
   }
 
-  addAll<A>(operations: Iterable<Operation<A>>): Effect.Effect<ReadonlyArray<Handle<A>>, AioBadArgument> {
+  addAll(operations: Iterable<Operation<any>>): Effect.Effect<any, AioBadArgument> {
     return this.whileOpen("addAll", (priority) => {
-      const handles = Array.from(operations, (operation) => new HandleImpl<A>(this.core.add(operation, priority)))
+      const handles = Array.from(operations, (operation) => new HandleImpl<any>(this.core.add(operation, priority)))
       this.core.pump()
       return Effect.succeed(handles)
     })
   }
 
-  feed<A, E, R>(
-    operations: Iterable<Operation<A>> | Stream.Stream<Operation<A>, E, R>,
-    options?: FeedOptions<A>
+  feed<Op extends Operation<any>, E, R>(
+    operations: Iterable<Op> | Stream.Stream<Op, E, R>,
+    options?: FeedOptions<Result<Op>>
   ): Effect.Effect<Summary, E | Failure, R> {
     const { core } = this
     const isStream = Stream.StreamTypeId in operations
     return this.whileOpen("feed", (priority) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
-          const iterator = isStream ? undefined : (operations as Iterable<Operation<A>>)[Symbol.iterator]()
+          const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
           const feed = new Feed(priority, iterator, options?.onExit)
           core.addFeed(feed)
           return feed
@@ -240,9 +264,7 @@ class GroupImpl implements AioGroup {
             () => feed.result!
           )
           // A Stream may wait for ever while the feed ends with its group.
-          return isStream
-            ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Operation<A>, E, R>), ended)
-            : ended
+          return isStream ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Op, E, R>), ended) : ended
         },
         (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
       )
@@ -250,7 +272,7 @@ class GroupImpl implements AioGroup {
   }
 
   /** Hands over a Stream's operations as they come. */
-  private pushAll<A, E, R>(feed: Feed, operations: Stream.Stream<Operation<A>, E, R>) {
+  private pushAll<E, R>(feed: Feed, operations: Stream.Stream<Operation<any>, E, R>) {
     const { core } = this
     return Stream.runForEachChunk(operations, (chunk) => feed.offer([...chunk], () => core.pump())).pipe(
       Effect.zipRight(Effect.sync(() => core.finishFeed(feed))),

@@ -116,7 +116,7 @@ export interface ScanOptions {
  * Everything below a directory, in no order but that directories come before what is in them. Symbolic links in it are not followed.
  * getdents64(2)
  *
- * Directories that are removed or replaced after they have been listed are left out.
+ * `path` of an entry starts below the directory. Directories that are removed or replaced after they have been listed are left out.
  *
  * @since 0.1.0
  * @category operations

@@ -37,7 +37,21 @@ const byName: Record<BackendName, Effect.Effect<AioService, AioUnavailable, Scop
   threads: ThreadPool.make()
 }
 
+const names = Object.keys(byName).join(", ")
+
 const chosen = (backend: string, reason: string) => Effect.logDebug(`effect-aio: backend ${backend}: ${reason}`)
+
+/** The one that `layer` was told to use: by a name that may come from anywhere, say a command line. */
+const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  Object.hasOwn(byName, backend)
+    ? Effect.zipLeft(byName[backend], chosen(backend, "its option says so"))
+    : Effect.fail(
+        new AioUnavailable({
+          backend: String(backend),
+          reason: "there is no backend of that name",
+          remedy: `The option backend is one of ${names}.`
+        })
+      )
 
 /** Threads, and kernel AIO from the first file on that is opened for direct I/O. */
 const threadsAndDirect = Effect.tap(byName.threads, ({ engine }) =>
@@ -62,14 +76,14 @@ export const layer = (options?: { readonly backend?: BackendName | undefined }):
   Layer.scoped(
     Aio,
     Effect.gen(function* () {
-      if (options?.backend !== undefined) return yield* byName[options.backend]
+      if (options?.backend !== undefined) return yield* named(options.backend)
       const forced = yield* Effect.mapError(
         backendConfig,
         (error) =>
           new AioUnavailable({
             backend: "AIO_BACKEND",
             reason: error.message,
-            remedy: `Set AIO_BACKEND to one of ${Object.keys(byName).join(", ")}, or not at all.`
+            remedy: `Set AIO_BACKEND to one of ${names}, or not at all.`
           })
       )
       if (Option.isNone(forced)) return yield* best

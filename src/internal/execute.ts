@@ -106,7 +106,12 @@ export const executeMasked = <A>(
   engine: Engine,
   operation: Operation<A>,
   restore: Restore
-): Effect.Effect<A, Failure> => Effect.withFiberRuntime((fiber) => waitFor(new Call(engine, operation, fiber), restore))
+): Effect.Effect<A, Failure> =>
+  Effect.withFiberRuntime((fiber) =>
+    wantsSpan(fiber)
+      ? inSpan(operation, executeMasked(engine, operation, restore))
+      : waitFor(new Call(engine, operation, fiber), restore)
+  )
 
 /** Runs the operation to its end, whatever happens to the fiber. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>

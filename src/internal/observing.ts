@@ -28,8 +28,8 @@ export interface CompletionsOptions {
 
 /**
  * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
- * number of subscribers, until the Layer is closed. Requests submitted before the Stream runs are left out. With no subscriber it
- * costs nothing.
+ * number of subscribers, until the Layer is closed. Requests submitted before the Stream runs are left out, also those that are
+ * submitted right after it was forked: give the fiber a turn (`Aio.nop()`). With no subscriber it costs nothing.
  *
  * @since 0.1.0
  * @category introspection

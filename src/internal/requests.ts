@@ -95,10 +95,10 @@ export const submitAll: {
  *     Stream.mapEffect(({ exit }) => exit)
  *   )
  */
-export const completed = <A>(
-  operations: Iterable<Operation<A>>,
+export const completed = <Op extends Operation<any>>(
+  operations: Iterable<Op>,
   options?: { readonly concurrency?: number | undefined }
-): Stream.Stream<Completed<A>, AioBadArgument, Aio> =>
+): Stream.Stream<Completed<Result<Op>>, AioBadArgument, Aio> =>
   Stream.unwrap(
     Effect.flatMap(Aio, ({ engine }) => {
       const concurrency = options?.concurrency ?? 64
@@ -132,8 +132,8 @@ export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, 
  * failure or short transfer the rest is not done.
  *
  * With `mode: "values"`, the default, that failure is the failure of the whole, or else `AioShortTransfer`; descriptors that earlier
- * members produced are closed. With `"exits"` each gives an `Exit`: those that were not done ECANCELED, a short transfer the number
- * of its bytes.
+ * members produced are closed. `AioShortTransfer` tells which member it was, an `AioError` does not. With `"exits"` each gives an
+ * `Exit`: those that were not done ECANCELED, a short transfer the number of its bytes.
  *
  * On io_uring it is the kernel that runs the chain, in one call (IOSQE_IO_LINK, io_uring_enter(2)). Elsewhere each operation is started by the
  * completion of the one before. Interruption cancels the one under way, and what follows is not done.
@@ -167,7 +167,8 @@ export const linked: {
  * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). Under a TestClock,
  * or any Clock that a program brings, that Clock does.
  *
- * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost.
+ * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost. An operation has no `pipe`
+ * method: `Aio.withDeadline(operation, duration)`, or Effect's `pipe(operation, Aio.withDeadline(duration))`.
  *
  * @since 0.1.0
  * @category requests

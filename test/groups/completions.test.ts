@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Aio, AioFile, AioGroup } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { nextTurn } from "../support/moments.ts"
@@ -278,6 +278,10 @@ describe.each(realBackends)("$name", ({ layer }) => {
         yield* Aio.stat(path)
       }).pipe(Effect.withTracer(tracer))
       expect(names).toEqual(["aio.stat", "aio.read"])
+      names.length = 0
+      yield* Effect.scoped(AioFile.open(path)).pipe(Aio.withSpans, Effect.withTracer(tracer))
+      yield* AioFile.withFile(path, {}, (file) => file.stat).pipe(Aio.withSpans, Effect.withTracer(tracer))
+      expect(names).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
     }).pipe(Effect.provide(layer))
   )
 })

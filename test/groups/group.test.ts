@@ -38,6 +38,33 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
+  it.scopedLive("operations of several kinds, each with the type of its own", () =>
+    Effect.gen(function* () {
+      const group = yield* AioGroup.make()
+      const { stat, statvfs } = Aio.request
+      const [first, second] = yield* group.addAll([stat("/"), statvfs("/")])
+      expect((yield* first.result).type).toBe("Directory")
+      expect((yield* second.result).blockSize).toBeGreaterThan(0)
+      for (const handle of yield* group.addAll(new Set([stat("/"), statvfs("/")]))) {
+        const either: Aio.Stat | Aio.StatVfs = yield* handle.result
+        expect("ino" in either ? either.type : either.blockSize).toBeTruthy()
+      }
+      const fed: Array<Exit.Exit<Aio.Stat | Aio.StatVfs, unknown>> = []
+      yield* group.feed([stat("/"), statvfs("/")], { onExit: ({ exit }) => void fed.push(exit) })
+      const ends: Chunk.Chunk<Aio.Completed<Aio.Stat | Aio.StatVfs>> = yield* Stream.runCollect(
+        Aio.completed([stat("/"), statvfs("/")])
+      )
+      expect([...fed, ...Chunk.map(ends, ({ exit }) => exit)].filter((exit) => Exit.isSuccess(exit)).length).toBe(4)
+      // Also where their type is not known yet.
+      const count = <A>(operations: ReadonlyArray<Aio.Operation<A>>, onValue: (value: A) => void) =>
+        group.feed(operations, { onExit: ({ exit }) => Exit.isSuccess(exit) && onValue(exit.value) })
+      expect(yield* count([stat("/")], ({ type }) => expect(type).toBe("Directory"))).toEqual({
+        requests: 1,
+        failed: 0
+      })
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
   it.scopedLive("closing its Scope ends every member before it returns", () =>
     Effect.gen(function* () {
       const pipes = yield* idlePipes(6)

@@ -54,7 +54,19 @@ describe("Aio.layer", () => {
       expect([backend, logged.length]).toEqual(["threads", 1])
       expect(logged[0]).toMatch(/^DEBUG .*threads: .*AIO_BACKEND/)
       expect((yield* choose({ AIO_BACKEND: here })).backend).toBe(here)
-      expect((yield* choose({ AIO_BACKEND: "io_uring" }, { backend: "threads" })).backend).toBe("threads")
+      const optional = yield* choose({ AIO_BACKEND: "io_uring" }, { backend: "threads" })
+      expect([optional.backend, optional.logged.length]).toEqual(["threads", 1])
+      expect(optional.logged[0]).toMatch(/^DEBUG .*threads: .*option/)
+    })
+  )
+
+  it.live("an option that names no backend is refused with what there is", () =>
+    Effect.gen(function* () {
+      for (const name of ["uring", "", "toString"]) {
+        const error = yield* Effect.flip(choose({}, { backend: name as Aio.BackendName }))
+        expect(error._tag).toBe("AioUnavailable")
+        expect(error.message).toMatch(/option backend.*io_uring.*threads/)
+      }
     })
   )
 

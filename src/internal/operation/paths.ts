@@ -30,7 +30,10 @@ export interface AtOptions {
 const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
 
 export interface OpenOptions extends AtOptions {
-  /** fopen(3)'s letters, or the bits of open(2). Default `"r"`. O_CLOEXEC is always set. */
+  /**
+   * fopen(3)'s letters, or the bits of open(2), which `constants` of `node:fs` has: `O_RDWR | O_CREAT` keeps what is there, and makes the file
+   * if it is missing, which no letters do without appending. Default `"r"`. O_CLOEXEC is always set.
+   */
   readonly flag?: OpenFlag | number | undefined
   /** Permissions of a new file, less the umask. Default 0o666. */
   readonly mode?: number | undefined
