@@ -9,6 +9,15 @@ import type { Path } from "./internal/operation/arguments.ts"
 
 const show = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
 
+/** What an error is about: the input of an operation, as a rule. */
+interface ErrorSubject {
+  readonly path?: Path | undefined
+  readonly fd?: number | undefined
+  readonly file?: { readonly path: Path | undefined } | undefined
+  /** A path, or another descriptor. */
+  readonly to?: Path | number | undefined
+}
+
 /**
  * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them.
  *
@@ -22,13 +31,17 @@ export class AioError extends Data.TaggedError("AioError")<{
   readonly errno: number
   /** Name of the operation: `"read"`, `"open"`, ... */
   readonly operation: string
-  /** The path it was for, if it was for one. */
+  /** The path it was for, or that its file was opened by, if there was one. */
   readonly path?: Path | undefined
+  /** The other path, of `rename` and `link`. */
+  readonly dest?: Path | undefined
   /** The descriptor it was for, if it was for one. */
   readonly fd?: number | undefined
 }> {
   override get message(): string {
-    const subject = this.path !== undefined ? ` ${show(this.path)}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
+    const dest = this.dest === undefined ? "" : ` -> ${show(this.dest)}`
+    const subject =
+      this.path !== undefined ? ` ${show(this.path)}${dest}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
     return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})`
   }
 
@@ -37,12 +50,9 @@ export class AioError extends Data.TaggedError("AioError")<{
    *
    * @since 0.1.0
    */
-  static fromErrno(
-    errno: number,
-    operation: string,
-    subject: { readonly path?: Path; readonly fd?: number }
-  ): AioError {
-    return new AioError({ code: errnoName(errno), errno, operation, path: subject.path, fd: subject.fd })
+  static fromErrno(errno: number, operation: string, { fd, file, path = file?.path, to }: ErrorSubject): AioError {
+    const dest = typeof to === "number" ? undefined : to
+    return new AioError({ code: errnoName(errno), errno, operation, path, dest, fd })
   }
 }
 

@@ -435,7 +435,7 @@ const acquire = (
     return Effect.map(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
       const direct = (flag & constants.O_DIRECT) !== 0
       if (direct) engine.openedDirect()
-      return new FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct)))
+      return new FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct), path))
     })
   })
 

@@ -55,9 +55,7 @@ export const byDescriptor = (engine: Engine, fd: number, { full }: Place): Path 
 export const named =
   (full: Path) =>
   (error: Failure): Failure =>
-    error._tag === "AioError" && error.path !== full
-      ? new AioError({ code: error.code, errno: error.errno, operation: error.operation, path: full, fd: error.fd })
-      : error
+    error._tag === "AioError" && error.path !== full ? new AioError({ ...error, path: full }) : error
 
 export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, Failure> =>
   Effect.mapError(execute(engine, operation), named(place.full))

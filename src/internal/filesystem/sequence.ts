@@ -51,6 +51,7 @@ class Step extends Request {
 
 /** Regular files: they have positions, and none here is opened for direct I/O. */
 export const regularFile = (): FileState => ({
+  path: undefined,
   // Written out: `fileState` copies a description, which costs a tenth of reading a small file.
   seekable: true,
   alignment: undefined,

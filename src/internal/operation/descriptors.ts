@@ -10,7 +10,7 @@ import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
 import { descriptorType, isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Offset } from "./arguments.ts"
+import type { Offset, Path } from "./arguments.ts"
 import {
   BadArgument,
   bufferAddress,
@@ -33,6 +33,8 @@ export interface TransferOptions {
 
 /** What is known about an open file; shared by all its requests. */
 export interface FileState extends Description {
+  /** What it was opened by, for messages. */
+  readonly path: Path | undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
   /** Its number may be another file's by now. */
@@ -165,7 +167,8 @@ export const nativeDescriptors: Descriptors = {
 }
 
 /** Property by property: made for every small file that is loaded, where a spread would cost more than anything else. */
-export const fileState = ({ alignment, seekable }: Description): FileState => ({
+export const fileState = ({ alignment, seekable }: Description, path?: Path): FileState => ({
+  path,
   seekable,
   alignment,
   noWait: alignment === undefined,
