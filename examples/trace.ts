@@ -85,12 +85,11 @@ const barsOf = (completions: ReadonlyArray<Aio.Completion>): ReadonlyArray<Bar> 
 const program = Effect.gen(function* () {
   const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "effect-aio-trace-")))
   const completions: Array<Aio.Completion> = []
-  const watching = yield* Aio.completions({ strategy: "backpressure" }).pipe(
+  const told = yield* Aio.completions({ scoped: true, strategy: "backpressure" })
+  const watching = yield* told.pipe(
     Stream.runForEachChunk((chunk) => Effect.sync(() => void completions.push(...chunk))),
     Effect.fork
   )
-  // It has to be there before the first request: it subscribes while this one is under way.
-  yield* Aio.nop()
   yield* work(directory)
   yield* Effect.sleep(10)
   yield* Fiber.interrupt(watching)

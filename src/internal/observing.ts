@@ -1,5 +1,6 @@
 /** The Stream of completions: the public function of `Aio` over `completions/`. */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument } from "../AioError.ts"
 import type { Completion } from "./completions/completions.ts"
@@ -18,8 +19,8 @@ export type { Completion }
 export interface CompletionsOptions {
   /**
    * `"sliding"`, the default: of what waits for the consumer the oldest is dropped. `"backpressure"`: nothing is dropped; while as much as
-   * `capacity` waits, the engine delivers no more completions, to anybody, unless somebody is interrupted. A consumer with back-pressure must not wait for requests
-   * of the Layer that it observes: they would wait for it.
+   * `capacity` waits, the engine delivers no more completions, to anybody, unless somebody is interrupted. A consumer with
+   * back-pressure must not wait for requests of the Layer that it observes: they would wait for it.
    */
   readonly strategy?: "sliding" | "backpressure" | undefined
   /** Completions that may wait for the consumer. Default 16384. */
@@ -28,8 +29,10 @@ export interface CompletionsOptions {
 
 /**
  * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
- * number of subscribers, until the Layer is closed. Requests submitted before the Stream runs are left out, also those that are
- * submitted right after it was forked: give the fiber a turn (`Aio.nop()`). With no subscriber it costs nothing.
+ * number of subscribers, until the Layer is closed. With no subscriber it costs nothing.
+ *
+ * Requests that were submitted before the Stream runs are left out, also those that are submitted right after it was forked. With
+ * `scoped: true` it is an Effect, after which the Stream has subscribed, until the Scope closes: nothing that comes later is missed.
  *
  * @since 0.1.0
  * @category introspection
@@ -37,15 +40,26 @@ export interface CompletionsOptions {
  * import { Console, Effect, Stream } from "effect"
  * import { Aio } from "effect-aio"
  *
- * const logSlow = Effect.forkScoped(
- *   Stream.runForEach(Aio.completions(), ({ operation, total }) =>
- *     total > 100 ? Console.log(`${operation} took ${total} ms`) : Effect.void)
- * )
+ * const logSlow = Effect.gen(function*() {
+ *   const completions = yield* Aio.completions({ scoped: true })
+ *   yield* Effect.forkScoped(
+ *     Stream.runForEach(completions, ({ operation, total }) =>
+ *       total > 100 ? Console.log(`${operation} took ${total} ms`) : Effect.void)
+ *   )
+ * })
  */
-export const completions = (options: CompletionsOptions = {}): Stream.Stream<Completion, AioBadArgument, Aio> =>
-  Stream.unwrap(
-    Effect.flatMap(Aio, ({ engine }) => {
-      const { capacity = 16384, strategy = "sliding" } = options
-      return Effect.as(checkCounts("completions", { capacity }, 1), subscribe(engine, strategy, capacity))
-    })
+export const completions: {
+  (
+    options: CompletionsOptions & { readonly scoped: true }
+  ): Effect.Effect<Stream.Stream<Completion>, AioBadArgument, Aio | Scope.Scope>
+  (
+    options?: CompletionsOptions & { readonly scoped?: false | undefined }
+  ): Stream.Stream<Completion, AioBadArgument, Aio>
+} = (options: CompletionsOptions & { readonly scoped?: boolean | undefined } = {}): any => {
+  const { capacity = 16384, scoped = false, strategy = "sliding" } = options
+  const subscribed = Effect.zipRight(
+    checkCounts("completions", { capacity }, 1),
+    Effect.flatMap(Aio, ({ engine }) => subscribe(engine, strategy, capacity))
   )
+  return scoped ? subscribed : Stream.unwrapScoped(subscribed)
+}

@@ -23,12 +23,11 @@ const fixture = Effect.gen(function* () {
 const collecting = (options?: Aio.CompletionsOptions) =>
   Effect.gen(function* () {
     const events: Array<Aio.Completion> = []
-    const fiber = yield* Aio.completions(options).pipe(
+    const ends = yield* Aio.completions({ ...options, scoped: true })
+    const fiber = yield* ends.pipe(
       Stream.runForEachChunk((chunk) => Effect.sync(() => void events.push(...chunk))),
       Effect.forkScoped
     )
-    const { engine } = yield* Aio.Aio
-    while (engine.observer === null) yield* Effect.yieldNow()
     return { events, fiber }
   })
 
@@ -67,7 +66,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         ["stat", "ENOENT", undefined, 0],
         ["stat", undefined, "mine", 0],
         ["fsync", undefined, "mine", 0],
-        ["read", "ECANCELED", undefined, 0],
+        ["read", "ETIMEDOUT", undefined, 0],
         ["read", undefined, undefined, 3]
       ])
       const last = rest[rest.length - 1]
@@ -78,6 +77,22 @@ describe.each(realBackends)("$name", ({ layer }) => {
         expect(submitted).toBeGreaterThan(before - 5)
       }
       expect(engine.observer).not.toBe(null)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("what an open file was opened by, and every request from the subscription on", () =>
+    Effect.gen(function* () {
+      const { path } = yield* fixture
+      yield* Aio.stat(path)
+      const ends = yield* Aio.completions({ scoped: true })
+      // Nothing has run the Stream yet.
+      yield* AioFile.withFile(path, {}, (file) => file.read(new Uint8Array(8), { offset: 0 }))
+      const told = yield* Stream.runCollect(Stream.take(ends, 3))
+      expect(Array.from(told, ({ operation, path }) => [operation, path])).toEqual([
+        ["open", path],
+        ["read", path],
+        ["close", undefined]
+      ])
     }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 

@@ -68,10 +68,15 @@ class TimedCall<A> extends Call<A> {
     ).unref()
   }
 
+  override get reported(): number {
+    // What came to its end all the same is not lost.
+    const isOver = this.result === -errno.ECANCELED && (this.timedOut || this.wasEndedByKernel)
+    return isOver ? -errno.ETIMEDOUT : this.result
+  }
+
   override settled(memory: Submission | null): void {
     clearTimeout(this.timer)
-    // What came to its end all the same is not lost.
-    if (this.result === -errno.ECANCELED && (this.timedOut || this.wasEndedByKernel)) this.result = -errno.ETIMEDOUT
+    this.result = this.reported
     super.settled(memory)
   }
 }
@@ -111,9 +116,13 @@ class ClockedCall<A> extends Call<A> {
     })
   }
 
+  override get reported(): number {
+    return this.result === -errno.ECANCELED && this.timedOut ? -errno.ETIMEDOUT : this.result
+  }
+
   override settled(memory: Submission | null): void {
     this.stopTimer?.()
-    if (this.result === -errno.ECANCELED && this.timedOut) this.result = -errno.ETIMEDOUT
+    this.result = this.reported
     super.settled(memory)
   }
 }

@@ -45,6 +45,7 @@ export interface Completion {
   /** The name of its `AioGroup`, if it has one. */
   readonly group: string | undefined
   readonly fd: number | undefined
+  /** What it was for, or what its file was opened by. */
   readonly path: Path | undefined
 }
 
@@ -142,6 +143,9 @@ export interface Listener {
   end(): void
 }
 
+/** Of an open file, what it was opened by. */
+const pathOf = ({ file, path }: any): Path | undefined => path ?? file?.path
+
 /** Requests that share one look at the clock, when they are handed over, or come back, one right after the other. */
 const SHARE = 16
 
@@ -228,7 +232,7 @@ export class Completions implements Observer {
     if (this.ending.size > 0) this.ending.delete(request)
     if (request.place < 0) return
     const { underway } = this
-    const { entry, groupName, input, lane, priority, result } = request
+    const { entry, groupName, input, lane, priority, reported, result } = request
     const submitted = underway.submitted(request)
     const started = underway.started(request)
     underway.remove(request)
@@ -237,7 +241,7 @@ export class Completions implements Observer {
     const backend = lane === null ? this.engine.backend.name : lane.backend.name
     const kind = this.kindOf(this.kinds, entry, inline, priority, backend, groupName, request.problem !== undefined)
     const at = this.stamp(submitted, started < 0 ? now : started, now)
-    this.add(new Ended(kind, result, this.stamps, at, input.fd, input.path))
+    this.add(new Ended(kind, reported, this.stamps, at, input.fd, pathOf(input)))
   }
 
   trying(): void {
@@ -255,7 +259,7 @@ export class Completions implements Observer {
     const { engine, group, inlineKinds, triedAt, triedInput, triedResult, triedUntil } = this
     const kind = this.kindOf(inlineKinds, this.triedEntry!, true, 0, engine.backend.name, group, false)
     const at = this.stamp(triedAt, triedAt, triedUntil)
-    this.add(new Ended(kind, triedResult, this.stamps, at, triedInput.fd, triedInput.path))
+    this.add(new Ended(kind, triedResult, this.stamps, at, triedInput.fd, pathOf(triedInput)))
     // It keeps nobody's buffer.
     this.triedInput = undefined
   }

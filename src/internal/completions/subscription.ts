@@ -2,6 +2,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { type Completion, Completions, type Listener } from "./completions.ts"
@@ -85,13 +86,16 @@ class Subscription implements Listener {
   })
 }
 
-export const subscribe = (engine: Engine, strategy: Strategy, capacity: number): Stream.Stream<Completion> =>
-  Stream.unwrapScoped(
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => new Subscription(engine, strategy, capacity)),
-        ({ close }) => close
-      ),
-      ({ take }) => Stream.repeatEffectChunkOption(take)
-    )
+/** Subscribed when it is done, until the Scope closes. */
+export const subscribe = (
+  engine: Engine,
+  strategy: Strategy,
+  capacity: number
+): Effect.Effect<Stream.Stream<Completion>, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new Subscription(engine, strategy, capacity)),
+      ({ close }) => close
+    ),
+    ({ take }) => Stream.repeatEffectChunkOption(take)
   )

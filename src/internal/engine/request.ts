@@ -53,6 +53,11 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
+  /** The result that its owner makes of `result`, for observers. */
+  get reported(): number {
+    return this.result
+  }
+
   /** The group that it belongs to, for observers. */
   get groupName(): string | undefined {
     return undefined
