@@ -14,10 +14,11 @@ import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
 import type { Completed } from "./internal/batch/completed.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/batch/feed.ts"
-import { Group, type Surroundings } from "./internal/batch/group.ts"
+import { Group } from "./internal/batch/group.ts"
 import type { GroupMember } from "./internal/batch/groupMember.ts"
+import type { Surroundings } from "./internal/batch/line.ts"
 import { resultsOf } from "./internal/batch/results.ts"
-import { Throttle } from "./internal/batch/throttle.ts"
+import { bucketsOf } from "./internal/batch/throttle.ts"
 import { checkCounts } from "./internal/counts.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { priorityOf } from "./internal/priority.ts"
@@ -318,13 +319,15 @@ const makeIn = (
     checkRate("requestsPerSecond", requestsPerSecond)
   ]).pipe(
     Effect.map(() => {
-      const isThrottled = bytesPerSecond !== undefined || requestsPerSecond !== undefined
-      const throttle = isThrottled ? new Throttle(options, surroundings.now()) : undefined
+      const buckets = bucketsOf(options, surroundings.now())
       const continues = onFailure === "continue"
-      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, throttle }, parent), surroundings)
+      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, buckets }, parent), surroundings)
     })
   )
 }
+
+/** What a timer of Node's can hold: longer ones would never fire. */
+const LONGEST_SLEEP = 2 ** 31 - 1
 
 /** Time as the program has it, so that a TestClock holds for rates. */
 const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
@@ -332,7 +335,10 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
   ([clock, runtime]) => ({
     now: () => clock.unsafeCurrentTimeMillis(),
     sleep: (milliseconds, wake) => {
-      const sleeping = Effect.zipRight(clock.sleep(Duration.millis(Math.ceil(milliseconds))), Effect.sync(wake))
+      const sleeping = Effect.zipRight(
+        clock.sleep(Duration.millis(Math.min(Math.ceil(milliseconds), LONGEST_SLEEP))),
+        Effect.sync(wake)
+      )
       const fiber = Runtime.runFork(runtime)(sleeping)
       return () => fiber.unsafeInterruptAsFork(FiberId.none)
     }
