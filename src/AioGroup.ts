@@ -93,7 +93,7 @@ export interface Stats {
  * @category models
  */
 export interface FeedOptions<in A> {
-  /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect. */
+  /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect, and ends it. */
   readonly onExit?: ((completed: Completed<A>) => void) | undefined
 }
 

@@ -195,6 +195,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       const feed = feeds[this.turn++ % feeds.length]
       const operation = feed.pull()
       if (operation !== undefined) return { operation, member: undefined, feed }
+      if (feed.isBroken) this.cancelUnderWay(feed)
       this.endIfExhausted(feed)
     }
     return undefined
@@ -274,6 +275,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.requests++
     for (const listener of this.listeners) listener.push({ index, operation, exit })
     feed?.tell(index, operation, exit)
+    if (feed?.isBroken === true) this.cancelUnderWay(feed)
     if (Exit.isFailure(exit)) {
       this.failed++
       if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
@@ -344,9 +346,14 @@ export class Group implements Owner<GroupMember>, Waiter {
     feed.whenEnded(done)
     feed.stop(reason)
     if (this.held?.feed === feed) this.dropHeld()
-    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
+    this.cancelUnderWay(feed)
     this.endIfExhausted(feed)
     this.pump()
+  }
+
+  private cancelUnderWay(feed: Feed): void {
+    feed.isBroken = false
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
   }
 
   /** Cancels everything that is here now, and below; `done` when all of it has ended. */
