@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { nextTurn } from "../support/moments.ts"
@@ -192,6 +192,39 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("nor what an interrupted fiber does at its end", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { path } = yield* fixture
+      const pipe = yield* idlePipe
+      const read = Aio.read(pipe, new Uint8Array(8))
+      const before = engine.counters.submitted
+      const working = yield* Effect.forEach(
+        [
+          Effect.scoped(Effect.zipRight(AioFile.open(path), read)),
+          AioFile.withFile(path, {}, () => read),
+          Effect.ensuring(read, Effect.ignore(Aio.rmdir("/does/not/exist")))
+        ],
+        Effect.fork
+      )
+      while (engine.counters.submitted - before < 5 || engine.outstanding > 3) yield* nextTurn
+      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      // A chunk that was taken, and a buffer that is full.
+      const work = yield* Effect.fork(nops(10))
+      while (engine.observer.room > 0 || engine.places.executing > 3) yield* nextTurn
+      const fd = openSync(path, "r")
+      const closing = yield* Effect.fork(Aio.close(fd))
+      while (engine.outstanding < 3 + 8) yield* nextTurn
+      yield* Effect.timeout(Fiber.interrupt(closing), "5 seconds")
+      for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("a full subscriber does not keep the Layer from closing", () =>
     Effect.gen(function* () {
       const pipe = yield* idlePipe
@@ -279,3 +312,30 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 })
+
+it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
+  Effect.gen(function* () {
+    const { engine } = yield* Aio.Aio
+    let count = 0
+    yield* Effect.forkScoped(
+      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), (chunk) =>
+        Effect.sync(() => {
+          count += Chunk.size(chunk)
+        })
+      )
+    )
+    while (engine.observer === null) yield* Effect.yieldNow()
+    const work = yield* Effect.fork(nops(20))
+    while (engine.outstanding < 20) yield* Effect.yieldNow()
+    const { poll } = engine
+    let turns = 0
+    engine.poll = (limit) => {
+      if (++turns > 1000) throw new Error("it waits for ever")
+      return poll.call(engine, limit)
+    }
+    yield* Aio.flush
+    expect(engine.outstanding).toBe(0)
+    yield* Fiber.join(work)
+    while (count < 20) yield* nextTurn
+  }).pipe(Effect.provide(MockAio.layer()))
+)
