@@ -6,7 +6,7 @@ import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from
 import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
-import { nextTurn } from "../support/moments.ts"
+import { givingWayAt, nextTurn } from "../support/moments.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const fixture = Effect.gen(function* () {
@@ -37,6 +37,12 @@ const nops = (count: number) =>
     Array.from({ length: count }, () => Aio.nop()),
     { concurrency: "unbounded", discard: true }
   )
+
+const inFlight = (engine: Aio.Aio["Type"]["engine"]) => {
+  const requests: Array<{ readonly cancelled: boolean }> = []
+  for (const backend of engine.backends) backend.forEachInFlight((request) => requests.push(request))
+  return requests
+}
 
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("every request is told of, with what it was and how it went", () =>
@@ -98,6 +104,21 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Scope.close(scope, Exit.void)
       expect(Chunk.size(yield* Fiber.join(fiber))).toBe(5)
     }).pipe(Effect.timeout("10 seconds"))
+  )
+
+  it.scopedLive("what waited for the budget and was then finished without waiting is told so", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { fd } = yield* fixture
+      const { events } = yield* collecting()
+      const before = engine.counters.inline
+      yield* Effect.all(
+        Array.from({ length: 600 }, () => Aio.read(fd, new Uint8Array(8), { offset: 0 })),
+        { concurrency: "unbounded" }
+      )
+      while (events.length < 600) yield* nextTurn
+      expect(events.filter(({ inline }) => inline).length).toBe(engine.counters.inline - before)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("sliding: a slow subscriber misses the oldest, and nobody waits for it", () =>
@@ -312,6 +333,56 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 })
+
+it.scopedLive("a Stream that is run after the Layer was closed ends at once", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
+    yield* Scope.close(scope, Exit.void)
+    const { engine } = yield* Effect.provide(Aio.Aio, aio)
+    const events = Effect.provide(Stream.runCollect(Aio.completions()), aio)
+    expect(Chunk.size(yield* Effect.timeout(events, "5 seconds"))).toBe(0)
+    expect(engine.observer).toBe(null)
+  })
+)
+
+it.scopedLive("events are taken also where they came between the look and the wait", () =>
+  Effect.gen(function* () {
+    for (let step = 1, last = 1; step <= last; step++) {
+      const scope = yield* Scope.make()
+      const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
+      const end = Effect.zipRight(Effect.ignore(Effect.provide(Aio.nop(), aio)), Scope.close(scope, Exit.void))
+      const { place, scheduler } = givingWayAt(step, end)
+      const counting = yield* Effect.fork(
+        Effect.withScheduler(Effect.provide(Stream.runCount(Aio.completions()), aio), scheduler)
+      )
+      yield* Effect.zipRight(nextTurn, end)
+      yield* Effect.timeout(Fiber.join(counting), "5 seconds")
+      last = place.steps
+    }
+  })
+)
+
+it.scopedLive("an interrupt does not wait for a subscriber that came after it", () =>
+  Effect.gen(function* () {
+    const { engine } = yield* Aio.Aio
+    yield* MockAio.put("/file", "abc")
+    const fd = yield* Aio.open("/file")
+    yield* MockAio.configure({ latency: { fsync: "100 millis" }, cancellation: "completion" })
+    const sync = yield* Effect.fork(Aio.fsync(fd))
+    while (engine.places.executing === 0) yield* nextTurn
+    const interrupting = yield* Effect.fork(Fiber.interrupt(sync))
+    while (![...inFlight(engine)].every(({ cancelled }) => cancelled)) yield* nextTurn
+    yield* Effect.forkScoped(
+      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), () => Effect.never)
+    )
+    while (engine.observer === null) yield* Effect.yieldNow()
+    // As long as it is under way, it holds back nothing.
+    expect(engine.observer.room).toBe(Number.POSITIVE_INFINITY)
+    yield* Effect.timeout(Fiber.join(interrupting), "5 seconds")
+    expect(engine.observer.room).toBe(1)
+  }).pipe(Effect.provide(MockAio.layer()))
+)
 
 it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
   Effect.gen(function* () {

@@ -8,7 +8,7 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import { isTransfer } from "../batch/transfers.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Observer } from "../engine/observer.ts"
-import { QUEUED, type Request } from "../engine/request.ts"
+import { IN_FLIGHT, type Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
 import type { Entry } from "../operation/operation.ts"
@@ -134,10 +134,19 @@ export class Completions implements Observer {
   /** The group for which operations are being tried. */
   group: string | undefined
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    // Those that were asked before anybody observed.
+    engine.forEachOutstanding((request) => {
+      if (request.cancelled) this.ending.add(request)
+    })
+  }
 
   /** The observer of an engine, which is there from the first listener to the last. */
   static listen(engine: Engine, listener: Listener): () => void {
+    if (engine.ended) {
+      listener.end()
+      return () => {}
+    }
     if (!(engine.observer instanceof Completions)) engine.observer = new Completions(engine)
     const observer = engine.observer as Completions
     observer.listeners.add(listener)
@@ -177,6 +186,9 @@ export class Completions implements Observer {
     this.times.delete(request)
     const now = performance.now()
     const { entry, groupName, input, lane, priority, result } = request
+    // Tried when it left the queue: no backend has had it.
+    const isInline = request.state !== IN_FLIGHT && result >= 0
+    if (isInline) this.triedInput = undefined
     this.add(
       new Ended(
         entry.name,
@@ -184,7 +196,7 @@ export class Completions implements Observer {
         result > 0 && isTransfer(entry) ? result : 0,
         this.stamps,
         this.stamp(times.submitted, times.started < 0 ? now : times.started, now),
-        request.state === QUEUED && result >= 0,
+        isInline,
         priority,
         lane === null ? this.engine.backend.name : lane.backend.name,
         groupName,
