@@ -28,7 +28,7 @@ export interface CompletionsOptions {
 
 /**
  * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
- * number of subscribers, until the Layer is closed. Requests submitted before the Stream runs are left out. With no subscriber it
+ * number of subscribers, until the Layer is closed. Requests submitted while nobody observed are left out. With no subscriber it
  * costs nothing.
  *
  * @since 0.1.0
