@@ -12,10 +12,11 @@ import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
 import type { Completed } from "./internal/batch/completed.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/batch/feed.ts"
-import { Group, type Surroundings } from "./internal/batch/group.ts"
+import { Group } from "./internal/batch/group.ts"
 import type { GroupMember } from "./internal/batch/groupMember.ts"
+import type { Surroundings } from "./internal/batch/line.ts"
 import { resultsOf } from "./internal/batch/results.ts"
-import { Throttle } from "./internal/batch/throttle.ts"
+import { bucketsOf } from "./internal/batch/throttle.ts"
 import { checkCounts } from "./internal/counts.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { priorityOf } from "./internal/priority.ts"
@@ -105,7 +106,7 @@ export interface Stats {
  * @category models
  */
 export interface FeedOptions<in A> {
-  /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect. */
+  /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect, and ends it. */
   readonly onExit?: ((completed: Completed<A>) => void) | undefined
 }
 
@@ -339,20 +340,23 @@ const makeIn = (
     checkRate("requestsPerSecond", requestsPerSecond)
   ]).pipe(
     Effect.map(() => {
-      const isThrottled = bytesPerSecond !== undefined || requestsPerSecond !== undefined
-      const throttle = isThrottled ? new Throttle(options, surroundings.now()) : undefined
+      const buckets = bucketsOf(options, surroundings.now())
       const continues = onFailure === "continue"
-      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, throttle }, parent), surroundings)
+      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, buckets }, parent), surroundings)
     })
   )
 }
+
+/** What a timer of Node's can hold: longer ones would never fire. */
+const LONGEST_SLEEP = 2 ** 31 - 1
 
 /** Time as the program has it, so that a TestClock holds for rates. */
 const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
   Effect.all([Effect.clock, Effect.runtime<never>()]),
   ([clock, runtime]) => ({
     now: () => clock.unsafeCurrentTimeMillis(),
-    sleep: (milliseconds, wake) => startTimer(clock, runtime, Duration.millis(Math.ceil(milliseconds)), wake)
+    sleep: (milliseconds, wake) =>
+      startTimer(clock, runtime, Duration.millis(Math.min(Math.ceil(milliseconds), LONGEST_SLEEP)), wake)
   })
 )
 

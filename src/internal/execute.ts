@@ -1,7 +1,9 @@
 /** Where Effect meets the engine: one request as an interruptible Effect. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import { AioBadArgument, AioError } from "../AioError.ts"
 import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
@@ -40,6 +42,8 @@ export class Call<A> extends Request implements Task<A> {
   exit: Exit.Exit<A, Failure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
+  /** It is part of the end of a fiber that was interrupted. */
+  private readonly isOfInterrupted: boolean
 
   constructor(
     readonly engine: Engine,
@@ -48,6 +52,7 @@ export class Call<A> extends Request implements Task<A> {
   ) {
     super(operation)
     this.priority = priorityOf(fiber)
+    this.isOfInterrupted = engine.observer !== null && !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
   }
 
   get started(): boolean {
@@ -58,7 +63,10 @@ export class Call<A> extends Request implements Task<A> {
     const { file } = this.input
     if (file !== undefined) file.users++
     if (this.engine.closed) this.settledAfterClose()
-    else this.engine.submit(this)
+    else {
+      this.engine.submit(this)
+      if (this.isOfInterrupted) this.engine.hurry(this)
+    }
   }
 
   /** No backend is left to run it. A descriptor can and must still be closed. */

@@ -31,7 +31,7 @@ export interface CompletionsOptions {
  * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
  * number of subscribers, until the Layer is closed. With no subscriber it costs nothing.
  *
- * Requests that were submitted before the Stream runs are left out, also those that are submitted right after it was forked. With
+ * Requests that were submitted while nobody observed are left out: with a Stream that was just forked, the first ones. With
  * `scoped: true` it is an Effect, after which the Stream has subscribed, until the Scope closes: nothing that comes later is missed.
  *
  * @since 0.1.0

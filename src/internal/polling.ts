@@ -46,10 +46,4 @@ export const wait = (options?: {
  * @since 0.1.0
  * @category polling
  */
-export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => {
-  while (engine.outstanding > 0) {
-    // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
-    engine.wait(10)
-    engine.poll()
-  }
-})
+export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => engine.flush())

@@ -77,8 +77,8 @@ class ReadFile implements Task<Uint8Array> {
 
   cancel(): void {
     this.cancelling = true
-    // Never the close: there is nothing to wait for in it, and it must happen.
-    if (this.step !== undefined && this.step.entry !== close.entry) this.engine.cancel(this.step)
+    // Never the close, which the engine does not cancel: there is nothing to wait for in it, and it must happen.
+    if (this.step !== undefined) this.engine.cancel(this.step)
   }
 
   /** It produces bytes only; its descriptor is closed by then. */
@@ -105,8 +105,10 @@ class ReadFile implements Task<Uint8Array> {
       }
     }
     this.step = step
-    if (!engine.closed) engine.submit(step)
-    else if (entry === close.entry) {
+    if (!engine.closed) {
+      engine.submit(step)
+      if (this.cancelling) engine.hurry(step)
+    } else if (entry === close.entry) {
       engine.descriptors.close(this.fd)
       this.advance(entry, 0, null)
     } else this.advance(entry, -errno.ECANCELED, null)

@@ -3,10 +3,10 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from "effect"
-import { Aio, AioFile, AioGroup } from "effect-aio"
+import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
-import { nextTurn } from "../support/moments.ts"
+import { givingWayAt, nextTurn } from "../support/moments.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const fixture = Effect.gen(function* () {
@@ -36,6 +36,12 @@ const nops = (count: number) =>
     Array.from({ length: count }, () => Aio.nop()),
     { concurrency: "unbounded", discard: true }
   )
+
+const inFlight = (engine: Aio.Aio["Type"]["engine"]) => {
+  const requests: Array<{ readonly cancelled: boolean }> = []
+  for (const backend of engine.backends) backend.forEachInFlight((request) => requests.push(request))
+  return requests
+}
 
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("every request is told of, with what it was and how it went", () =>
@@ -113,6 +119,21 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Scope.close(scope, Exit.void)
       expect(Chunk.size(yield* Fiber.join(fiber))).toBe(5)
     }).pipe(Effect.timeout("10 seconds"))
+  )
+
+  it.scopedLive("what waited for the budget and was then finished without waiting is told so", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { fd } = yield* fixture
+      const { events } = yield* collecting()
+      const before = engine.counters.inline
+      yield* Effect.all(
+        Array.from({ length: 600 }, () => Aio.read(fd, new Uint8Array(8), { offset: 0 })),
+        { concurrency: "unbounded" }
+      )
+      while (events.length < 600) yield* nextTurn
+      expect(events.filter(({ inline }) => inline).length).toBe(engine.counters.inline - before)
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("sliding: a slow subscriber misses the oldest, and nobody waits for it", () =>
@@ -209,6 +230,39 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("nor what an interrupted fiber does at its end", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { path } = yield* fixture
+      const pipe = yield* idlePipe
+      const read = Aio.read(pipe, new Uint8Array(8))
+      const before = engine.counters.submitted
+      const working = yield* Effect.forEach(
+        [
+          Effect.scoped(Effect.zipRight(AioFile.open(path), read)),
+          AioFile.withFile(path, {}, () => read),
+          Effect.ensuring(read, Effect.ignore(Aio.rmdir("/does/not/exist")))
+        ],
+        Effect.fork
+      )
+      while (engine.counters.submitted - before < 5 || engine.outstanding > 3) yield* nextTurn
+      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.forkScoped
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      // A chunk that was taken, and a buffer that is full.
+      const work = yield* Effect.fork(nops(10))
+      while (engine.observer.room > 0 || engine.places.executing > 3) yield* nextTurn
+      const fd = openSync(path, "r")
+      const closing = yield* Effect.fork(Aio.close(fd))
+      while (engine.outstanding < 3 + 8) yield* nextTurn
+      yield* Effect.timeout(Fiber.interrupt(closing), "5 seconds")
+      for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("a full subscriber does not keep the Layer from closing", () =>
     Effect.gen(function* () {
       const pipe = yield* idlePipe
@@ -300,3 +354,80 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 })
+
+it.scopedLive("a Stream that is run after the Layer was closed ends at once", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
+    yield* Scope.close(scope, Exit.void)
+    const { engine } = yield* Effect.provide(Aio.Aio, aio)
+    const events = Effect.provide(Stream.runCollect(Aio.completions()), aio)
+    expect(Chunk.size(yield* Effect.timeout(events, "5 seconds"))).toBe(0)
+    expect(engine.observer).toBe(null)
+  })
+)
+
+it.scopedLive("events are taken also where they came between the look and the wait", () =>
+  Effect.gen(function* () {
+    for (let step = 1, last = 1; step <= last; step++) {
+      const scope = yield* Scope.make()
+      const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
+      const end = Effect.zipRight(Effect.ignore(Effect.provide(Aio.nop(), aio)), Scope.close(scope, Exit.void))
+      const { place, scheduler } = givingWayAt(step, end)
+      const counting = yield* Effect.fork(
+        Effect.withScheduler(Effect.provide(Stream.runCount(Aio.completions()), aio), scheduler)
+      )
+      yield* Effect.zipRight(nextTurn, end)
+      yield* Effect.timeout(Fiber.join(counting), "5 seconds")
+      last = place.steps
+    }
+  })
+)
+
+it.scopedLive("an interrupt does not wait for a subscriber that came after it", () =>
+  Effect.gen(function* () {
+    const { engine } = yield* Aio.Aio
+    yield* MockAio.put("/file", "abc")
+    const fd = yield* Aio.open("/file")
+    yield* MockAio.configure({ latency: { fsync: "100 millis" }, cancellation: "completion" })
+    const sync = yield* Effect.fork(Aio.fsync(fd))
+    while (engine.places.executing === 0) yield* nextTurn
+    const interrupting = yield* Effect.fork(Fiber.interrupt(sync))
+    while (![...inFlight(engine)].every(({ cancelled }) => cancelled)) yield* nextTurn
+    yield* Effect.forkScoped(
+      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), () => Effect.never)
+    )
+    while (engine.observer === null) yield* Effect.yieldNow()
+    // As long as it is under way, it holds back nothing.
+    expect(engine.observer.room).toBe(Number.POSITIVE_INFINITY)
+    yield* Effect.timeout(Fiber.join(interrupting), "5 seconds")
+    expect(engine.observer.room).toBe(1)
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
+  Effect.gen(function* () {
+    const { engine } = yield* Aio.Aio
+    let count = 0
+    yield* Effect.forkScoped(
+      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), (chunk) =>
+        Effect.sync(() => {
+          count += Chunk.size(chunk)
+        })
+      )
+    )
+    while (engine.observer === null) yield* Effect.yieldNow()
+    const work = yield* Effect.fork(nops(20))
+    while (engine.outstanding < 20) yield* Effect.yieldNow()
+    const { poll } = engine
+    let turns = 0
+    engine.poll = (limit) => {
+      if (++turns > 1000) throw new Error("it waits for ever")
+      return poll.call(engine, limit)
+    }
+    yield* Aio.flush
+    expect(engine.outstanding).toBe(0)
+    yield* Fiber.join(work)
+    while (count < 20) yield* nextTurn
+  }).pipe(Effect.provide(MockAio.layer()))
+)

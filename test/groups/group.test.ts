@@ -3,9 +3,10 @@ import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Aio, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
+import { givingWayAt, nextTurn } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -281,3 +282,60 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
   )
 })
+
+const mockPipes = (count: number) =>
+  Effect.forEach(Array.from({ length: count }), () => Effect.map(MockAio.pipe, ({ read }) => read))
+
+it.scopedLive("a feed whose iterator or onExit throws cancels what is under way of it, and nothing else", () =>
+  Effect.gen(function* () {
+    const pipes = yield* mockPipes(3)
+    const group = yield* AioGroup.make()
+    const other = yield* group.add(Aio.request.read(pipes[0], new Uint8Array(8)))
+    const source = function* () {
+      yield* reads(pipes.slice(1))
+      throw new Error("mine")
+    }
+    const onExit = () => {
+      throw new Error("mine")
+    }
+    for (const feed of [
+      group.feed(source()),
+      group.feed([...reads(pipes.slice(1)), Aio.request.nop()], { onExit }),
+      group.feed(Stream.concat(Stream.make(...reads(pipes), Aio.request.nop()), Stream.never), { onExit })
+    ]) {
+      const exit = yield* Effect.timeout(Effect.exit(feed), "5 seconds")
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
+      expect(yield* idle).toBe(1)
+      expect(yield* other.poll).toEqual(Option.none())
+    }
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scopedLive("what onExit adds to a group that is being cancelled starts afterwards", () =>
+  Effect.gen(function* () {
+    const [pipe] = yield* mockPipes(1)
+    const group = yield* AioGroup.make()
+    const added: Array<AioGroup.Handle<void>> = []
+    const feeding = yield* Effect.fork(
+      group.feed(reads([pipe]), { onExit: () => void added.push(Effect.runSync(group.add(Aio.request.nop()))) })
+    )
+    while ((yield* group.stats).inFlight === 0) yield* Effect.yieldNow()
+    yield* group.cancel
+    expect(codeOf(yield* Fiber.await(feeding))).toBe("ECANCELED")
+    yield* Effect.timeout(added[0].result, "5 seconds")
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scopedLive("results are taken also where they came between the look and the wait", () =>
+  Effect.gen(function* () {
+    for (let step = 1, last = 1; step <= last; step++) {
+      const group = yield* AioGroup.make()
+      const end = Effect.zipRight(Effect.ignore(group.add(Aio.request.nop())), Effect.zipRight(group.seal, group.done))
+      const { place, scheduler } = givingWayAt(step, end)
+      const counting = yield* Effect.fork(Effect.withScheduler(Stream.runCount(group.results), scheduler))
+      yield* Effect.zipRight(nextTurn, end)
+      yield* Effect.timeout(Fiber.join(counting), "5 seconds")
+      last = place.steps
+    }
+  }).pipe(Effect.provide(MockAio.layer()))
+)

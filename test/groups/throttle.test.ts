@@ -1,7 +1,7 @@
 /** Rates: by Effect's Clock, so that a test need not wait. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { type Clock, type Duration, Effect, Fiber, Option, TestClock } from "effect"
+import { Aio, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 
@@ -86,9 +86,127 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scoped("rates that are none", () =>
     Effect.gen(function* () {
-      for (const options of [{ requestsPerSecond: 0 }, { bytesPerSecond: -1 }, { limit: 0.5 }]) {
+      const none = [0, -1, Number.NaN].flatMap((rate) => [{ requestsPerSecond: rate }, { bytesPerSecond: rate }])
+      for (const options of [...none, { limit: 0.5 }]) {
         expect(yield* Effect.flip(AioGroup.make(options))).toMatchObject({ _tag: "AioBadArgument" })
       }
     }).pipe(Effect.provide(layer))
   )
 })
+
+/** The descriptor is none: a transfer of so many bytes that the mock ends at once. */
+const writes = (count: number, bytes: number) =>
+  Array.from({ length: count }, () => Aio.request.write(1_000_000, new Uint8Array(bytes)))
+
+const aSecond = (group: AioGroup.AioGroup) =>
+  Effect.forEach(Array.from({ length: 100 }), () => Effect.zipRight(TestClock.adjust("10 millis"), untilQuiet(group)))
+
+it.scoped("an infinite rate is none", () =>
+  Effect.gen(function* () {
+    const group = yield* AioGroup.make({
+      requestsPerSecond: Number.POSITIVE_INFINITY,
+      bytesPerSecond: Number.POSITIVE_INFINITY
+    })
+    expect(yield* group.feed(nops(2000))).toEqual({ requests: 2000, failed: 0 })
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("groups that share a rate take turns", () =>
+  Effect.gen(function* () {
+    const outer = yield* AioGroup.make({ requestsPerSecond: 100 })
+    const groups = yield* Effect.all([outer.group(), outer.group(), outer.group({ requestsPerSecond: 10 })])
+    for (const group of groups) yield* Effect.fork(group.feed(nops(1000)))
+    yield* aSecond(groups[0])
+    const ended = yield* Effect.forEach(groups, ({ stats }) => Effect.map(stats, ({ ended }) => ended))
+    // 110 in all, the last not more than its own rate, the first having found the rate unused.
+    expect(ended.reduce((sum, count) => sum + count)).toBe(110)
+    expect(ended[2]).toBeGreaterThanOrEqual(9)
+    expect(ended[2]).toBeLessThanOrEqual(11)
+    expect(ended[1]).toBeGreaterThanOrEqual(40)
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("small transfers of one group do not keep large ones of another waiting for ever", () =>
+  Effect.gen(function* () {
+    const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
+    const small = yield* outer.group({ onFailure: "continue" })
+    const large = yield* outer.group({ onFailure: "continue" })
+    yield* Effect.fork(small.feed(writes(1000, 10)))
+    yield* Effect.fork(large.feed(writes(10, 200)))
+    yield* aSecond(small)
+    // In turn: 10 bytes and 200, about five times.
+    expect((yield* large.stats).ended).toBeGreaterThanOrEqual(4)
+    expect((yield* small.stats).ended).toBeGreaterThanOrEqual(12)
+    // What moves nothing does not wait for bytes of others.
+    const idle = yield* outer.group()
+    expect(yield* idle.feed(nops(50))).toEqual({ requests: 50, failed: 0 })
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("who waits for a rate without room in its group lets others pass", () =>
+  Effect.gen(function* () {
+    const outer = yield* AioGroup.make({ requestsPerSecond: 10 })
+    const stopped = yield* outer.group()
+    const group = yield* outer.group()
+    yield* stopped.addAll(nops(3))
+    yield* stopped.setLimit(0)
+    const feeding = yield* Effect.fork(group.feed(nops(5)))
+    yield* aSecond(group)
+    expect((yield* Fiber.join(feeding)).requests).toBe(5)
+    expect(yield* stopped.stats).toMatchObject({ ended: 1, waiting: 2 })
+    yield* stopped.setLimit(1)
+    yield* aSecond(stopped)
+    expect(yield* stopped.stats).toMatchObject({ ended: 3, waiting: 0 })
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("nobody waits behind what was cancelled while it waited for a rate", () =>
+  Effect.gen(function* () {
+    const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
+    const [, second] = yield* outer.addAll(writes(2, 100_000))
+    const nop = yield* outer.add(Aio.request.nop())
+    yield* untilQuiet(outer)
+    expect(yield* outer.stats).toMatchObject({ waiting: 2, ended: 1 })
+    yield* second.cancel
+    yield* untilQuiet(outer)
+    expect(Option.isSome(yield* nop.poll)).toBe(true)
+    // The same for what was fed, and for groups behind it.
+    const inner = yield* outer.group({ requestsPerSecond: 1 })
+    const feeding = yield* Effect.fork(outer.feed(writes(2, 100_000)))
+    yield* untilQuiet(outer)
+    const late = yield* outer.add(Aio.request.nop())
+    yield* Fiber.interrupt(feeding)
+    yield* untilQuiet(outer)
+    expect(Option.isSome(yield* late.poll)).toBe(true)
+    expect(yield* inner.feed(nops(1))).toEqual({ requests: 1, failed: 0 })
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("no timer is left when nothing waits for a rate", () =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    let sleeping = 0
+    const counting: Clock.Clock = Object.assign(Object.create(clock), {
+      sleep: (duration: Duration.Duration) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => sleeping++),
+          () => clock.sleep(duration),
+          () => Effect.sync(() => sleeping--)
+        )
+    })
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const outer = yield* AioGroup.make()
+        const inner = yield* outer.group({ requestsPerSecond: 1 })
+        const [, second] = yield* inner.addAll(nops(2))
+        yield* untilQuiet(inner)
+        expect(sleeping).toBe(1)
+        yield* second.cancel
+        yield* inner.seal
+        yield* inner.done
+      })
+    ).pipe(Effect.withClock(counting))
+    yield* nextTurn
+    expect(sleeping).toBe(0)
+  }).pipe(Effect.provide(MockAio.layer()))
+)

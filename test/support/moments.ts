@@ -1,5 +1,5 @@
 /** When to interrupt: at every stage that a request passes through. */
-import { Effect } from "effect"
+import { Effect, Scheduler } from "effect"
 import type { Random } from "./random.ts"
 
 /** One turn of the event loop. */
@@ -25,4 +25,17 @@ export const someTime = (random: Random): Effect.Effect<void> => {
     default:
       return Effect.sleep(random.integer(3))
   }
+}
+
+/** Fibers on it give way once, at their so-manieth step, until `meanwhile` has ended. `steps`: how many they have taken. */
+export const givingWayAt = (step: number, meanwhile: Effect.Effect<unknown, unknown>) => {
+  const place = { steps: 0 }
+  const scheduler: Scheduler.Scheduler = {
+    shouldYield: () => (++place.steps === step ? 0 : false),
+    scheduleTask: (task) => {
+      if (place.steps !== step) Scheduler.defaultScheduler.scheduleTask(task, 0)
+      else Effect.runFork(meanwhile).addObserver(task)
+    }
+  }
+  return { place, scheduler }
 }

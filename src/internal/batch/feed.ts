@@ -22,6 +22,8 @@ export class Feed {
   /** Nothing more comes of it. */
   exhausted = false
   hasEnded = false
+  /** User code threw, and its group has not seen to what is under way. */
+  isBroken = false
   private exit: Exit.Exit<Summary, Failure> | undefined
   private readonly watchers: Array<() => void> = []
   /** From a Stream: what has come and was not pulled yet. */
@@ -59,7 +61,7 @@ export class Feed {
       this.exhausted = true
     } catch (error) {
       this.exhausted = true
-      this.exit = Exit.die(error)
+      this.break(error)
     }
     return undefined
   }
@@ -85,8 +87,14 @@ export class Feed {
     try {
       this.told?.({ index, operation, exit })
     } catch (error) {
-      this.stop(Exit.die(error))
+      this.break(error)
+      this.stop(undefined)
     }
+  }
+
+  private break(error: unknown): void {
+    this.isBroken = true
+    this.exit ??= Exit.die(error)
   }
 
   /** Pulls no more. What is under way is its group's affair. */

@@ -14,23 +14,17 @@ import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
+import { Line, type Surroundings, type Waiter } from "./line.ts"
 import type { Owner } from "./member.ts"
 import { giveBack } from "./orphans.ts"
-import type { Throttle } from "./throttle.ts"
+import type { Bucket } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
-
-/** What a group needs of the program around it. */
-export interface Surroundings {
-  readonly now: () => number
-  /** Calls `wake` after so many milliseconds; what it returns calls that off. */
-  readonly sleep: (milliseconds: number, wake: () => void) => () => void
-}
 
 export interface Settings {
   readonly name: string | undefined
   readonly limit: number
   readonly continues: boolean
-  readonly throttle: Throttle | undefined
+  readonly buckets: ReadonlyArray<Bucket>
 }
 
 /** Who is told of every end, and says whether there is room for more. */
@@ -40,14 +34,17 @@ export interface Listener {
   end(): void
 }
 
-/** What is next in turn, and its size if that matters. */
+/** What is next in turn. */
 interface Next {
   readonly operation: Operation<any>
   readonly member: GroupMember | undefined
   readonly feed: Feed | undefined
 }
 
-export class Group implements Owner<GroupMember> {
+/** For rates. */
+const sizeOf = ({ operation }: Next): number => transferSize(operation) ?? 0
+
+export class Group implements Owner<GroupMember>, Waiter {
   readonly isPatient = false
   readonly name: string | undefined
   limit: number
@@ -57,7 +54,8 @@ export class Group implements Owner<GroupMember> {
   requests = 0
   failed = 0
   private readonly continues: boolean
-  private readonly throttle: Throttle | undefined
+  readonly buckets: ReadonlyArray<Bucket>
+  private readonly line: Line
   private readonly children = new Set<Group>()
   private readonly inFlight = new Set<GroupMember>()
   /** Members that wait, from `head` on. */
@@ -75,7 +73,6 @@ export class Group implements Owner<GroupMember> {
   private index = 0
   isDone = false
   private pumping = false
-  private alarm: (() => void) | undefined
   private readonly watchers: Array<() => void> = []
   /** Members whose descriptor nobody has asked for. */
   private readonly unclaimed = new Set<GroupMember>()
@@ -83,14 +80,15 @@ export class Group implements Owner<GroupMember> {
 
   constructor(
     readonly engine: Engine,
-    private readonly surroundings: Surroundings,
+    surroundings: Surroundings,
     settings: Settings,
     readonly parent: Group | undefined
   ) {
     this.name = settings.name
     this.limit = settings.limit
     this.continues = settings.continues
-    this.throttle = settings.throttle
+    this.buckets = [...(parent?.buckets ?? []), ...settings.buckets]
+    this.line = parent?.line ?? new Line(surroundings)
     if (parent !== undefined) {
       parent.children.add(this)
       parent.pending++
@@ -101,8 +99,11 @@ export class Group implements Owner<GroupMember> {
   overdue(): void {}
 
   get counts() {
+    let waiting = this.held?.member === undefined ? 0 : 1
+    // Cancelled ones keep their place until it is their turn.
+    for (let i = this.head; i < this.waiting.length; i++) if (this.waiting[i].exit === undefined) waiting++
     return {
-      waiting: this.waiting.length - this.head,
+      waiting,
       inFlight: this.inFlight.size,
       ended: this.requests,
       failed: this.failed
@@ -140,7 +141,7 @@ export class Group implements Owner<GroupMember> {
       if (next === undefined) break
       this.held = undefined
       if (next.member?.exit !== undefined) continue
-      if (this.mustWait(next)) {
+      if (this.buckets.length > 0 && !this.line.admits(this, sizeOf(next))) {
         this.held = next
         break
       }
@@ -149,10 +150,10 @@ export class Group implements Owner<GroupMember> {
     this.pumping = false
   }
 
-  private get hasRoom(): boolean {
+  get hasRoom(): boolean {
     for (const listener of this.listeners) if (listener.isFull) return false
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
-      if (group.load >= group.limit || group.alarm !== undefined) return false
+      if (group.load >= group.limit) return false
     }
     return true
   }
@@ -173,7 +174,7 @@ export class Group implements Owner<GroupMember> {
   private pumpAround(): void {
     let outermost: Group = this
     for (let group = this.parent; group !== undefined; group = group.parent) {
-      if (group.limit !== Number.POSITIVE_INFINITY || group.throttle !== undefined) outermost = group
+      if (group.limit !== Number.POSITIVE_INFINITY) outermost = group
     }
     outermost.pumpTree()
   }
@@ -194,31 +195,20 @@ export class Group implements Owner<GroupMember> {
       const feed = feeds[this.turn++ % feeds.length]
       const operation = feed.pull()
       if (operation !== undefined) return { operation, member: undefined, feed }
+      if (feed.isBroken) this.cancelUnderWay(feed)
       this.endIfExhausted(feed)
     }
     return undefined
   }
 
-  /** Whether a rate, here or around, holds it back; then the alarm is set. */
-  private mustWait({ operation }: Next): boolean {
-    let delay = 0
-    let size = -1
-    for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
-      if (group.throttle === undefined) continue
-      if (size < 0) size = transferSize(operation) ?? 0
-      delay = Math.max(delay, group.throttle.delay(size, this.surroundings.now()))
-    }
-    if (size < 0) return false
-    if (delay > 0) {
-      this.alarm = this.surroundings.sleep(delay, () => {
-        this.alarm = undefined
-        this.pumpTree()
-        this.pumpAround()
-      })
-      return true
-    }
-    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.throttle?.take(size)
-    return false
+  get heldBytes(): number {
+    return this.held === undefined ? 0 : sizeOf(this.held)
+  }
+
+  /** What it held back has ended: others need not wait behind that. */
+  private dropHeld(): void {
+    this.held = undefined
+    this.line.leave(this)
   }
 
   private run({ feed, member, operation }: Next): void {
@@ -285,6 +275,7 @@ export class Group implements Owner<GroupMember> {
     this.requests++
     for (const listener of this.listeners) listener.push({ index, operation, exit })
     feed?.tell(index, operation, exit)
+    if (feed?.isBroken === true) this.cancelUnderWay(feed)
     if (Exit.isFailure(exit)) {
       this.failed++
       if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
@@ -344,6 +335,8 @@ export class Group implements Owner<GroupMember> {
     else {
       member.cancelled = true
       this.conclude(member, cancelledWith(member.entry.name))
+      if (this.held?.member === member) this.dropHeld()
+      this.pump()
     }
   }
 
@@ -352,9 +345,15 @@ export class Group implements Owner<GroupMember> {
     if (feed.hasEnded) return done()
     feed.whenEnded(done)
     feed.stop(reason)
-    if (this.held?.feed === feed) this.held = undefined
-    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
+    if (this.held?.feed === feed) this.dropHeld()
+    this.cancelUnderWay(feed)
     this.endIfExhausted(feed)
+    this.pump()
+  }
+
+  private cancelUnderWay(feed: Feed): void {
+    feed.isBroken = false
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
   }
 
   /** Cancels everything that is here now, and below; `done` when all of it has ended. */
@@ -364,7 +363,7 @@ export class Group implements Owner<GroupMember> {
       if (--left === 0) done()
     }
     const held = this.held?.member
-    this.held = undefined
+    this.dropHeld()
     // What ends here makes room, and nothing is to take it yet.
     const wasPumping = this.pumping
     this.pumping = true
@@ -386,6 +385,8 @@ export class Group implements Owner<GroupMember> {
     }
     this.pumping = wasPumping
     ended()
+    // What was added meanwhile, by somebody who was told of an end.
+    this.pump()
   }
 
   seal(): void {
@@ -397,8 +398,6 @@ export class Group implements Owner<GroupMember> {
   close(done: () => void): void {
     this.closed = true
     this.sealed = true
-    this.alarm?.()
-    this.alarm = undefined
     const reason = cancelledWith("group")
     if (!this.isDone && this.pending > 0) this.failure ??= reason
     let left = this.children.size + 1

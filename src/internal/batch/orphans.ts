@@ -16,7 +16,11 @@ class GivingBack implements Owner<Member> {
 
   run(orphans: ReadonlyArray<Operation<unknown>>): void {
     this.left += orphans.length
-    orphans.forEach((operation, index) => new Member(this, operation, index, 0).start())
+    orphans.forEach((operation, index) => {
+      const member = new Member(this, operation, index, 0)
+      member.start()
+      this.engine.hurry(member)
+    })
     this.ended()
   }
 

@@ -48,6 +48,8 @@ class Results implements Listener {
     }
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
+      // The fiber may have given way to others since it looked.
+      if (this.ready.length > 0 || this.hasEnded) return resume(this.take)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined

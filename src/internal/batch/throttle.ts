@@ -1,5 +1,5 @@
 /**
- * How many requests and bytes may start in a time: two token buckets.
+ * How many requests and bytes may start in a time: token buckets.
  *
  * Not Effect's RateLimiter, which suspends a fiber for each: here there is none. A bucket holds what may start at once, a tenth of a
  * second's worth, at least one. A request larger than that may start when the bucket is full, and leaves a debt: the average holds for
@@ -15,16 +15,24 @@ export interface Rates {
 /** Parts of a second that a bucket holds. */
 const BURST = 0.1
 
-class Bucket {
+export class Bucket {
   private readonly capacity: number
+  private readonly perMillisecond: number
   private tokens: number
 
   constructor(
-    private readonly perMillisecond: number,
+    perSecond: number,
+    private readonly ofBytes: boolean,
     private last: number
   ) {
-    this.capacity = Math.max(1, perMillisecond * 1000 * BURST)
+    this.perMillisecond = perSecond / 1000
+    this.capacity = Math.max(1, perSecond * BURST)
     this.tokens = this.capacity
+  }
+
+  /** Tokens of a request of so many bytes. */
+  needs(bytes: number): number {
+    return this.ofBytes ? bytes : 1
   }
 
   /** Milliseconds until so many tokens may be taken. */
@@ -41,23 +49,10 @@ class Bucket {
   }
 }
 
-export class Throttle {
-  private readonly requests: Bucket | undefined
-  private readonly bytes: Bucket | undefined
+/** An infinite rate is none. */
+const isRate = (rate: number | undefined): rate is number => rate !== undefined && rate !== Number.POSITIVE_INFINITY
 
-  constructor({ bytesPerSecond, requestsPerSecond }: Rates, now: number) {
-    if (requestsPerSecond !== undefined) this.requests = new Bucket(requestsPerSecond / 1000, now)
-    if (bytesPerSecond !== undefined) this.bytes = new Bucket(bytesPerSecond / 1000, now)
-  }
-
-  /** Milliseconds until a request of so many bytes may start. */
-  delay(bytes: number, now: number): number {
-    return Math.max(this.requests?.delay(1, now) ?? 0, bytes === 0 ? 0 : (this.bytes?.delay(bytes, now) ?? 0))
-  }
-
-  /** It starts. */
-  take(bytes: number): void {
-    this.requests?.take(1)
-    this.bytes?.take(bytes)
-  }
-}
+export const bucketsOf = ({ bytesPerSecond, requestsPerSecond }: Rates, now: number): ReadonlyArray<Bucket> => [
+  ...(isRate(requestsPerSecond) ? [new Bucket(requestsPerSecond, false, now)] : []),
+  ...(isRate(bytesPerSecond) ? [new Bucket(bytesPerSecond, true, now)] : [])
+]

@@ -7,7 +7,7 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import { isTransfer } from "../batch/transfers.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Observer } from "../engine/observer.ts"
-import { QUEUED, type Request } from "../engine/request.ts"
+import { IN_FLIGHT, type Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
 import type { Entry } from "../operation/operation.ts"
@@ -172,10 +172,19 @@ export class Completions implements Observer {
   /** The group for which operations are being tried. */
   group: string | undefined
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    // Those that were asked before anybody observed.
+    engine.forEachOutstanding((request) => {
+      if (request.cancelled) this.ending.add(request)
+    })
+  }
 
   /** The observer of an engine, which is there from the first listener to the last. */
   static listen(engine: Engine, listener: Listener): () => void {
+    if (engine.ended) {
+      listener.end()
+      return () => {}
+    }
     if (!(engine.observer instanceof Completions)) engine.observer = new Completions(engine)
     const observer = engine.observer as Completions
     observer.listeners.add(listener)
@@ -237,7 +246,9 @@ export class Completions implements Observer {
     const started = underway.started(request)
     underway.remove(request)
     const now = this.nearlyNow
-    const inline = request.state === QUEUED && result >= 0
+    // Tried when it left the queue: no backend has had it.
+    const inline = request.state !== IN_FLIGHT && result >= 0
+    if (inline) this.triedInput = undefined
     const backend = lane === null ? this.engine.backend.name : lane.backend.name
     const kind = this.kindOf(this.kinds, entry, inline, priority, backend, groupName, request.problem !== undefined)
     const at = this.stamp(submitted, started < 0 ? now : started, now)

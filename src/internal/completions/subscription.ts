@@ -71,6 +71,8 @@ class Subscription implements Listener {
     }
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
+      // The fiber may have given way to others since it looked.
+      if (this.count > 0 || this.hasEnded) return resume(this.take)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined

@@ -75,7 +75,9 @@ export class Engine implements Host {
   /** No new requests. */
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
-  private ended = false
+  ended = false
+  /** The thread is blocked until nothing is outstanding. */
+  private flushing = false
   /** The mechanism that the engine was built for. */
   readonly backend: Backend
   /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
@@ -235,7 +237,7 @@ export class Engine implements Host {
   cancel(request: Request): void {
     if (request.state === DONE || request.cancelled) return
     // A close that was given up would leave its descriptor open, with nobody who knows it.
-    if (request.entry.finalOnInterrupt === true) return
+    if (request.entry.finalOnInterrupt === true) return this.hurry(request)
     request.cancelled = true
     const { lane } = request
     if (request.state === QUEUED) {
@@ -244,12 +246,16 @@ export class Engine implements Host {
       this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
       lane!.backend.cancel(request)
-      if (this.observer !== null) {
-        this.observer.cancelled(request)
-        this.resume()
-      }
+      this.hurry(request)
       this.wake()
     }
+  }
+
+  /** Somebody who was interrupted waits for the end of this one: it does not wait for slow observers. */
+  hurry(request: Request): void {
+    if (this.observer === null || request.state === DONE) return
+    this.observer.cancelled(request)
+    this.resume()
   }
 
   /** Called by backends, see `Host`. */
@@ -319,7 +325,7 @@ export class Engine implements Host {
   }
 
   /** Of those that there are when it is called: what `visit` ends may end others, and the queues must not be read meanwhile. */
-  private forEachOutstanding(visit: (request: Request) => void): void {
+  forEachOutstanding(visit: (request: Request) => void): void {
     const requests: Array<Request> = []
     const collect = (request: Request): void => void requests.push(request)
     this.gate.forEach(collect)
@@ -408,7 +414,7 @@ export class Engine implements Host {
 
   /** Completions that may be delivered as far as observers go. */
   private get room(): number {
-    return this.observer === null || this.closed ? Number.POSITIVE_INFINITY : this.observer.room
+    return this.observer === null || this.closed || this.flushing ? Number.POSITIVE_INFINITY : this.observer.room
   }
 
   private observeTurn(observer: Observer): void {
@@ -469,6 +475,23 @@ export class Engine implements Host {
       // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
       for (const { backend } of this.lanes) backend.tick()
       if (this.poll(0) > 0 || this.outstanding === 0 || this.hasCompletions) return
+    }
+  }
+
+  /** Blocks this thread until nothing is outstanding. */
+  flush(): void {
+    // Observers take nothing meanwhile: waiting for them would be for ever.
+    this.flushing = true
+    this.pause(false)
+    try {
+      while (this.outstanding > 0) {
+        // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
+        this.wait(TICK)
+        this.poll()
+      }
+    } finally {
+      this.flushing = false
+      this.resume()
     }
   }
 

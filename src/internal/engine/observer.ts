@@ -11,7 +11,7 @@ export interface Observer {
   submitted(request: Request): void
   /** A backend has it. */
   started(request: Request): void
-  /** It was asked to end: whoever interrupts waits for that, and not for slow observers. */
+  /** It was asked to end, or belongs to the end of something: whoever interrupts waits for that, and not for slow observers. */
   cancelled(request: Request): void
   /** It ends: `result` is set, its state is still the one before. */
   settled(request: Request): void

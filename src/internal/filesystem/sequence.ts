@@ -95,8 +95,8 @@ export abstract class Sequence<A, E> implements Task<A, E> {
 
   cancel(): void {
     this.cancelling = true
-    // Never the close: there is nothing to wait for in it, and it must happen.
-    if (this.step !== undefined && this.step.entry !== close.entry) this.engine.cancel(this.step)
+    // Never the close, which the engine does not cancel: there is nothing to wait for in it, and it must happen.
+    if (this.step !== undefined) this.engine.cancel(this.step)
   }
 
   /** What it opened is closed by then. */
@@ -136,8 +136,10 @@ export abstract class Sequence<A, E> implements Task<A, E> {
       }
     }
     this.step = step
-    if (!engine.closed) engine.submit(step)
-    else {
+    if (!engine.closed) {
+      engine.submit(step)
+      if (this.cancelling) engine.hurry(step)
+    } else {
       // No backend is left. A descriptor can and must still be closed.
       if (closing) engine.descriptors.close(input.fd)
       step.result = closing ? 0 : -errno.ECANCELED
