@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { AioError } from "../AioError.ts"
+import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
 import { Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
@@ -201,8 +202,10 @@ class ReadFile implements Task<Uint8Array> {
 /** The bytes of a file. */
 export const readFile = (engine: Engine, path: Path): Effect.Effect<Uint8Array, Failure> =>
   Effect.withFiberRuntime((fiber) =>
-    Effect.uninterruptibleMask((restore) => {
-      const task = new ReadFile(engine, path, priorityOf(fiber))
-      return inStages(task, restore, () => task.start())
-    })
+    wantsSpan(fiber)
+      ? inSpan({ entry: { name: "readFile" }, input: { path } }, readFile(engine, path))
+      : Effect.uninterruptibleMask((restore) => {
+          const task = new ReadFile(engine, path, priorityOf(fiber))
+          return inStages(task, restore, () => task.start())
+        })
   )

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
+import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { IN_FLIGHT } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -151,6 +152,7 @@ export const withDeadline = <A>(
   milliseconds: number
 ): Effect.Effect<A, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+    if (wantsSpan(fiber)) return inSpan(operation, withDeadline(engine, operation, milliseconds))
     const tried = operation.entry.inline !== undefined && engine.mayInline
     return (
       (tried ? finishInline(engine, operation) : undefined) ??

@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { AioBadArgument } from "../../AioError.ts"
+import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Submission } from "../engine/submission.ts"
 import { badArgument, Call, executeQueued, outcome } from "../execute.ts"
@@ -47,6 +48,7 @@ class PreparedRun<A> implements Prepared<A> {
     this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
       const problem = this.problem()
       if (problem !== undefined) return problem
+      if (wantsSpan(fiber)) return inSpan(operation, this.run)
       const tried = operation.entry.inline !== undefined && engine.mayInline
       return (tried ? this.inline() : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
     })

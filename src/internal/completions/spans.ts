@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
-import type { Operation } from "../operation/operation.ts"
+import type { Path } from "../operation/arguments.ts"
 
 const wanted: FiberRef.FiberRef<boolean> = globalValue("effect-aio/spans", () => FiberRef.unsafeMake(false))
 
@@ -12,8 +12,14 @@ let regions = 0
 
 export const wantsSpan = (fiber: Fiber.RuntimeFiber<any, any>): boolean => regions > 0 && fiber.getFiberRef(wanted)
 
+/** A request, or several of them that are one to the program. */
+interface Named {
+  readonly entry: { readonly name: string }
+  readonly input: { readonly fd?: number | undefined; readonly path?: Path | undefined }
+}
+
 /** Without one for what is within: it is the request's. */
-export const inSpan = <A, E>({ entry, input }: Operation<A>, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+export const inSpan = <A, E>({ entry, input }: Named, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.locally(effect, wanted, false).pipe(
     Effect.withSpan(`aio.${entry.name}`, {
       kind: "client",

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import { AioBadArgument, AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
-import type { BadArgument } from "../operation/arguments.ts"
+import type { BadArgument, Path } from "../operation/arguments.ts"
 import { chmod, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
 import type { Stat } from "../operation/metadata.ts"
 import type { Failure } from "../wait.ts"
@@ -175,6 +175,10 @@ export class CopyFile extends Sequence<Stat, Failure> {
       this.end(failure)
     }
     this.run(unlink(to.path, { at: to.at }), ended, ended)
+  }
+
+  override get label(): { readonly name: string; readonly path: Path | undefined } {
+    return { name: "copyFile", path: this.from.full }
   }
 
   protected override failed(number: number): void {

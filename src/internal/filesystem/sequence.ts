@@ -9,11 +9,12 @@ import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
-import { BadArgument } from "../operation/arguments.ts"
+import { BadArgument, type Path } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
 import type { FileState } from "../operation/descriptors.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
@@ -78,6 +79,9 @@ export abstract class Sequence<A, E> implements Task<A, E> {
   private outcome: Exit.Exit<A, E> | undefined = undefined
 
   constructor(protected readonly engine: Engine) {}
+
+  /** For its span. */
+  abstract readonly label: { readonly name: string; readonly path: Path | undefined }
 
   /** The failure of a system call with a (positive) error number. */
   protected abstract failure(errno: number, operation: string): E
@@ -194,6 +198,11 @@ export abstract class FileSystemSequence<A> extends Sequence<A, PlatformError> {
   /** What failures are about. */
   protected abstract readonly subject: Subject
 
+  override get label(): { readonly name: string; readonly path: Path | undefined } {
+    const { method, path } = this.subject
+    return { name: method, path }
+  }
+
   protected override failure(errno: number, operation: string): PlatformError {
     return systemError(errno, syscallOf(operation), this.subject)
   }
@@ -205,10 +214,14 @@ export abstract class FileSystemSequence<A> extends Sequence<A, PlatformError> {
 
 /** Runs a sequence in the fiber that asks for it. `make` is called for each run. */
 export const runSequence = <A, E>(make: () => Sequence<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, E>) =>
-    Effect.uninterruptibleMask((restore) => {
+  Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, E>) => {
+    if (wantsSpan(fiber)) {
+      const { name, path } = make().label
+      return inSpan({ entry: { name }, input: { path } }, runSequence(make))
+    }
+    return Effect.uninterruptibleMask((restore) => {
       const task = make()
       task.priority = priorityOf(fiber)
       return inStages(task, restore, () => task.start())
     })
-  )
+  })
