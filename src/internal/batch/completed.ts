@@ -138,9 +138,12 @@ class CompletedRun implements Owner<Source> {
   /** What has ended since it was last asked, or the first that will. */
   readonly take: Taken = Effect.suspend(() => {
     this.fill()
-    if (this.ready.length > 0 || this.inFlight.size === 0) return this.taken()
+    const taken = Effect.suspend(() => this.taken())
+    // Descriptors are for a fiber that has just been resumed: it does not yield before the Stream's consumer has them.
+    if (this.descriptors.length > 0) return Effect.zipRight(Effect.yieldNow(), taken)
+    if (this.ready.length > 0 || this.inFlight.size === 0) return taken
     return Effect.async((resume) => {
-      if (this.ready.length > 0) return resume(Effect.suspend(() => this.taken()))
+      if (this.ready.length > 0) return resume(taken)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined
