@@ -138,6 +138,9 @@ export interface AioGroup {
   readonly done: Effect.Effect<Summary, Failure>
 }
 
+const refused = (operation: string, description: string): Effect.Effect<never, AioBadArgument> =>
+  Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
+
 /** Waits for a callback. */
 const until = (register: (done: () => void) => void): Effect.Effect<void> =>
   Effect.async((resume) => register(() => resume(Effect.void)))
@@ -155,20 +158,38 @@ class HandleImpl<A> implements Handle<A> {
       if (member.exit === undefined) {
         return Effect.zipRight(
           until((done) => member.whenEnded(done)),
-          this.result
+          this.taken
         )
       }
-      member.group.claim(member)
-      return member.exit
+      return this.whenResumed(this.taken)
     })
   }
 
-  get poll() {
-    return Effect.sync(() => {
-      const { member } = this
-      if (member.exit !== undefined) member.group.claim(member)
-      return Option.fromNullable(member.exit)
+  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
+    return this.whenResumed(
+      Effect.sync(() => {
+        const { member } = this
+        member.group.claim(member)
+        return Option.fromNullable(member.exit)
+      })
+    )
+  }
+
+  /** What has ended: the fiber that gets it owns its descriptor. */
+  private get taken(): Effect.Effect<A, Failure> {
+    const { member } = this
+    return Effect.suspend(() => {
+      member.group.claim(member)
+      return member.exit!
     })
+  }
+
+  /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
+  private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
+    const { member } = this
+    return Effect.suspend(() =>
+      member.group.isUnclaimed(member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
+    )
   }
 
   get cancel(): Effect.Effect<void> {
@@ -199,9 +220,7 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<A, E | AioBadArgument, R> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
       const description = this.core.refusal
-      return description === undefined
-        ? use(priorityOf(fiber))
-        : Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
+      return description === undefined ? use(priorityOf(fiber)) : refused(operation, description)
     })
   }
 
@@ -214,10 +233,14 @@ class GroupImpl implements AioGroup {
   }
 
   addAll<A>(operations: Iterable<Operation<A>>): Effect.Effect<ReadonlyArray<Handle<A>>, AioBadArgument> {
-    return this.whileOpen("addAll", (priority) => {
-      const handles = Array.from(operations, (operation) => new HandleImpl<A>(this.core.add(operation, priority)))
-      this.core.pump()
-      return Effect.succeed(handles)
+    return Effect.suspend(() => {
+      // Before any is added: the iterable may throw, and may run anything, the end of this group included.
+      const all = Array.from(operations)
+      return this.whileOpen("addAll", (priority) => {
+        const handles = all.map((operation) => new HandleImpl<A>(this.core.add(operation, priority)))
+        this.core.pump()
+        return Effect.succeed(handles)
+      })
     })
   }
 
@@ -227,26 +250,25 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<Summary, E | Failure, R> {
     const { core } = this
     const isStream = Stream.StreamTypeId in operations
-    return this.whileOpen("feed", (priority) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          const iterator = isStream ? undefined : (operations as Iterable<Operation<A>>)[Symbol.iterator]()
-          const feed = new Feed(priority, iterator, options?.onExit)
-          core.addFeed(feed)
-          return feed
-        }),
-        (feed): Effect.Effect<Summary, E | Failure, R> => {
-          const ended = Effect.flatMap(
-            until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
-            () => feed.result!
-          )
-          // A Stream may wait for ever while the feed ends with its group.
-          return isStream
-            ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Operation<A>, E, R>), ended)
-            : ended
-        },
-        (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
-      )
+    return Effect.acquireUseRelease(
+      // The look and the addition in one step: the fiber may yield between two, and the group be closed.
+      this.whileOpen("feed", (priority) => {
+        const iterator = isStream ? undefined : (operations as Iterable<Operation<A>>)[Symbol.iterator]()
+        const feed = new Feed(priority, iterator, options?.onExit)
+        core.addFeed(feed)
+        return Effect.succeed(feed)
+      }),
+      (feed): Effect.Effect<Summary, E | Failure, R> => {
+        const ended = Effect.flatMap(
+          until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
+          () => feed.result!
+        )
+        // A Stream may wait for ever while the feed ends with its group.
+        return isStream
+          ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Operation<A>, E, R>), ended)
+          : ended
+      },
+      (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
     )
   }
 
@@ -260,7 +282,7 @@ class GroupImpl implements AioGroup {
   }
 
   group(options: Options = {}): Effect.Effect<AioGroup, AioBadArgument> {
-    return this.whileOpen("group", () => makeIn(this.core.engine, this.surroundings, options, this.core))
+    return makeIn(this.core.engine, this.surroundings, options, this.core)
   }
 
   get limit(): Effect.Effect<number> {
@@ -317,11 +339,14 @@ const makeIn = (
     checkRate("bytesPerSecond", bytesPerSecond),
     checkRate("requestsPerSecond", requestsPerSecond)
   ]).pipe(
-    Effect.map(() => {
+    Effect.flatMap(() => {
+      // Not before: the fiber may have yielded since, and a group within one that is closed would never end.
+      if (parent?.refusal !== undefined) return refused("group", parent.refusal)
       const isThrottled = bytesPerSecond !== undefined || requestsPerSecond !== undefined
       const throttle = isThrottled ? new Throttle(options, surroundings.now()) : undefined
       const continues = onFailure === "continue"
-      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, throttle }, parent), surroundings)
+      const core = new Group(engine, surroundings, { name, limit, continues, throttle }, parent)
+      return Effect.succeed(new GroupImpl(core, surroundings))
     })
   )
 }

@@ -36,7 +36,8 @@ export interface Settings {
 /** Who is told of every end, and says whether there is room for more. */
 export interface Listener {
   readonly isFull: boolean
-  push(completed: Completed<any>): void
+  /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
+  push(completed: Completed<any>, obtained: GroupMember | undefined): void
   end(): void
 }
 
@@ -46,6 +47,11 @@ interface Next {
   readonly member: GroupMember | undefined
   readonly feed: Feed | undefined
 }
+
+/**
+ * So many may end while they are started, then the event loop has a turn: an endless feed of what can only fail would keep it for ever.
+ */
+const MOST_AT_ONCE = 1024
 
 export class Group implements Owner<GroupMember> {
   readonly isPatient = false
@@ -75,9 +81,15 @@ export class Group implements Owner<GroupMember> {
   private index = 0
   isDone = false
   private pumping = false
+  /** It was asked for while it was under way. */
+  private pumpAgain = false
+  /** Until the event loop has had a turn. */
+  private resting = false
+  /** How often `cancelAll` is under way. */
+  private cancelling = 0
   private alarm: (() => void) | undefined
   private readonly watchers: Array<() => void> = []
-  /** Members whose descriptor nobody has asked for. */
+  /** Members whose descriptor nobody has got. */
   private readonly unclaimed = new Set<GroupMember>()
   readonly listeners = new Set<Listener>()
 
@@ -95,14 +107,18 @@ export class Group implements Owner<GroupMember> {
       parent.children.add(this)
       parent.pending++
       this.failure = parent.failure
+      // One that has failed does not wait to be sealed.
+      this.endIfDone()
     }
   }
 
   overdue(): void {}
 
   get counts() {
+    let waiting = this.held?.member !== undefined ? 1 : 0
+    for (let i = this.head; i < this.waiting.length; i++) if (this.waiting[i].exit === undefined) waiting++
     return {
-      waiting: this.waiting.length - this.head,
+      waiting,
       inFlight: this.inFlight.size,
       ended: this.requests,
       failed: this.failed
@@ -132,10 +148,22 @@ export class Group implements Owner<GroupMember> {
 
   /** Starts what may start. */
   pump(): void {
-    // Not from within itself: members end while they are started, and feeds run user code.
-    if (this.pumping) return
+    // Not from within itself: members end while they are started, and feeds run user code, which may add more.
+    if (this.pumping) {
+      this.pumpAgain = true
+      return
+    }
     this.pumping = true
-    while (this.hasRoom && this.failure === undefined) {
+    do {
+      this.pumpAgain = false
+      this.startWhatMay()
+    } while (this.pumpAgain)
+    this.pumping = false
+  }
+
+  private startWhatMay(): void {
+    let endedAtOnce = 0
+    while (this.hasRoom) {
       const next = this.held ?? this.next()
       if (next === undefined) break
       this.held = undefined
@@ -144,15 +172,26 @@ export class Group implements Owner<GroupMember> {
         this.held = next
         break
       }
+      const { requests } = this
       this.run(next)
+      if (this.requests > requests && ++endedAtOnce === MOST_AT_ONCE) this.rest()
     }
-    this.pumping = false
+  }
+
+  private rest(): void {
+    this.resting = true
+    setImmediate(() => {
+      this.resting = false
+      this.pump()
+    })
   }
 
   private get hasRoom(): boolean {
+    if (this.resting) return false
     for (const listener of this.listeners) if (listener.isFull) return false
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
       if (group.load >= group.limit || group.alarm !== undefined) return false
+      if (group.failure !== undefined || group.cancelling > 0) return false
     }
     return true
   }
@@ -184,6 +223,11 @@ export class Group implements Owner<GroupMember> {
       // Cut off in large pieces: a shift for each would move all the others.
       if (this.head > 1024 && this.head * 2 > this.waiting.length) {
         this.waiting = this.waiting.slice(this.head)
+        this.head = 0
+      }
+      // The last one: nothing is to keep its buffer when it has ended.
+      if (this.head === this.waiting.length) {
+        this.waiting = []
         this.head = 0
       }
       return { operation: member.operation, member, feed: undefined }
@@ -283,14 +327,19 @@ export class Group implements Owner<GroupMember> {
     feed: Feed | undefined
   ): void {
     this.requests++
-    for (const listener of this.listeners) listener.push({ index, operation, exit })
+    let obtained: GroupMember | undefined
+    if (Exit.isSuccess(exit) && operation.entry.producesDescriptor === true && feed?.hasObserver !== true) {
+      if (feed !== undefined && this.listeners.size === 0) this.discard(exit.value)
+      else {
+        obtained = member!
+        this.unclaimed.add(obtained)
+      }
+    }
+    for (const listener of this.listeners) listener.push({ index, operation, exit }, obtained)
     feed?.tell(index, operation, exit)
     if (Exit.isFailure(exit)) {
       this.failed++
       if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
-    } else if (operation.entry.producesDescriptor === true && this.listeners.size === 0 && feed?.hasObserver !== true) {
-      if (feed === undefined) this.unclaimed.add(member!)
-      else this.discard(exit.value)
     }
   }
 
@@ -303,9 +352,14 @@ export class Group implements Owner<GroupMember> {
     })
   }
 
+  /** Whether a member has produced a descriptor that nobody has got. */
+  isUnclaimed(member: GroupMember): boolean {
+    return this.unclaimed.has(member)
+  }
+
   /** Somebody takes the result of a member. */
   claim(member: GroupMember): void {
-    this.unclaimed.delete(member)
+    if (this.unclaimed.delete(member)) this.leave()
   }
 
   private endIfExhausted(feed: Feed): void {
@@ -329,10 +383,11 @@ export class Group implements Owner<GroupMember> {
   fail(exit: Exit.Exit<never, Failure>): void {
     if (this.failure !== undefined) return
     this.failure = exit
-    for (const child of [...this.children]) child.fail(exit)
-    this.cancelAll(exit, () => this.endIfDone())
+    // The one around first: what ends within makes room there, and nothing is to take it any more.
     const { parent } = this
     if (parent !== undefined && !parent.continues) parent.fail(exit)
+    for (const child of [...this.children]) child.fail(exit)
+    this.cancelAll(exit, () => this.endIfDone())
   }
 
   /** Cancels one; `done` when it has ended. */
@@ -366,8 +421,7 @@ export class Group implements Owner<GroupMember> {
     const held = this.held?.member
     this.held = undefined
     // What ends here makes room, and nothing is to take it yet.
-    const wasPumping = this.pumping
-    this.pumping = true
+    this.cancelling++
     const waiting = this.waiting.slice(this.head)
     this.waiting = []
     this.head = 0
@@ -384,7 +438,9 @@ export class Group implements Owner<GroupMember> {
       left++
       this.cancelOne(member, ended)
     }
-    this.pumping = wasPumping
+    this.cancelling--
+    // What was added meanwhile, by whoever was told of an end, is not cancelled.
+    this.pumpTree()
     ended()
   }
 
@@ -404,9 +460,15 @@ export class Group implements Owner<GroupMember> {
     let left = this.children.size + 1
     const ended = (): void => {
       if (--left > 0) return
-      const orphans = [...this.unclaimed].map(({ result }) => close(result))
+      const orphans = [...this.unclaimed]
       this.unclaimed.clear()
-      giveBack(this.engine, orphans, () => this.whenDone(done))
+      // Whoever asks from now on is not to get a number that is another file's.
+      for (const member of orphans) member.exit = cancelledWith(member.entry.name)
+      giveBack(
+        this.engine,
+        orphans.map(({ result }) => close(result)),
+        () => this.whenDone(done)
+      )
     }
     for (const child of [...this.children]) child.close(ended)
     this.cancelAll(reason, ended)
@@ -428,9 +490,16 @@ export class Group implements Owner<GroupMember> {
     for (const watcher of this.watchers.splice(0)) watcher()
     const { parent } = this
     if (parent === undefined) return
-    // Descriptors that nobody took, here or below, stay until it is closed: by the one around it.
-    if (this.unclaimed.size === 0 && this.children.size === 0) parent.children.delete(this)
+    this.leave()
     parent.pending--
     parent.endIfDone()
+  }
+
+  /** Done, it leaves the one around it, which would close descriptors that nobody took, here or below, and need not: there are none. */
+  private leave(): void {
+    const { parent } = this
+    if (parent === undefined || !this.isDone || this.unclaimed.size > 0 || this.children.size > 0) return
+    parent.children.delete(this)
+    parent.leave()
   }
 }

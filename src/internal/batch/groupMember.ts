@@ -33,6 +33,7 @@ export class GroupMember extends Member {
   }
 
   whenEnded(watcher: () => void): void {
+    if (this.exit !== undefined) return watcher()
     this.watchers ??= []
     this.watchers.push(watcher)
   }

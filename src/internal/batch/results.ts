@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Completed } from "./completed.ts"
 import type { Group, Listener } from "./group.ts"
+import type { GroupMember } from "./groupMember.ts"
 
 /** Ends that may wait for the consumer; with so many, the group starts nothing more. */
 const CAPACITY = 1024
@@ -13,6 +14,8 @@ type Taken = Effect.Effect<Chunk.Chunk<Completed<unknown>>, Option.Option<never>
 
 class Results implements Listener {
   private ready: Array<Completed<unknown>> = []
+  /** Those of `ready` that have produced descriptors, and their places in it. */
+  private obtained: Array<readonly [at: number, member: GroupMember]> = []
   private hasEnded = false
   private waiter: ((taken: Taken) => void) | undefined
 
@@ -22,7 +25,8 @@ class Results implements Listener {
     return this.ready.length >= CAPACITY
   }
 
-  push(completed: Completed<unknown>): void {
+  push(completed: Completed<unknown>, obtained: GroupMember | undefined): void {
+    if (obtained !== undefined) this.obtained.push([this.ready.length, obtained])
     this.ready.push(completed)
     this.tell()
   }
@@ -35,19 +39,32 @@ class Results implements Listener {
   private tell(): void {
     const { waiter } = this
     this.waiter = undefined
-    waiter?.(this.take)
+    waiter?.(this.taken)
   }
 
-  readonly take: Taken = Effect.suspend(() => {
-    const { ready } = this
-    if (ready.length > 0) {
-      this.ready = []
-      // There is room again.
-      if (ready.length >= CAPACITY) this.group.pump()
-      return Effect.succeed(Chunk.unsafeFromArray(ready))
+  /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
+  private readonly taken: Taken = Effect.suspend(() => {
+    const { obtained, ready } = this
+    if (ready.length === 0) return this.take
+    this.ready = []
+    this.obtained = []
+    for (const [at, member] of obtained) {
+      this.group.claim(member)
+      // Its descriptor may have been closed with the group.
+      ready[at] = { ...ready[at], exit: member.exit! }
     }
+    // There is room again.
+    if (ready.length >= CAPACITY) this.group.pump()
+    return Effect.succeed(Chunk.unsafeFromArray(ready))
+  })
+
+  readonly take: Taken = Effect.suspend(() => {
+    if (this.obtained.length > 0) return Effect.zipRight(Effect.yieldNow(), this.taken)
+    if (this.ready.length > 0) return this.taken
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
+      // The fiber may have yielded since it looked.
+      if (this.ready.length > 0 || this.hasEnded) return resume(this.taken)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined
