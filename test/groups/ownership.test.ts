@@ -93,8 +93,8 @@ it.scoped("a consumer of `results` that comes when the group is closed gets no n
     yield* group.addAll(opens(2))
     yield* turns
     yield* Scope.close(scope, Exit.void)
-    const ends = yield* pull
-    expect([...ends].map(({ exit }) => codeOf(exit))).toEqual(["ECANCELED", "ECANCELED"])
+    const ends = [...(yield* pull), ...(yield* pull)]
+    expect(ends.map(({ exit }) => codeOf(exit))).toEqual(["ECANCELED", "ECANCELED"])
     expect(yield* openNow).toBe(0)
   }).pipe(Effect.provide(layer))
 )
@@ -142,11 +142,11 @@ const closeAll = (chunk: Iterable<Aio.Completed<unknown>>) =>
     })
   )
 
-const streams: ReadonlyArray<
-  readonly [string, (group: AioGroup.AioGroup) => Stream.Stream<Aio.Completed<unknown>, unknown, Aio.Aio>]
-> = [
+type Make = (group: AioGroup.AioGroup, concurrency: number) => Stream.Stream<Aio.Completed<unknown>, unknown, Aio.Aio>
+
+const streams: ReadonlyArray<readonly [string, Make]> = [
   ["results", (group) => group.results],
-  ["completed", () => Aio.completed([Aio.request.nop(), ...opens(3)], { concurrency: 1 })]
+  ["completed", (_, concurrency) => Aio.completed([Aio.request.nop(), ...opens(3)], { concurrency })]
 ]
 
 it.scoped.each(streams)("nor what a Stream has ready: %s", ([, make]) =>
@@ -155,7 +155,7 @@ it.scoped.each(streams)("nor what a Stream has ready: %s", ([, make]) =>
       yield* Effect.scoped(
         Effect.gen(function* () {
           const group = yield* AioGroup.make()
-          const pull = yield* Stream.toPull(make(group))
+          const pull = yield* Stream.toPull(make(group, 1))
           const first = yield* Effect.fork(pull)
           yield* turns
           yield* group.add(Aio.request.nop())
@@ -169,4 +169,28 @@ it.scoped.each(streams)("nor what a Stream has ready: %s", ([, make]) =>
       expect(yield* openNow, `${steps} steps`).toBe(0)
     }
   }).pipe(Effect.provide(layer))
+)
+
+it.scoped.each(streams)(
+  "of a Stream that ends early: those that its consumer did not take are closed: %s",
+  ([, make]) =>
+    Effect.gen(function* () {
+      const taken: Array<unknown> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const group = yield* AioGroup.make()
+          const taking = make(group, 4).pipe(
+            Stream.take(3),
+            Stream.runForEach(({ exit }) => Effect.sync(() => taken.push(codeOf(exit))))
+          )
+          const fiber = yield* Effect.fork(taking)
+          yield* turns
+          yield* group.addAll<unknown>([Aio.request.nop(), ...opens(3)])
+          yield* Fiber.join(fiber)
+        })
+      )
+      const open = [...(yield* MockAio.descriptors).keys()]
+      expect(taken).toEqual([undefined, ...open])
+      expect(open.length).toBe(2)
+    }).pipe(Effect.provide(layer))
 )

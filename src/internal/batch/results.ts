@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Completed } from "./completed.ts"
+import { Ends } from "./ends.ts"
 import type { Group, Listener } from "./group.ts"
 import type { GroupMember } from "./groupMember.ts"
 
@@ -13,21 +14,18 @@ const CAPACITY = 1024
 type Taken = Effect.Effect<Chunk.Chunk<Completed<unknown>>, Option.Option<never>>
 
 class Results implements Listener {
-  private ready: Array<Completed<unknown>> = []
-  /** Those of `ready` that have produced descriptors, and their places in it. */
-  private obtained: Array<readonly [at: number, member: GroupMember]> = []
+  private readonly ready = new Ends<GroupMember>()
   private hasEnded = false
   private waiter: ((taken: Taken) => void) | undefined
 
   constructor(private readonly group: Group) {}
 
   get isFull(): boolean {
-    return this.ready.length >= CAPACITY
+    return this.ready.size >= CAPACITY
   }
 
   push(completed: Completed<unknown>, obtained: GroupMember | undefined): void {
-    if (obtained !== undefined) this.obtained.push([this.ready.length, obtained])
-    this.ready.push(completed)
+    this.ready.push(completed, obtained)
     this.tell()
   }
 
@@ -44,27 +42,27 @@ class Results implements Listener {
 
   /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
   private readonly taken: Taken = Effect.suspend(() => {
-    const { obtained, ready } = this
-    if (ready.length === 0) return this.take
-    this.ready = []
-    this.obtained = []
-    for (const [at, member] of obtained) {
-      this.group.claim(member)
+    const { group, ready } = this
+    if (ready.size === 0) return this.take
+    const wasFull = this.isFull
+    const { ends, owner } = ready.take()
+    if (owner !== undefined) {
+      group.claim(owner)
       // Its descriptor may have been closed with the group.
-      ready[at] = { ...ready[at], exit: member.exit! }
+      ends[0] = { ...ends[0], exit: owner.exit! }
     }
     // There is room again.
-    if (ready.length >= CAPACITY) this.group.pump()
-    return Effect.succeed(Chunk.unsafeFromArray(ready))
+    if (wasFull) group.pump()
+    return Effect.succeed(Chunk.unsafeFromArray(ends))
   })
 
   readonly take: Taken = Effect.suspend(() => {
-    if (this.obtained.length > 0) return Effect.zipRight(Effect.yieldNow(), this.taken)
-    if (this.ready.length > 0) return this.taken
+    if (this.ready.hasOwnerNext) return Effect.zipRight(Effect.yieldNow(), this.taken)
+    if (this.ready.size > 0) return this.taken
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
       // The fiber may have yielded since it looked.
-      if (this.ready.length > 0 || this.hasEnded) return resume(this.taken)
+      if (this.ready.size > 0 || this.hasEnded) return resume(this.taken)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined
