@@ -98,7 +98,8 @@ export interface FeedOptions<in A> {
 
 /**
  * Requests that belong together. It lives in a Scope: when that closes, what has not ended is cancelled and waited for, and
- * descriptors whose handle nobody asked are closed.
+ * descriptors that nobody has got, from a handle or from `results`, are closed. A handle that is asked for one afterwards gives
+ * ECANCELED.
  *
  * @since 0.1.0
  * @category models
@@ -121,7 +122,7 @@ export interface AioGroup {
   ) => Effect.Effect<Summary, E | Failure, R>
   /**
    * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
-   * more is started.
+   * more is started. A descriptor comes as a chunk of its own.
    */
   readonly results: Stream.Stream<Completed<unknown>>
   /** A group within this one: it is held to the limits of both, ends with this one, and its failure is this one's. */
@@ -141,6 +142,20 @@ export interface AioGroup {
 const refused = (operation: string, description: string): Effect.Effect<never, AioBadArgument> =>
   Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
 
+/** What tells of its end, and can be asked not to. */
+interface Watched {
+  whenEnded(watcher: () => void): void
+  forget(watcher: () => void): void
+}
+
+/** Waits for its end; whoever is interrupted leaves nothing behind. */
+const endOf = (watched: Watched): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const watcher = () => resume(Effect.void)
+    watched.whenEnded(watcher)
+    return Effect.sync(() => watched.forget(watcher))
+  })
+
 /** Waits for a callback. */
 const until = (register: (done: () => void) => void): Effect.Effect<void> =>
   Effect.async((resume) => register(() => resume(Effect.void)))
@@ -156,10 +171,7 @@ class HandleImpl<A> implements Handle<A> {
     const { member } = this
     return Effect.suspend(() => {
       if (member.exit === undefined) {
-        return Effect.zipRight(
-          until((done) => member.whenEnded(done)),
-          this.taken
-        )
+        return Effect.zipRight(endOf(member), this.taken)
       }
       return this.whenResumed(this.taken)
     })
@@ -315,7 +327,7 @@ class GroupImpl implements AioGroup {
 
   get done(): Effect.Effect<Summary, Failure> {
     return Effect.flatMap(
-      until((done) => this.core.whenDone(done)),
+      endOf(this.core),
       () => this.core.failure ?? Effect.succeed({ requests: this.core.requests, failed: this.core.failed })
     )
   }

@@ -88,7 +88,7 @@ export class Group implements Owner<GroupMember> {
   /** How often `cancelAll` is under way. */
   private cancelling = 0
   private alarm: (() => void) | undefined
-  private readonly watchers: Array<() => void> = []
+  private readonly watchers = new Set<() => void>()
   /** Members whose descriptor nobody has got. */
   private readonly unclaimed = new Set<GroupMember>()
   readonly listeners = new Set<Listener>()
@@ -339,7 +339,7 @@ export class Group implements Owner<GroupMember> {
     feed?.tell(index, operation, exit)
     if (Exit.isFailure(exit)) {
       this.failed++
-      if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
+      if (member?.givenUp !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
     }
   }
 
@@ -394,12 +394,17 @@ export class Group implements Owner<GroupMember> {
   cancelOne(member: GroupMember, done: () => void): void {
     if (member.exit !== undefined) return done()
     member.whenEnded(done)
-    if (this.inFlight.has(member)) this.engine.cancel(member)
+    if (this.inFlight.has(member)) this.giveUp(member)
     // Its place in the list is passed over.
     else {
-      member.cancelled = true
+      member.givenUp = true
       this.conclude(member, cancelledWith(member.entry.name))
     }
+  }
+
+  private giveUp(member: GroupMember): void {
+    member.givenUp = true
+    this.engine.cancel(member)
   }
 
   /** Ends a feed and its requests; `done` when they have. */
@@ -408,7 +413,7 @@ export class Group implements Owner<GroupMember> {
     feed.whenEnded(done)
     feed.stop(reason)
     if (this.held?.feed === feed) this.held = undefined
-    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
     this.endIfExhausted(feed)
   }
 
@@ -467,7 +472,7 @@ export class Group implements Owner<GroupMember> {
       giveBack(
         this.engine,
         orphans.map(({ result }) => close(result)),
-        () => this.whenDone(done)
+        () => this.whenEnded(done)
       )
     }
     for (const child of [...this.children]) child.close(ended)
@@ -475,19 +480,26 @@ export class Group implements Owner<GroupMember> {
   }
 
   /** Calls `watcher` when it is sealed, or has failed, and everything has ended. */
-  whenDone(watcher: () => void): void {
+  whenEnded(watcher: () => void): void {
     if (this.isDone) watcher()
     else {
-      this.watchers.push(watcher)
+      this.watchers.add(watcher)
       this.endIfDone()
     }
+  }
+
+  /** Whoever waited does not any more. */
+  forget(watcher: () => void): void {
+    this.watchers.delete(watcher)
   }
 
   private endIfDone(): void {
     if (this.isDone || this.pending > 0 || !(this.sealed || this.failure !== undefined)) return
     this.isDone = true
     for (const listener of this.listeners) listener.end()
-    for (const watcher of this.watchers.splice(0)) watcher()
+    const watchers = [...this.watchers]
+    this.watchers.clear()
+    for (const watcher of watchers) watcher()
     const { parent } = this
     if (parent === undefined) return
     this.leave()
