@@ -112,7 +112,8 @@ export interface FeedOptions<in A> {
 
 /**
  * Requests that belong together. It lives in a Scope: when that closes, what has not ended is cancelled and waited for, and
- * descriptors whose handle nobody asked are closed.
+ * descriptors that nobody has got, from a handle or from `results`, are closed. A handle that is asked for one afterwards gives
+ * ECANCELED.
  *
  * @since 0.1.0
  * @category models
@@ -142,7 +143,7 @@ export interface AioGroup {
   ) => Effect.Effect<Summary, E | Failure, R>
   /**
    * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
-   * more is started.
+   * more is started. A descriptor comes as a chunk of its own.
    */
   readonly results: Stream.Stream<Completed<unknown>>
   /** A group within this one: it is held to the limits of both, ends with this one, and its failure is this one's. */
@@ -162,6 +163,23 @@ export interface AioGroup {
   readonly done: Effect.Effect<Summary, Failure>
 }
 
+const refused = (operation: string, description: string): Effect.Effect<never, AioBadArgument> =>
+  Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
+
+/** What tells of its end, and can be asked not to. */
+interface Watched {
+  whenEnded(watcher: () => void): void
+  forget(watcher: () => void): void
+}
+
+/** Waits for its end; whoever is interrupted leaves nothing behind. */
+const endOf = (watched: Watched): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const watcher = () => resume(Effect.void)
+    watched.whenEnded(watcher)
+    return Effect.sync(() => watched.forget(watcher))
+  })
+
 /** Waits for a callback. */
 const until = (register: (done: () => void) => void): Effect.Effect<void> =>
   Effect.async((resume) => register(() => resume(Effect.void)))
@@ -177,22 +195,37 @@ class HandleImpl<A> implements Handle<A> {
     const { member } = this
     return Effect.suspend(() => {
       if (member.exit === undefined) {
-        return Effect.zipRight(
-          until((done) => member.whenEnded(done)),
-          this.result
-        )
+        return Effect.zipRight(endOf(member), this.taken)
       }
-      member.group.claim(member)
-      return member.exit
+      return this.whenResumed(this.taken)
     })
   }
 
-  get poll() {
-    return Effect.sync(() => {
-      const { member } = this
-      if (member.exit !== undefined) member.group.claim(member)
-      return Option.fromNullable(member.exit)
+  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
+    return this.whenResumed(
+      Effect.sync(() => {
+        const { member } = this
+        member.group.claim(member)
+        return Option.fromNullable(member.exit)
+      })
+    )
+  }
+
+  /** What has ended: the fiber that gets it owns its descriptor. */
+  private get taken(): Effect.Effect<A, Failure> {
+    const { member } = this
+    return Effect.suspend(() => {
+      member.group.claim(member)
+      return member.exit!
     })
+  }
+
+  /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
+  private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
+    const { member } = this
+    return Effect.suspend(() =>
+      member.group.isUnclaimed(member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
+    )
   }
 
   get cancel(): Effect.Effect<void> {
@@ -223,9 +256,7 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<A, E | AioBadArgument, R> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
       const description = this.core.refusal
-      return description === undefined
-        ? use(priorityOf(fiber))
-        : Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
+      return description === undefined ? use(priorityOf(fiber)) : refused(operation, description)
     })
   }
 
@@ -238,10 +269,14 @@ class GroupImpl implements AioGroup {
   }
 
   addAll(operations: Iterable<Operation<any>>): Effect.Effect<any, AioBadArgument> {
-    return this.whileOpen("addAll", (priority) => {
-      const handles = Array.from(operations, (operation) => new HandleImpl<any>(this.core.add(operation, priority)))
-      this.core.pump()
-      return Effect.succeed(handles)
+    return Effect.suspend(() => {
+      // Before any is added: the iterable may throw, and may run anything, the end of this group included.
+      const all = Array.from(operations)
+      return this.whileOpen("addAll", (priority) => {
+        const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, priority)))
+        this.core.pump()
+        return Effect.succeed(handles)
+      })
     })
   }
 
@@ -251,24 +286,23 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<Summary, E | Failure, R> {
     const { core } = this
     const isStream = Stream.StreamTypeId in operations
-    return this.whileOpen("feed", (priority) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-          const feed = new Feed(priority, iterator, options?.onExit)
-          core.addFeed(feed)
-          return feed
-        }),
-        (feed): Effect.Effect<Summary, E | Failure, R> => {
-          const ended = Effect.flatMap(
-            until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
-            () => feed.result!
-          )
-          // A Stream may wait for ever while the feed ends with its group.
-          return isStream ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Op, E, R>), ended) : ended
-        },
-        (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
-      )
+    return Effect.acquireUseRelease(
+      // The look and the addition in one step: the fiber may yield between two, and the group be closed.
+      this.whileOpen("feed", (priority) => {
+        const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
+        const feed = new Feed(priority, iterator, options?.onExit)
+        core.addFeed(feed)
+        return Effect.succeed(feed)
+      }),
+      (feed): Effect.Effect<Summary, E | Failure, R> => {
+        const ended = Effect.flatMap(
+          until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
+          () => feed.result!
+        )
+        // A Stream may wait for ever while the feed ends with its group.
+        return isStream ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Op, E, R>), ended) : ended
+      },
+      (feed) => Effect.uninterruptible(until((done) => core.cancelFeed(feed, cancelledWith("feed"), done)))
     )
   }
 
@@ -282,7 +316,7 @@ class GroupImpl implements AioGroup {
   }
 
   group(options: Options = {}): Effect.Effect<AioGroup, AioBadArgument> {
-    return this.whileOpen("group", () => makeIn(this.core.engine, this.surroundings, options, this.core))
+    return makeIn(this.core.engine, this.surroundings, options, this.core)
   }
 
   get limit(): Effect.Effect<number> {
@@ -315,7 +349,7 @@ class GroupImpl implements AioGroup {
 
   get done(): Effect.Effect<Summary, Failure> {
     return Effect.flatMap(
-      until((done) => this.core.whenDone(done)),
+      endOf(this.core),
       () => this.core.failure ?? Effect.succeed({ requests: this.core.requests, failed: this.core.failed })
     )
   }
@@ -339,10 +373,13 @@ const makeIn = (
     checkRate("bytesPerSecond", bytesPerSecond),
     checkRate("requestsPerSecond", requestsPerSecond)
   ]).pipe(
-    Effect.map(() => {
+    Effect.flatMap(() => {
+      // Not before: the fiber may have yielded since, and a group within one that is closed would never end.
+      if (parent?.refusal !== undefined) return refused("group", parent.refusal)
       const buckets = bucketsOf(options, surroundings.now())
       const continues = onFailure === "continue"
-      return new GroupImpl(new Group(engine, surroundings, { name, limit, continues, buckets }, parent), surroundings)
+      const core = new Group(engine, surroundings, { name, limit, continues, buckets }, parent)
+      return Effect.succeed(new GroupImpl(core, surroundings))
     })
   )
 }

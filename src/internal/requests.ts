@@ -82,7 +82,8 @@ export const submitAll: {
  * `concurrency` ends wait for the Stream's consumer, nothing more is started.
  *
  * When the Stream ends, by interruption or because its consumer has enough, what is under way is cancelled and waited for.
- * Descriptors that were opened belong to whoever got them from the Stream; those that nobody got are closed.
+ * Descriptors that were opened belong to whoever got them from the Stream; those that nobody got are closed. Each comes as a chunk of
+ * its own, so that a Stream that ends early (`Stream.take`) drops none.
  *
  * @since 0.1.0
  * @category requests

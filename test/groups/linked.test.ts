@@ -155,6 +155,23 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("whoever changes the list meanwhile does not change the chain", () =>
+    Effect.gen(function* () {
+      const { fd } = yield* fixture
+      const pipe = yield* idlePipe
+      const list: Array<Aio.Operation<unknown>> = [
+        Aio.request.read(pipe, new Uint8Array(1)),
+        Aio.request.fdatasync(fd),
+        Aio.request.nop()
+      ]
+      const chain = yield* Effect.fork(Aio.linked(list))
+      yield* Effect.sleep(5)
+      list.length = 0
+      writeSync(pipe, "x")
+      expect(yield* Fiber.join(chain)).toEqual([1, undefined, undefined])
+    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+  )
+
   it.scopedLive("longer than the ring; under a limit on what is outstanding", () =>
     Effect.gen(function* () {
       const { fd, path } = yield* fixture

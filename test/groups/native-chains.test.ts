@@ -46,7 +46,7 @@ interface RingInside {
   enter(): number
 }
 
-describe.each(ioUringBackends)("$name", ({ layer }) => {
+describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("one chain, up to what would not end it by failing", () =>
     Effect.gen(function* () {
       const { engine } = yield* Aio.Aio
@@ -58,6 +58,24 @@ describe.each(ioUringBackends)("$name", ({ layer }) => {
       expect(seen).toEqual({ chains: 3, followers: 13 })
       expect(text()).toBe(numbers(10) + numbers(3) + numbers(2))
     }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("one that is longer than the ring is run in parts of it", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* Aio.Aio
+      const { fd, text } = yield* file
+      const seen = watched(engine)
+      let offered = 0
+      const { submit } = engine
+      engine.submit = (request) => {
+        offered += request.followers?.length ?? 0
+        submit.call(engine, request)
+      }
+      yield* Aio.linked(writes(fd, 1000))
+      expect(text()).toBe(numbers(1000))
+      expect(seen.followers).toBeGreaterThan(500)
+      expect(offered).toBeLessThan(5000)
+    }).pipe(Effect.provide(layerWith({ entries: 8 })))
   )
 
   for (const taken of [1, 2, 5]) {

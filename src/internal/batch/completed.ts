@@ -16,6 +16,7 @@ import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import type { Failure } from "../wait.ts"
+import { Ends } from "./ends.ts"
 import { Member, type Owner } from "./member.ts"
 import { giveBack } from "./orphans.ts"
 
@@ -48,9 +49,9 @@ class CompletedRun implements Owner<Source> {
   private filling = false
   private index = 0
   private readonly inFlight = new Set<Source>()
-  private ready: Array<Completed<any>> = []
-  /** Descriptors in `ready`. */
-  private descriptors: Array<number> = []
+  private readonly ready = new Ends<number>()
+  /** Descriptors that arrived when nobody was to get them any more. */
+  private readonly late: Array<number> = []
   /** What the iterable threw: a defect of its owner. */
   private thrown: { readonly error: unknown } | undefined
   private waiter: ((taken: Taken) => void) | undefined
@@ -68,7 +69,7 @@ class CompletedRun implements Owner<Source> {
   overdue(): void {}
 
   private get hasRoom(): boolean {
-    return this.inFlight.size < this.concurrency && this.ready.length < this.concurrency
+    return this.inFlight.size < this.concurrency && this.ready.size < this.concurrency
   }
 
   /** Starts operations while there is room. */
@@ -96,7 +97,7 @@ class CompletedRun implements Owner<Source> {
     const tried = operation.entry.inline !== undefined && engine.mayInline
     const exit = tried ? finishInline(engine, operation) : undefined
     if (exit !== undefined) {
-      this.ready.push({ index, operation, exit })
+      this.ready.push({ index, operation, exit }, undefined)
       return
     }
     const member = new Source(this, operation, index, this.priority)
@@ -108,10 +109,11 @@ class CompletedRun implements Owner<Source> {
   ended(member: Source, memory: Submission | null): void {
     const { descriptor, index, operation } = member
     this.inFlight.delete(member)
-    if (descriptor !== -1) this.descriptors.push(descriptor)
-    if (!this.closing) this.ready.push({ index, operation, exit: member.exitOf(memory) })
-    if (this.closing) this.endIfEmpty()
-    else {
+    if (this.closing) {
+      if (descriptor !== -1) this.late.push(descriptor)
+      this.endIfEmpty()
+    } else {
+      this.ready.push({ index, operation, exit: member.exitOf(memory) }, descriptor === -1 ? undefined : descriptor)
       this.fill()
       this.tell()
     }
@@ -127,20 +129,22 @@ class CompletedRun implements Owner<Source> {
 
   private taken(): Taken {
     const { ready } = this
-    this.ready = []
-    this.descriptors = []
+    const ends = ready.size > 0 ? ready.take().ends : undefined
     this.fill()
-    if (ready.length > 0) return Effect.succeed(Chunk.unsafeFromArray(ready))
-    if (this.inFlight.size > 0 || this.ready.length > 0) return this.take
+    if (ends !== undefined) return Effect.succeed(Chunk.unsafeFromArray(ends))
+    if (this.inFlight.size > 0 || ready.size > 0) return this.take
     return this.thrown === undefined ? Effect.fail(Option.none()) : Effect.die(this.thrown.error)
   }
 
   /** What has ended since it was last asked, or the first that will. */
   readonly take: Taken = Effect.suspend(() => {
     this.fill()
-    if (this.ready.length > 0 || this.inFlight.size === 0) return this.taken()
+    const taken = Effect.suspend(() => this.taken())
+    // A descriptor is for a fiber that has just been resumed: it does not yield before the Stream's consumer has it.
+    if (this.ready.hasOwnerNext) return Effect.zipRight(Effect.yieldNow(), taken)
+    if (this.ready.size > 0 || this.inFlight.size === 0) return taken
     return Effect.async((resume) => {
-      if (this.ready.length > 0) return resume(Effect.suspend(() => this.taken()))
+      if (this.ready.size > 0) return resume(taken)
       this.waiter = resume
       return Effect.sync(() => {
         this.waiter = undefined
@@ -153,15 +157,16 @@ class CompletedRun implements Owner<Source> {
     const wasExhausted = this.exhausted
     this.exhausted = true
     this.closing = true
-    this.onEnd = () => resume(Effect.void)
-    for (const member of [...this.inFlight]) this.engine.cancel(member)
+    let end: Effect.Effect<void> = Effect.void
     if (!wasExhausted) {
       try {
         this.iterator.return?.()
       } catch (error) {
-        this.onEnd = () => resume(Effect.die(error))
+        end = Effect.die(error)
       }
     }
+    this.onEnd = () => resume(end)
+    for (const member of [...this.inFlight]) this.engine.cancel(member)
     this.endIfEmpty()
   })
 
@@ -169,9 +174,10 @@ class CompletedRun implements Owner<Source> {
     const { onEnd } = this
     if (onEnd === undefined || this.inFlight.size > 0) return
     this.onEnd = undefined
+    const descriptors = [...this.ready.left, ...this.late]
     giveBack(
       this.engine,
-      this.descriptors.splice(0).map((fd) => close(fd)),
+      descriptors.map((fd) => close(fd)),
       onEnd
     )
   }

@@ -30,7 +30,8 @@ export interface Settings {
 /** Who is told of every end, and says whether there is room for more. */
 export interface Listener {
   readonly isFull: boolean
-  push(completed: Completed<any>): void
+  /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
+  push(completed: Completed<any>, obtained: GroupMember | undefined): void
   end(): void
 }
 
@@ -43,6 +44,11 @@ interface Next {
 
 /** For rates. */
 const sizeOf = ({ operation }: Next): number => transferSize(operation) ?? 0
+
+/**
+ * So many may end while they are started, then the event loop has a turn: an endless feed of what can only fail would keep it for ever.
+ */
+const MOST_AT_ONCE = 1024
 
 export class Group implements Owner<GroupMember>, Waiter {
   readonly isPatient = false
@@ -73,8 +79,14 @@ export class Group implements Owner<GroupMember>, Waiter {
   private index = 0
   isDone = false
   private pumping = false
-  private readonly watchers: Array<() => void> = []
-  /** Members whose descriptor nobody has asked for. */
+  /** It was asked for while it was under way. */
+  private pumpAgain = false
+  /** Until the event loop has had a turn. */
+  private resting = false
+  /** How often `cancelAll` is under way. */
+  private cancelling = 0
+  private readonly watchers = new Set<() => void>()
+  /** Members whose descriptor nobody has got. */
   private readonly unclaimed = new Set<GroupMember>()
   readonly listeners = new Set<Listener>()
 
@@ -93,6 +105,8 @@ export class Group implements Owner<GroupMember>, Waiter {
       parent.children.add(this)
       parent.pending++
       this.failure = parent.failure
+      // One that has failed does not wait to be sealed.
+      this.endIfDone()
     }
   }
 
@@ -133,10 +147,22 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   /** Starts what may start. */
   pump(): void {
-    // Not from within itself: members end while they are started, and feeds run user code.
-    if (this.pumping) return
+    // Not from within itself: members end while they are started, and feeds run user code, which may add more.
+    if (this.pumping) {
+      this.pumpAgain = true
+      return
+    }
     this.pumping = true
-    while (this.hasRoom && this.failure === undefined) {
+    do {
+      this.pumpAgain = false
+      this.startWhatMay()
+    } while (this.pumpAgain)
+    this.pumping = false
+  }
+
+  private startWhatMay(): void {
+    let endedAtOnce = 0
+    while (this.hasRoom) {
       const next = this.held ?? this.next()
       if (next === undefined) break
       this.held = undefined
@@ -145,15 +171,26 @@ export class Group implements Owner<GroupMember>, Waiter {
         this.held = next
         break
       }
+      const { requests } = this
       this.run(next)
+      if (this.requests > requests && ++endedAtOnce === MOST_AT_ONCE) this.rest()
     }
-    this.pumping = false
+  }
+
+  private rest(): void {
+    this.resting = true
+    setImmediate(() => {
+      this.resting = false
+      this.pump()
+    })
   }
 
   get hasRoom(): boolean {
+    if (this.resting) return false
     for (const listener of this.listeners) if (listener.isFull) return false
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
       if (group.load >= group.limit) return false
+      if (group.failure !== undefined || group.cancelling > 0) return false
     }
     return true
   }
@@ -185,6 +222,11 @@ export class Group implements Owner<GroupMember>, Waiter {
       // Cut off in large pieces: a shift for each would move all the others.
       if (this.head > 1024 && this.head * 2 > this.waiting.length) {
         this.waiting = this.waiting.slice(this.head)
+        this.head = 0
+      }
+      // The last one: nothing is to keep its buffer when it has ended.
+      if (this.head === this.waiting.length) {
+        this.waiting = []
         this.head = 0
       }
       return { operation: member.operation, member, feed: undefined }
@@ -273,15 +315,20 @@ export class Group implements Owner<GroupMember>, Waiter {
     feed: Feed | undefined
   ): void {
     this.requests++
-    for (const listener of this.listeners) listener.push({ index, operation, exit })
+    let obtained: GroupMember | undefined
+    if (Exit.isSuccess(exit) && operation.entry.producesDescriptor === true && feed?.hasObserver !== true) {
+      if (feed !== undefined && this.listeners.size === 0) this.discard(exit.value)
+      else {
+        obtained = member!
+        this.unclaimed.add(obtained)
+      }
+    }
+    for (const listener of this.listeners) listener.push({ index, operation, exit }, obtained)
     feed?.tell(index, operation, exit)
     if (feed?.isBroken === true) this.cancelUnderWay(feed)
     if (Exit.isFailure(exit)) {
       this.failed++
-      if (member?.cancelled !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
-    } else if (operation.entry.producesDescriptor === true && this.listeners.size === 0 && feed?.hasObserver !== true) {
-      if (feed === undefined) this.unclaimed.add(member!)
-      else this.discard(exit.value)
+      if (member?.givenUp !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
     }
   }
 
@@ -294,9 +341,14 @@ export class Group implements Owner<GroupMember>, Waiter {
     })
   }
 
+  /** Whether a member has produced a descriptor that nobody has got. */
+  isUnclaimed(member: GroupMember): boolean {
+    return this.unclaimed.has(member)
+  }
+
   /** Somebody takes the result of a member. */
   claim(member: GroupMember): void {
-    this.unclaimed.delete(member)
+    if (this.unclaimed.delete(member)) this.leave()
   }
 
   private endIfExhausted(feed: Feed): void {
@@ -320,24 +372,30 @@ export class Group implements Owner<GroupMember>, Waiter {
   fail(exit: Exit.Exit<never, Failure>): void {
     if (this.failure !== undefined) return
     this.failure = exit
-    for (const child of [...this.children]) child.fail(exit)
-    this.cancelAll(exit, () => this.endIfDone())
+    // The one around first: what ends within makes room there, and nothing is to take it any more.
     const { parent } = this
     if (parent !== undefined && !parent.continues) parent.fail(exit)
+    for (const child of [...this.children]) child.fail(exit)
+    this.cancelAll(exit, () => this.endIfDone())
   }
 
   /** Cancels one; `done` when it has ended. */
   cancelOne(member: GroupMember, done: () => void): void {
     if (member.exit !== undefined) return done()
     member.whenEnded(done)
-    if (this.inFlight.has(member)) this.engine.cancel(member)
+    if (this.inFlight.has(member)) this.giveUp(member)
     // Its place in the list is passed over.
     else {
-      member.cancelled = true
+      member.givenUp = true
       this.conclude(member, cancelledWith(member.entry.name))
       if (this.held?.member === member) this.dropHeld()
       this.pump()
     }
+  }
+
+  private giveUp(member: GroupMember): void {
+    member.givenUp = true
+    this.engine.cancel(member)
   }
 
   /** Ends a feed and its requests; `done` when they have. */
@@ -353,7 +411,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private cancelUnderWay(feed: Feed): void {
     feed.isBroken = false
-    for (const member of [...this.inFlight]) if (member.feed === feed) this.engine.cancel(member)
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
   }
 
   /** Cancels everything that is here now, and below; `done` when all of it has ended. */
@@ -365,8 +423,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     const held = this.held?.member
     this.dropHeld()
     // What ends here makes room, and nothing is to take it yet.
-    const wasPumping = this.pumping
-    this.pumping = true
+    this.cancelling++
     const waiting = this.waiting.slice(this.head)
     this.waiting = []
     this.head = 0
@@ -383,10 +440,10 @@ export class Group implements Owner<GroupMember>, Waiter {
       left++
       this.cancelOne(member, ended)
     }
-    this.pumping = wasPumping
+    this.cancelling--
+    // What was added meanwhile, by whoever was told of an end, is not cancelled.
+    this.pumpTree()
     ended()
-    // What was added meanwhile, by somebody who was told of an end.
-    this.pump()
   }
 
   seal(): void {
@@ -403,33 +460,53 @@ export class Group implements Owner<GroupMember>, Waiter {
     let left = this.children.size + 1
     const ended = (): void => {
       if (--left > 0) return
-      const orphans = [...this.unclaimed].map(({ result }) => close(result))
+      const orphans = [...this.unclaimed]
       this.unclaimed.clear()
-      giveBack(this.engine, orphans, () => this.whenDone(done))
+      // Whoever asks from now on is not to get a number that is another file's.
+      for (const member of orphans) member.exit = cancelledWith(member.entry.name)
+      giveBack(
+        this.engine,
+        orphans.map(({ result }) => close(result)),
+        () => this.whenEnded(done)
+      )
     }
     for (const child of [...this.children]) child.close(ended)
     this.cancelAll(reason, ended)
   }
 
   /** Calls `watcher` when it is sealed, or has failed, and everything has ended. */
-  whenDone(watcher: () => void): void {
+  whenEnded(watcher: () => void): void {
     if (this.isDone) watcher()
     else {
-      this.watchers.push(watcher)
+      this.watchers.add(watcher)
       this.endIfDone()
     }
+  }
+
+  /** Whoever waited does not any more. */
+  forget(watcher: () => void): void {
+    this.watchers.delete(watcher)
   }
 
   private endIfDone(): void {
     if (this.isDone || this.pending > 0 || !(this.sealed || this.failure !== undefined)) return
     this.isDone = true
     for (const listener of this.listeners) listener.end()
-    for (const watcher of this.watchers.splice(0)) watcher()
+    const watchers = [...this.watchers]
+    this.watchers.clear()
+    for (const watcher of watchers) watcher()
     const { parent } = this
     if (parent === undefined) return
-    // Descriptors that nobody took, here or below, stay until it is closed: by the one around it.
-    if (this.unclaimed.size === 0 && this.children.size === 0) parent.children.delete(this)
+    this.leave()
     parent.pending--
     parent.endIfDone()
+  }
+
+  /** Done, it leaves the one around it, which would close descriptors that nobody took, here or below, and need not: there are none. */
+  private leave(): void {
+    const { parent } = this
+    if (parent === undefined || !this.isDone || this.unclaimed.size > 0 || this.children.size > 0) return
+    parent.children.delete(this)
+    parent.leave()
   }
 }

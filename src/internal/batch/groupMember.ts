@@ -9,6 +9,8 @@ import { Member } from "./member.ts"
 export class GroupMember extends Member {
   exit: Exit.Exit<any, Failure> | undefined = undefined
   feed: Feed | undefined = undefined
+  /** It was cancelled through its group: that is no failure of the group, as the end of its file is. */
+  givenUp = false
   private watchers: Array<() => void> | undefined = undefined
 
   constructor(
@@ -33,7 +35,13 @@ export class GroupMember extends Member {
   }
 
   whenEnded(watcher: () => void): void {
+    if (this.exit !== undefined) return watcher()
     this.watchers ??= []
     this.watchers.push(watcher)
+  }
+
+  /** Whoever waited does not any more. */
+  forget(watcher: () => void): void {
+    this.watchers = this.watchers?.filter((other) => other !== watcher)
   }
 }

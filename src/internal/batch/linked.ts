@@ -58,6 +58,11 @@ class Chain implements Task<Results>, Owner<Link> {
   private stopped = false
   private cancelling = false
   private readonly inFlight = new Set<Link>()
+  /**
+   * How many are offered to the backend at once. Half as many after an offer that it could not take: one that is longer than its ring
+   * would be made again, as long as the chain, for each member.
+   */
+  private reach = Number.POSITIVE_INFINITY
   /** What the whole fails with in values mode. */
   private failure: Exit.Exit<never, Failure | AioShortTransfer> | undefined
   private orphans: Array<Operation<unknown>> = []
@@ -111,8 +116,9 @@ class Chain implements Task<Results>, Owner<Link> {
   /** Starts the current one, and offers those behind it to a backend that can run chains. */
   private submit(tried: boolean): void {
     const { current, engine, operations } = this
+    const last = Math.min(operations.length, current + this.reach)
     let end = current + 1
-    while (end < operations.length && engine.backend.linksAfter?.(operations[end - 1].entry) === true) end++
+    while (end < last && engine.backend.linksAfter?.(operations[end - 1].entry) === true) end++
     const links = operations
       .slice(current, end)
       .map((operation, index) => new Link(this, operation, current + index, this.priority))
@@ -124,8 +130,9 @@ class Chain implements Task<Results>, Owner<Link> {
   }
 
   ended(link: Link, memory: Submission | null): void {
-    const { index, orphan } = link
+    const { chain, index, orphan } = link
     this.inFlight.delete(link)
+    if (chain !== undefined) this.reach = chain[0].wasTakenAlong ? this.reach * 2 : Math.max(2, (chain.length + 1) >> 1)
     if (orphan !== undefined) this.orphans.push(orphan)
     // Torn off, or behind a failure: the next turn of `advance` tells.
     const wasNotRun = link.wasTakenAlong && link.result === -errno.ECANCELED && !link.cancelled
@@ -178,7 +185,8 @@ export const linked = (
 ): Effect.Effect<Results, Failure | AioShortTransfer> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
-      const chain = new Chain(engine, operations, mode, priorityOf(fiber))
+      // A copy: whoever made the list may change it while the chain runs.
+      const chain = new Chain(engine, operations.slice(), mode, priorityOf(fiber))
       const wait = inStages(chain, restore, () => chain.start())
       if (!operations.some(obtains)) return wait
       return Effect.flatMap(wait, (results) =>

@@ -1,0 +1,171 @@
+/** What user code that a group runs, iterators and observers, may do to the group; and what ends while it is started. */
+import { expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
+import { nextTurn } from "../support/moments.ts"
+
+const layer = MockAio.layer({ files: { "/file": "" } })
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isSuccess(exit) ? exit.value : (Cause.squash(exit.cause) as { code?: string }).code
+
+const turns = Effect.all([nextTurn, nextTurn, nextTurn], { discard: true })
+
+/** Whether it ends while the event loop turns. */
+const ends = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(effect)
+    yield* turns
+    return (yield* Fiber.poll(fiber))._tag === "Some"
+  })
+
+it.scoped("what a fed iterable adds before it ends is started", () =>
+  Effect.gen(function* () {
+    const group = yield* AioGroup.make()
+    let added: AioGroup.Handle<void> | undefined
+    yield* group.feed({
+      *[Symbol.iterator]() {
+        added = Effect.runSync(group.add(Aio.request.nop()))
+      }
+    })
+    expect(yield* ends(added!.result)).toBe(true)
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("what is added by whoever is told of a cancelled request is started", () =>
+  Effect.gen(function* () {
+    const { read } = yield* MockAio.pipe
+    const group = yield* AioGroup.make()
+    let added: AioGroup.Handle<void> | undefined
+    const feeding = yield* Effect.fork(
+      group.feed([Aio.request.read(read, new Uint8Array(1))], {
+        onExit: () => {
+          added = Effect.runSync(group.add(Aio.request.nop()))
+        }
+      })
+    )
+    yield* turns
+    yield* group.cancel
+    yield* Fiber.await(feeding)
+    expect(yield* ends(added!.result)).toBe(true)
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("an iterable that throws adds nothing; one that seals the group neither", () =>
+  Effect.gen(function* () {
+    const group = yield* AioGroup.make()
+    const throwing = function* () {
+      yield Aio.request.nop()
+      throw new Error("mine")
+    }
+    const exit = yield* Effect.exit(group.addAll(throwing()))
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
+    const sealing = function* () {
+      yield Aio.request.nop()
+      Effect.runSync(group.seal)
+      yield Aio.request.nop()
+    }
+    expect(yield* Effect.flip(group.addAll(sealing()))).toMatchObject({ _tag: "AioBadArgument", argument: "group" })
+    expect(yield* ends(group.done)).toBe(true)
+    expect(yield* group.done).toEqual({ requests: 0, failed: 0 })
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("an endless feed of what ends at once leaves the event loop to others", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const file = yield* Scope.extend(AioFile.open("/file"), scope)
+    yield* Scope.close(scope, Exit.void)
+    const group = yield* AioGroup.make({ onFailure: "continue" })
+    let pulled = 0
+    const endless = function* () {
+      for (;;) {
+        if (++pulled === 1_000_000) throw new Error("it never ends")
+        yield file.request.read(new Uint8Array(1))
+      }
+    }
+    const feeding = yield* Effect.fork(group.feed(endless()))
+    yield* turns
+    yield* Fiber.interrupt(feeding)
+    expect(pulled).toBeLessThan(100_000)
+    // The same behind many: all of them end.
+    const handles = yield* group.addAll(Array.from({ length: 5000 }, () => file.request.read(new Uint8Array(1))))
+    yield* group.seal
+    yield* group.done
+    expect(yield* Effect.flip(handles[4999].result)).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("a group within one that is failing is not waited for", () =>
+  Effect.gen(function* () {
+    yield* MockAio.configure({ latency: { stat: "1 second", read: "2 seconds" }, cancellation: "completion" })
+    const group = yield* AioGroup.make()
+    const fd = yield* Aio.open("/file")
+    yield* group.addAll([Aio.request.stat("/missing"), Aio.request.read(fd, new Uint8Array(1))])
+    yield* turns
+    yield* TestClock.adjust("1 second")
+    yield* turns
+    expect(yield* group.stats).toMatchObject({ inFlight: 1, failed: 1 })
+    const within = yield* group.group()
+    yield* TestClock.adjust("1 second")
+    yield* turns
+    expect(yield* ends(group.done)).toBe(true)
+    expect(codeOf(yield* Effect.exit(within.done))).toBe("ENOENT")
+    expect(codeOf(yield* Effect.exit(Effect.flatten(Effect.map(within.add(Aio.request.nop()), (h) => h.result))))).toBe(
+      "ECANCELED"
+    )
+  }).pipe(Effect.provide(layer))
+)
+
+for (const how of ["cancel", "failure", "close"] as const) {
+  it.scoped(`what ends by ${how} makes no room for others that end by it`, () =>
+    Effect.gen(function* () {
+      yield* MockAio.configure({ latency: { stat: "1 second" } })
+      const { read } = yield* MockAio.pipe
+      const { engine } = yield* Aio.Aio
+      const scope = yield* Scope.make()
+      const outer = yield* Scope.extend(AioGroup.make({ limit: 2 }), scope)
+      const [first, second] = [yield* outer.group(), yield* outer.group()]
+      yield* first.addAll([Aio.request.stat("/missing"), Aio.request.read(read, new Uint8Array(1))])
+      const waiting = yield* second.add(Aio.request.nop())
+      yield* turns
+      const { submitted } = engine.counters
+      if (how === "cancel") yield* outer.cancel
+      else if (how === "close") yield* Scope.close(scope, Exit.void)
+      else yield* TestClock.adjust("1 second")
+      yield* turns
+      expect(codeOf(yield* Effect.exit(waiting.result))).toBe("ECANCELED")
+      expect(engine.counters.submitted).toBe(submitted)
+    }).pipe(Effect.provide(layer))
+  )
+}
+
+it.scoped("groups whose descriptors were taken leave the one around", () =>
+  Effect.gen(function* () {
+    const outer = yield* AioGroup.make()
+    const { core } = outer as unknown as { readonly core: { readonly children: ReadonlySet<unknown> } }
+    for (let i = 0; i < 3; i++) {
+      const middle = yield* outer.group()
+      const inner = yield* middle.group()
+      const { result } = yield* inner.add(Aio.request.open("/file"))
+      yield* inner.seal
+      yield* middle.seal
+      yield* middle.done
+      yield* Aio.close(yield* result)
+    }
+    expect(core.children.size).toBe(0)
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("waiting: what was not started and not cancelled", () =>
+  Effect.gen(function* () {
+    const group = yield* AioGroup.make({ limit: 0, requestsPerSecond: 1 })
+    const handles = yield* group.addAll(Array.from({ length: 4 }, () => Aio.request.nop()))
+    yield* handles[1].cancel
+    expect(yield* group.stats).toMatchObject({ waiting: 3, ended: 1 })
+    yield* group.setLimit(1)
+    yield* turns
+    // One has ended, the next is held back by the rate.
+    expect(yield* group.stats).toMatchObject({ waiting: 2, ended: 2 })
+  }).pipe(Effect.provide(layer))
+)
