@@ -148,7 +148,8 @@ class FileImpl implements AioFile {
   }
 
   toJSON(): unknown {
-    return { _id: "AioFile", fd: this.fd, closed: this.state.closed }
+    const { closed, path } = this.state
+    return { _id: "AioFile", fd: this.fd, path: path === undefined ? undefined : String(path), closed }
   }
 
   [NodeInspectSymbol](): unknown {

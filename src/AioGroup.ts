@@ -6,6 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -54,8 +55,8 @@ export interface Options {
   /** Requests started in a second, at most. A tenth of it may start at once. By Effect's Clock. */
   readonly requestsPerSecond?: number | undefined
   /**
-   * Bytes that transfers started in a second may move, at most: the lengths of their buffers, also where the file ends before them. One
-   * larger than a tenth of it is made up for afterwards.
+   * Bytes that transfers started in a second may move, at most. One larger than a tenth of it is made up for afterwards. Each counts as
+   * large as its buffer until it has ended, and then what it has moved.
    */
   readonly bytesPerSecond?: number | undefined
 }
@@ -191,14 +192,20 @@ class HandleImpl<A> implements Handle<A> {
     return this.member.operation
   }
 
+  toJSON(): unknown {
+    const { entry, exit } = this.member
+    return { _id: "AioGroup.Handle", operation: entry.name, exit }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
   get result(): Effect.Effect<A, Failure> {
     const { member } = this
-    return Effect.suspend(() => {
-      if (member.exit === undefined) {
-        return Effect.zipRight(endOf(member), this.taken)
-      }
-      return this.whenResumed(this.taken)
-    })
+    return Effect.suspend(() =>
+      member.exit === undefined ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
+    )
   }
 
   get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
@@ -243,6 +250,14 @@ class GroupImpl implements AioGroup {
     private readonly surroundings: Surroundings
   ) {
     this.results = resultsOf(core)
+  }
+
+  toJSON(): unknown {
+    return { _id: "AioGroup", name: this.core.name, ...this.core.counts }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
   }
 
   get name(): string | undefined {

@@ -20,6 +20,12 @@ const untilQuiet = (group: AioGroup.AioGroup) =>
 
 const nops = (count: number) => Array.from({ length: count }, () => Aio.request.nop())
 
+const opened = (path: string) =>
+  Effect.acquireRelease(Aio.open(path, { flag: "w+" }), (fd) => Effect.ignore(Aio.close(fd)))
+
+const writes = (fd: number, count: number, bytes: number) =>
+  Array.from({ length: count }, () => Aio.request.write(fd, new Uint8Array(bytes), { offset: 0 }))
+
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scoped("requests in a second", () =>
     Effect.gen(function* () {
@@ -50,9 +56,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
       const group = yield* outer.group({ requestsPerSecond: 1_000_000, onFailure: "continue" })
-      // Larger than a bucket: each is made up for. The descriptor is none, so nothing is really written.
-      const writes = Array.from({ length: 5 }, () => Aio.request.write(1_000_000, new Uint8Array(500)))
-      const feeding = yield* Effect.fork(group.feed(writes))
+      // Larger than a bucket: each is made up for.
+      const feeding = yield* Effect.fork(group.feed(writes(yield* opened("/dev/null"), 5, 500)))
       const ends: Array<number> = []
       for (let i = 0; i < 25; i++) {
         ends.push(yield* untilQuiet(group))
@@ -94,10 +99,6 @@ describe.each(realBackends)("$name", ({ layer }) => {
   )
 })
 
-/** The descriptor is none: a transfer of so many bytes that the mock ends at once. */
-const writes = (count: number, bytes: number) =>
-  Array.from({ length: count }, () => Aio.request.write(1_000_000, new Uint8Array(bytes)))
-
 const aSecond = (group: AioGroup.AioGroup) =>
   Effect.forEach(Array.from({ length: 100 }), () => Effect.zipRight(TestClock.adjust("10 millis"), untilQuiet(group)))
 
@@ -131,8 +132,9 @@ it.scoped("small transfers of one group do not keep large ones of another waitin
     const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
     const small = yield* outer.group({ onFailure: "continue" })
     const large = yield* outer.group({ onFailure: "continue" })
-    yield* Effect.fork(small.feed(writes(1000, 10)))
-    yield* Effect.fork(large.feed(writes(10, 200)))
+    const fd = yield* opened("/file")
+    yield* Effect.fork(small.feed(writes(fd, 1000, 10)))
+    yield* Effect.fork(large.feed(writes(fd, 10, 200)))
     yield* aSecond(small)
     // In turn: 10 bytes and 200, about five times.
     expect((yield* large.stats).ended).toBeGreaterThanOrEqual(4)
@@ -140,6 +142,24 @@ it.scoped("small transfers of one group do not keep large ones of another waitin
     // What moves nothing does not wait for bytes of others.
     const idle = yield* outer.group()
     expect(yield* idle.feed(nops(50))).toEqual({ requests: 50, failed: 0 })
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
+it.scoped("bytes that were not moved are not counted", () =>
+  Effect.gen(function* () {
+    yield* MockAio.put("/short", "ten bytes!")
+    const fd = yield* Aio.open("/short")
+    const group = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
+    const failing = Aio.request.read(1_000_000, new Uint8Array(100), { offset: 0 })
+    // Each is as large as a bucket, and moves a tenth of it, or nothing.
+    const reads = Array.from({ length: 500 }, (_, i) =>
+      i % 2 === 0 ? failing : Aio.request.read(fd, new Uint8Array(100), { offset: 0 })
+    )
+    yield* Effect.fork(group.feed(reads))
+    yield* aSecond(group)
+    const { ended, failed } = yield* group.stats
+    expect(ended - failed).toBeGreaterThanOrEqual(95)
+    expect(ended - failed).toBeLessThanOrEqual(102)
   }).pipe(Effect.provide(MockAio.layer()))
 )
 
@@ -163,7 +183,8 @@ it.scoped("who waits for a rate without room in its group lets others pass", () 
 it.scoped("nobody waits behind what was cancelled while it waited for a rate", () =>
   Effect.gen(function* () {
     const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
-    const [, second] = yield* outer.addAll(writes(2, 100_000))
+    const fd = yield* opened("/file")
+    const [, second] = yield* outer.addAll(writes(fd, 2, 100_000))
     const nop = yield* outer.add(Aio.request.nop())
     yield* untilQuiet(outer)
     expect(yield* outer.stats).toMatchObject({ waiting: 2, ended: 1 })
@@ -172,7 +193,7 @@ it.scoped("nobody waits behind what was cancelled while it waited for a rate", (
     expect(Option.isSome(yield* nop.poll)).toBe(true)
     // The same for what was fed, and for groups behind it.
     const inner = yield* outer.group({ requestsPerSecond: 1 })
-    const feeding = yield* Effect.fork(outer.feed(writes(2, 100_000)))
+    const feeding = yield* Effect.fork(outer.feed(writes(fd, 2, 100_000)))
     yield* untilQuiet(outer)
     const late = yield* outer.add(Aio.request.nop())
     yield* Fiber.interrupt(feeding)

@@ -12,12 +12,11 @@ import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
-import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import type { Failure } from "../wait.ts"
 import { Ends } from "./ends.ts"
-import { Member, type Owner } from "./member.ts"
+import { Member, type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
 
 /** How one of several operations ended. */
@@ -49,9 +48,9 @@ class CompletedRun implements Owner<Source> {
   private filling = false
   private index = 0
   private readonly inFlight = new Set<Source>()
-  private readonly ready = new Ends<number>()
-  /** Descriptors that arrived when nobody was to get them any more. */
-  private readonly late: Array<number> = []
+  private readonly ready = new Ends<Source>()
+  /** Those that ended when nobody was to get what they obtained any more. */
+  private readonly late: Array<Source> = []
   /** What the iterable threw: a defect of its owner. */
   private thrown: { readonly error: unknown } | undefined
   private waiter: ((taken: Taken) => void) | undefined
@@ -107,13 +106,13 @@ class CompletedRun implements Owner<Source> {
   }
 
   ended(member: Source, memory: Submission | null): void {
-    const { descriptor, index, operation } = member
+    const { index, operation } = member
     this.inFlight.delete(member)
     if (this.closing) {
-      if (descriptor !== -1) this.late.push(descriptor)
+      this.late.push(member)
       this.endIfEmpty()
     } else {
-      this.ready.push({ index, operation, exit: member.exitOf(memory) }, descriptor === -1 ? undefined : descriptor)
+      this.ready.push({ index, operation, exit: member.exitOf(memory) }, member.hasDescriptor ? member : undefined)
       this.fill()
       this.tell()
     }
@@ -174,12 +173,7 @@ class CompletedRun implements Owner<Source> {
     const { onEnd } = this
     if (onEnd === undefined || this.inFlight.size > 0) return
     this.onEnd = undefined
-    const descriptors = [...this.ready.left, ...this.late]
-    giveBack(
-      this.engine,
-      descriptors.map((fd) => close(fd)),
-      onEnd
-    )
+    giveBack(this.engine, orphansOf([...this.ready.left, ...this.late]), onEnd)
   }
 }
 

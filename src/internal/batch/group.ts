@@ -8,14 +8,13 @@ import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
-import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
 import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
 import { Line, type Surroundings, type Waiter } from "./line.ts"
-import type { Owner } from "./member.ts"
+import { type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
 import type { Bucket } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
@@ -41,6 +40,10 @@ interface Next {
   readonly member: GroupMember | undefined
   readonly feed: Feed | undefined
 }
+
+/** A descriptor is of use only to who gets its number; a lock to whoever has the file, unless it was not wanted any more. */
+const isToBeTaken = ({ entry, givenUp }: GroupMember): boolean =>
+  entry.producesDescriptor === true || (entry.undo !== undefined && givenUp)
 
 /** For rates. */
 const sizeOf = ({ operation }: Next): number => transferSize(operation) ?? 0
@@ -86,7 +89,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   /** How often `cancelAll` is under way. */
   private cancelling = 0
   private readonly watchers = new Set<() => void>()
-  /** Members whose descriptor nobody has got. */
+  /** Members that have obtained what nobody has got. */
   private readonly unclaimed = new Set<GroupMember>()
   readonly listeners = new Set<Listener>()
 
@@ -258,6 +261,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     const tried = operation.entry.inline !== undefined && engine.mayInline
     const exit = tried ? this.finishInline(operation) : undefined
     if (exit !== undefined) {
+      this.countMoved(operation, Exit.isSuccess(exit) ? exit.value : 0)
       if (member !== undefined) this.conclude(member, exit)
       else this.tell(undefined, feed!.index++, operation, exit, feed)
       return
@@ -282,11 +286,19 @@ export class Group implements Owner<GroupMember>, Waiter {
     return exit
   }
 
+  /** Rates have counted the buffers. */
+  private countMoved(operation: Operation<any>, result: number): void {
+    if (this.buckets.length === 0) return
+    const size = transferSize(operation) ?? 0
+    if (size > result) this.line.giveBack(this, size - Math.max(0, result))
+  }
+
   /** Called by a member. */
   ended(member: GroupMember, memory: Submission | null): void {
     const { feed, index, operation } = member
     this.inFlight.delete(member)
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load--
+    this.countMoved(operation, member.problem === undefined ? member.result : 0)
     const exit = member.exitOf(memory)
     if (feed === undefined) this.conclude(member, exit)
     else {
@@ -316,10 +328,10 @@ export class Group implements Owner<GroupMember>, Waiter {
   ): void {
     this.requests++
     let obtained: GroupMember | undefined
-    if (Exit.isSuccess(exit) && operation.entry.producesDescriptor === true && feed?.hasObserver !== true) {
-      if (feed !== undefined && this.listeners.size === 0) this.discard(exit.value)
+    if (member !== undefined && Exit.isSuccess(exit) && isToBeTaken(member) && feed?.hasObserver !== true) {
+      if (feed !== undefined && this.listeners.size === 0) this.discard(member)
       else {
-        obtained = member!
+        obtained = member
         this.unclaimed.add(obtained)
       }
     }
@@ -333,9 +345,9 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   /** Nobody can ever ask for it. */
-  private discard(descriptor: number): void {
+  private discard(member: GroupMember): void {
     this.pending++
-    giveBack(this.engine, [close(descriptor)], () => {
+    giveBack(this.engine, orphansOf([member]), () => {
       this.pending--
       this.endIfDone()
     })
@@ -464,11 +476,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       this.unclaimed.clear()
       // Whoever asks from now on is not to get a number that is another file's.
       for (const member of orphans) member.exit = cancelledWith(member.entry.name)
-      giveBack(
-        this.engine,
-        orphans.map(({ result }) => close(result)),
-        () => this.whenEnded(done)
-      )
+      giveBack(this.engine, orphansOf(orphans), () => this.whenEnded(done))
     }
     for (const child of [...this.children]) child.close(ended)
     this.cancelAll(reason, ended)

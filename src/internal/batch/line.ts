@@ -73,6 +73,12 @@ export class Line {
     return true
   }
 
+  /** Fewer bytes were moved than had been counted. */
+  giveBack({ buckets }: Waiter, bytes: number): void {
+    for (const bucket of buckets) bucket.giveBack(bytes)
+    if (this.waiting.size > 0) this.serveSoon()
+  }
+
   /** It has nothing more that waits for a rate. */
   leave(waiter: Waiter): void {
     if (!this.waiting.delete(waiter)) return

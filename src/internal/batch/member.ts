@@ -84,11 +84,15 @@ export class Member extends Request {
     return this.entry.producesDescriptor === true ? close(this.result) : this.entry.undo?.(this.input)
   }
 
-  /** A descriptor that it produced, or -1. */
-  get descriptor(): number {
-    return this.entry.producesDescriptor === true && this.problem === undefined && this.result >= 0 ? this.result : -1
+  /** Whether it has produced a descriptor. */
+  get hasDescriptor(): boolean {
+    return this.entry.producesDescriptor === true && this.problem === undefined && this.result >= 0
   }
 }
+
+/** What gives back what they have obtained. */
+export const orphansOf = (members: Iterable<Member>): ReadonlyArray<Operation<unknown>> =>
+  Array.from(members, ({ orphan }) => orphan).filter((orphan) => orphan !== undefined)
 
 /** Whether an operation obtains what has to be given back if nobody gets it. */
 export const obtains = ({ entry }: Pick<Operation<any>, "entry">): boolean =>

@@ -3,7 +3,7 @@
  *
  * Not Effect's RateLimiter, which suspends a fiber for each: here there is none. A bucket holds what may start at once, a tenth of a
  * second's worth, at least one. A request larger than that may start when the bucket is full, and leaves a debt: the average holds for
- * every size.
+ * every size. What a request does not move of its bytes, it gives back.
  */
 
 /** What a group may be held to. */
@@ -46,6 +46,11 @@ export class Bucket {
 
   take(count: number): void {
     this.tokens -= count
+  }
+
+  /** Bytes that were taken and not moved. */
+  giveBack(bytes: number): void {
+    if (this.ofBytes) this.tokens += bytes
   }
 }
 
