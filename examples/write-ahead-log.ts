@@ -48,7 +48,7 @@ const openLog = ({ syncsDirectory, syncsFile }: Care) =>
   Effect.gen(function* () {
     const file = yield* AioFile.open(PATH, { flag: "a" })
     // The file's bytes are one thing, its name in the directory another.
-    if (syncsDirectory) yield* AioFile.withFile("/data", {}, (directory) => directory.sync)
+    if (syncsDirectory) yield* AioFile.withFile("/data", (directory) => directory.sync)
     return {
       append: (record: string) =>
         Effect.zipRight(file.writeAll(encode(record)), syncsFile ? file.datasync : Effect.void)

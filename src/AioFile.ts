@@ -446,12 +446,19 @@ const acquire = (
  * @since 0.1.0
  * @category operations
  */
-export const withFile = <A, E, R>(
+export const withFile: {
+  <A, E, R>(path: Path, use: (file: AioFile) => Effect.Effect<A, E, R>): Effect.Effect<A, E | Failure, R | Aio>
+  <A, E, R>(
+    path: Path,
+    options: OpenOptions,
+    use: (file: AioFile) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Failure, R | Aio>
+} = <A, E, R>(
   path: Path,
-  options: OpenOptions,
-  use: (file: AioFile) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | Failure, R | Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  ...rest: [Use<A, E, R>] | [OpenOptions, Use<A, E, R>]
+): Effect.Effect<A, E | Failure, R | Aio> => {
+  const [options, use] = rest.length === 1 ? [{}, rest[0]] : rest
+  return Effect.flatMap(Aio, ({ engine }) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(acquire(engine, path, options, restore), (file) =>
         Effect.matchCauseEffect(restore(Effect.suspend(() => use(file))), {
@@ -461,6 +468,9 @@ export const withFile = <A, E, R>(
       )
     )
   )
+}
+
+type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
 
 /**
  * The bytes of a file, to its end. Opening, reading and closing are one Effect without a fiber's turn in between: the fast way to

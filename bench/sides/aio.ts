@@ -97,7 +97,7 @@ export const openLoads = (backend: BackendName, paths: ReadonlyArray<string>, de
     sideName(backend, ", three calls"),
     SMALL_FILE_SIZE,
     Effect.map(Layer.build(layerOf(backend)), (context) => (requests: number) => {
-      const load = (path: string) => AioFile.withFile(path, {}, (file) => file.readAlloc(PAGE, { offset: 0 }))
+      const load = (path: string) => AioFile.withFile(path, (file) => file.readAlloc(PAGE, { offset: 0 }))
       const loop = fibers(
         depth,
         requests,

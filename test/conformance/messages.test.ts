@@ -57,7 +57,7 @@ describe.each(backends)("$name: the words of errors", ({ layer, world }) => {
       const moved = yield* Effect.flip(Aio.rename(absent, directory))
       expect(moved).toMatchObject({ path: absent, dest: directory })
       expect(moved.message).toBe(`rename ${absent} -> ${directory}: no such file or directory (ENOENT)`)
-      const read = AioFile.withFile(directory, {}, (file) => file.read(new Uint8Array(1), { offset: 0 }))
+      const read = AioFile.withFile(directory, (file) => file.read(new Uint8Array(1), { offset: 0 }))
       expect(yield* message(read)).toBe(`read ${directory}: is a directory (EISDIR)`)
       expect(yield* message(Aio.open("a\0b"))).toBe('open: path: a path cannot contain a NUL character: "a\\u0000b"')
       expect(yield* message(Aio.read(0, new Uint8Array(1), { offset: -1 }))).toBe(

@@ -137,7 +137,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
   it.scopedLive("the file is open for the time of the use, and its result is the result", () =>
     Effect.gen(function* () {
       const path = yield* made
-      const [file, text] = yield* AioFile.withFile(path, {}, (file) =>
+      const [file, text] = yield* AioFile.withFile(path, (file) =>
         Effect.map(file.readAlloc(100), (bytes) => [file, Buffer.from(bytes).toString()] as const)
       )
       expect(text).toBe("content")
@@ -162,7 +162,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
       for (const [how, use] of Object.entries(uses)) {
         let used: AioFile.AioFile | undefined
         const exit = yield* Effect.exit(
-          AioFile.withFile(path, {}, (file) => {
+          AioFile.withFile(path, (file) => {
             used = file
             return use
           })
@@ -174,7 +174,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
         expect(yield* Effect.flip(used!.stat)).toMatchObject(closed)
       }
       const thrown = yield* Effect.exit(
-        AioFile.withFile(path, {}, (): Effect.Effect<never> => {
+        AioFile.withFile(path, (): Effect.Effect<never> => {
           throw new Error("before there is an Effect")
         })
       )
@@ -187,7 +187,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
     Effect.gen(function* () {
       const path = `${yield* made}/below`
       let used = false
-      const use = AioFile.withFile(path, {}, () => Effect.sync(() => (used = true)))
+      const use = AioFile.withFile(path, () => Effect.sync(() => (used = true)))
       expect(yield* Effect.flip(use)).toMatchObject({ code: "ENOTDIR", operation: "open", path })
       expect(used).toBe(false)
     }).pipe(Effect.provide(layer))
@@ -198,7 +198,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
       const path = yield* made
       let used: AioFile.AioFile | undefined
       const fiber = yield* Effect.fork(
-        AioFile.withFile(path, {}, (file) => {
+        AioFile.withFile(path, (file) => {
           used = file
           return Effect.never
         })

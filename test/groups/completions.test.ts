@@ -92,7 +92,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Aio.stat(path)
       const ends = yield* Aio.completions({ scoped: true })
       // Nothing has run the Stream yet.
-      yield* AioFile.withFile(path, {}, (file) => file.read(new Uint8Array(8), { offset: 0 }))
+      yield* AioFile.withFile(path, (file) => file.read(new Uint8Array(8), { offset: 0 }))
       const told = yield* Stream.runCollect(Stream.take(ends, 3))
       expect(Array.from(told, ({ operation, path }) => [operation, path])).toEqual([
         ["open", path],
@@ -240,7 +240,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const working = yield* Effect.forEach(
         [
           Effect.scoped(Effect.zipRight(AioFile.open(path), read)),
-          AioFile.withFile(path, {}, () => read),
+          AioFile.withFile(path, () => read),
           Effect.ensuring(read, Effect.ignore(Aio.rmdir("/does/not/exist")))
         ],
         Effect.fork
@@ -349,7 +349,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect(names).toEqual(["aio.stat", "aio.read"])
       names.length = 0
       yield* Effect.scoped(AioFile.open(path)).pipe(Aio.withSpans, Effect.withTracer(tracer))
-      yield* AioFile.withFile(path, {}, (file) => file.stat).pipe(Aio.withSpans, Effect.withTracer(tracer))
+      yield* AioFile.withFile(path, (file) => file.stat).pipe(Aio.withSpans, Effect.withTracer(tracer))
       expect(names).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
     }).pipe(Effect.provide(layer))
   )

@@ -194,3 +194,54 @@ it.scoped.each(streams)(
       expect(open.length).toBe(2)
     }).pipe(Effect.provide(layer))
 )
+
+/** Two descriptors of a file whose lock the first one holds, and whether a third could have it. */
+const locked = Effect.gen(function* () {
+  const [holder, waiter, other] = yield* Effect.all([Aio.open("/file"), Aio.open("/file"), Aio.open("/file")])
+  yield* Aio.flock(holder, "exclusive")
+  const isFree = Effect.isSuccess(Aio.flock(other, "exclusive", { wait: false }))
+  return { holder, waiter, isFree }
+})
+
+const slowToCancel = MockAio.configure({ cancellation: "completion" })
+
+it.scoped("a lock that arrives while its group is being closed is given back", () =>
+  Effect.gen(function* () {
+    const { holder, isFree, waiter } = yield* locked
+    yield* slowToCancel
+    const scope = yield* Scope.make()
+    const group = yield* Scope.extend(AioGroup.make(), scope)
+    yield* group.add(Aio.request.flock(waiter, "exclusive"))
+    yield* turns
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+    yield* turns
+    yield* Aio.flock(holder, "unlock")
+    yield* Fiber.join(closing)
+    expect(yield* isFree).toBe(true)
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("nor is one lost with a Stream of ends that is given up; a group that ends well keeps its locks", () =>
+  Effect.gen(function* () {
+    const { holder, isFree, waiter } = yield* locked
+    yield* slowToCancel
+    const ends = Aio.completed([Aio.request.flock(waiter, "exclusive")], { concurrency: 1 })
+    const consumer = yield* Effect.fork(Stream.runDrain(ends))
+    yield* turns
+    const ending = yield* Effect.fork(Fiber.interrupt(consumer))
+    yield* turns
+    yield* Aio.flock(holder, "unlock")
+    yield* Fiber.join(ending)
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const group = yield* AioGroup.make()
+        yield* group.add(Aio.request.flock(waiter, "exclusive"))
+        yield* group.seal
+        yield* group.done
+      })
+    )
+    expect(yield* isFree).toBe(false)
+    yield* Aio.flock(waiter, "unlock")
+    expect(yield* isFree).toBe(true)
+  }).pipe(Effect.provide(layer))
+)

@@ -55,6 +55,20 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("a close is done, whatever fails beside it", () =>
+    Effect.gen(function* () {
+      const { directory, path } = yield* pages(1)
+      const before = descriptorsIn(directory)
+      const wrong = Aio.request.read(0, new Uint8Array(1), { offset: -1 })
+      for (const failing of [wrong, Aio.request.stat(`${path}/below`)]) {
+        const fd = openSync(path, "r")
+        yield* Effect.flip(Aio.submitAll([failing, Aio.request.close(fd), Aio.request.nop()]))
+        expect(descriptorsIn(directory)).toBe(before)
+      }
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("the first failure cancels the others, and descriptors are closed", () =>
     Effect.gen(function* () {
       const { directory, path } = yield* pages(1)

@@ -29,7 +29,7 @@ const outcomes = (
 const write = (path: string, content: string, options?: { readonly flag?: Aio.OpenOptions["flag"] }) =>
   AioFile.withFile(path, { flag: options?.flag ?? "w" }, (file) => file.writeAll(Buffer.from(content), { offset: 0 }))
 
-const sync = (path: string) => AioFile.withFile(path, {}, (file) => file.sync)
+const sync = (path: string) => AioFile.withFile(path, (file) => file.sync)
 
 const only = (tree: Record<string, string>): Array<string> => [JSON.stringify(tree)]
 

@@ -125,7 +125,7 @@ describe("interruption", () => {
         const into = Buffer.alloc(100)
         const kinds = [
           Aio.read(read, into),
-          AioFile.withFile("/tmp/file", {}, (file) => file.read(into, { offset: 0 })),
+          AioFile.withFile("/tmp/file", (file) => file.read(into, { offset: 0 })),
           AioFile.readFile("/tmp/file"),
           Effect.scoped(Effect.flatMap(AioFile.open("/tmp/file"), (file) => file.readExactly(into, { offset: 0 }))),
           Effect.acquireUseRelease(

@@ -20,6 +20,8 @@ export type Mode = "values" | "exits"
 
 type Results = ReadonlyArray<unknown>
 
+const isClose = ({ entry }: Member): boolean => entry.finalOnInterrupt === true
+
 class Batch implements Task<Results>, Owner<Member> {
   exit: Exit.Exit<Results, Failure> | undefined = undefined
   resume: Resume<Results> | undefined = undefined
@@ -50,14 +52,15 @@ class Batch implements Task<Results>, Owner<Member> {
   }
 
   /**
-   * Finishes what needs no waiting. Nothing is under way after it: what is left has not been started. False when it has failed, or
-   * when nothing is left.
+   * Finishes what needs no waiting. Nothing is under way after it: what is left has not been started. False when nothing is left. When
+   * it has failed, that is its closes: whoever asked for them could not tell whether they were done.
    */
   finishInline(operations: ReadonlyArray<Operation<any>>, priority: number): boolean {
     const { engine, mode, results } = this
     for (let i = 0; i < operations.length; i++) {
       const operation = operations[i]
       const { entry, input } = operation
+      if (this.failure !== undefined && entry.finalOnInterrupt !== true) continue
       const tried = entry.inline !== undefined && engine.mayInline
       if (tried) {
         try {
@@ -69,12 +72,12 @@ class Batch implements Task<Results>, Owner<Member> {
             } else {
               const exit = outcome(entry, input, result, engine.scratch)
               engine.countInline()
-              if (!this.put(i, exit)) return false
+              this.put(i, exit)
             }
             continue
           }
         } catch (error) {
-          if (!this.put(i, badArgument(entry.name, error))) return false
+          this.put(i, badArgument(entry.name, error))
           continue
         }
       }
@@ -82,6 +85,7 @@ class Batch implements Task<Results>, Owner<Member> {
       member.triedInline = tried
       this.members.push(member)
     }
+    if (this.failure !== undefined) this.members = this.members.filter(isClose)
     return this.members.length > 0
   }
 
@@ -101,7 +105,7 @@ class Batch implements Task<Results>, Owner<Member> {
     this.left = this.members.length + 1
     for (const member of this.members) {
       // One that was started has failed already: these are not for the kernel any more.
-      if (this.failure === undefined) member.start()
+      if (this.failure === undefined || isClose(member)) member.start()
       else this.left--
     }
     this.countDown()
