@@ -20,7 +20,7 @@ import { resultsOf } from "./internal/batch/results.ts"
 import { bucketsOf } from "./internal/batch/throttle.ts"
 import { checkCounts } from "./internal/counts.ts"
 import type { Operation } from "./internal/operation/operation.ts"
-import { priorityOf } from "./internal/priority.ts"
+import { type Origin, originOf } from "./internal/origin.ts"
 import type { Result } from "./internal/requests.ts"
 import { Aio } from "./internal/service.ts"
 import { startTimer } from "./internal/timer.ts"
@@ -267,17 +267,17 @@ class GroupImpl implements AioGroup {
   /** Whether there may be more, then what adds it. */
   private whileOpen<A, E, R>(
     operation: string,
-    use: (priority: number) => Effect.Effect<A, E, R>
+    use: (origin: Origin) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | AioBadArgument, R> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
       const description = this.core.refusal
-      return description === undefined ? use(priorityOf(fiber)) : refused(operation, description)
+      return description === undefined ? use(originOf(fiber)) : refused(operation, description)
     })
   }
 
   add<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
-    return this.whileOpen("add", (priority) => {
-      const member = this.core.add(operation, priority)
+    return this.whileOpen("add", (origin) => {
+      const member = this.core.add(operation, origin)
       this.core.pump()
       return Effect.succeed(new HandleImpl<A>(member))
     })
@@ -287,8 +287,8 @@ class GroupImpl implements AioGroup {
     return Effect.suspend(() => {
       // Before any is added: the iterable may throw, and may run anything, the end of this group included.
       const all = Array.from(operations)
-      return this.whileOpen("addAll", (priority) => {
-        const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, priority)))
+      return this.whileOpen("addAll", (origin) => {
+        const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, origin)))
         this.core.pump()
         return Effect.succeed(handles)
       })
@@ -303,9 +303,9 @@ class GroupImpl implements AioGroup {
     const isStream = Stream.StreamTypeId in operations
     return Effect.acquireUseRelease(
       // The look and the addition in one step: the fiber may yield between two, and the group be closed.
-      this.whileOpen("feed", (priority) => {
+      this.whileOpen("feed", (origin) => {
         const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-        const feed = new Feed(priority, iterator, options?.onExit)
+        const feed = new Feed(origin, iterator, options?.onExit)
         core.addFeed(feed)
         return Effect.succeed(feed)
       }),

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, Layer, Metric, Scope, Stream, Tracer } from "effect"
+import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, Tracer } from "effect"
 import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
@@ -41,6 +41,39 @@ const inFlight = (engine: Aio.Aio["Type"]["engine"]) => {
   const requests: Array<{ readonly cancelled: boolean }> = []
   for (const backend of engine.backends) backend.forEachInFlight((request) => requests.push(request))
   return requests
+}
+
+/** A tracer, and the spans that it has made. */
+const recorder = () => {
+  const spans: Array<Tracer.Span> = []
+  const tracer = Tracer.make({
+    context: (f) => f(),
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const span = {
+        _tag: "Span" as const,
+        name,
+        spanId: String(spans.length),
+        traceId: "t",
+        parent,
+        context,
+        links,
+        kind,
+        sampled: true,
+        attributes,
+        status: { _tag: "Started", startTime } as Tracer.SpanStatus,
+        attribute: (key: string, value: unknown) => void attributes.set(key, value),
+        event: () => {},
+        end: (endTime: bigint, exit: Exit.Exit<unknown, unknown>) => {
+          span.status = { _tag: "Ended", startTime, endTime, exit }
+        },
+        addLinks: () => {}
+      }
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
 }
 
 describe.each(realBackends)("$name", ({ layer }) => {
@@ -317,40 +350,67 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("spans, where they are asked for", () =>
     Effect.gen(function* () {
       const { fd, path } = yield* fixture
-      const names: Array<string> = []
-      const tracer = Tracer.make({
-        context: (f) => f(),
-        span: (name, parent, context, links, startTime, kind) => {
-          names.push(name)
-          return {
-            _tag: "Span",
-            name,
-            spanId: String(names.length),
-            traceId: "t",
-            parent,
-            context,
-            links,
-            kind,
-            sampled: true,
-            attributes: new Map(),
-            status: { _tag: "Started", startTime },
-            attribute: () => {},
-            event: () => {},
-            end: () => {},
-            addLinks: () => {}
-          }
-        }
-      })
+      const { spans, tracer } = recorder()
+      const names = () => spans.splice(0).map(({ name }) => name)
       yield* Effect.gen(function* () {
         yield* Aio.stat(path)
         yield* Aio.withSpans(Effect.zipRight(Aio.stat(path), Aio.read(fd, new Uint8Array(8), { offset: 0 })))
         yield* Aio.stat(path)
       }).pipe(Effect.withTracer(tracer))
-      expect(names).toEqual(["aio.stat", "aio.read"])
-      names.length = 0
-      yield* Effect.scoped(AioFile.open(path)).pipe(Aio.withSpans, Effect.withTracer(tracer))
-      yield* AioFile.withFile(path, (file) => file.stat).pipe(Aio.withSpans, Effect.withTracer(tracer))
-      expect(names).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
+      expect(names()).toEqual(["aio.stat", "aio.read"])
+      const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect.pipe(Aio.withSpans, Effect.withTracer(tracer))
+      yield* traced(Effect.scoped(AioFile.open(path)))
+      yield* traced(AioFile.withFile(path, (file) => file.stat))
+      expect(names()).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
+      yield* traced(Aio.withDeadline(Aio.request.stat(path), "1 minute"))
+      yield* traced(Effect.flatMap(Aio.prepare(Aio.request.fstat(fd)), ({ run }) => run))
+      yield* traced(AioFile.readFile(path))
+      expect(names()).toEqual(["aio.stat", "aio.fstat", "aio.readFile"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("spans of members: below that of who asked, with their ends", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* fixture
+      const { spans, tracer } = recorder()
+      const read = Aio.request.read(fd, new Uint8Array(8), { offset: 0 })
+      const missing = Aio.request.stat(`${path}/below`)
+      const uses: Record<string, Effect.Effect<unknown, unknown, Aio.Aio>> = {
+        submitAll: Effect.flip(Aio.submitAll([Aio.request.stat(path), missing])),
+        completed: Stream.runDrain(Aio.completed([read, missing], { concurrency: 2 })),
+        linked: Effect.flip(Aio.linked([read, missing])),
+        group: Effect.scoped(
+          Effect.gen(function* () {
+            const group = yield* AioGroup.make({ onFailure: "continue" })
+            yield* group.feed([read])
+            yield* Effect.flip((yield* group.add(missing)).result)
+          })
+        )
+      }
+      for (const [name, use] of Object.entries(uses)) {
+        yield* Effect.withSpan(use, name).pipe(Aio.withSpans, Effect.withTracer(tracer))
+        const members = spans.splice(0).filter((span) => span.name.startsWith("aio."))
+        expect(members.map(({ name }) => name).sort(), name).toEqual([
+          name === "submitAll" ? "aio.stat" : "aio.read",
+          "aio.stat"
+        ])
+        for (const member of members) {
+          expect(Option.map(member.parent, (parent) => (parent as Tracer.Span).name)).toEqual(Option.some(name))
+          const { status } = member
+          if (status._tag !== "Ended") throw new Error(`${name}: ${member.name} has not ended`)
+          const hasFailed = member.attributes.get("aio.path") === `${path}/below`
+          expect(Exit.isFailure(status.exit), name).toBe(hasFailed)
+          expect(status.endTime).toBeGreaterThanOrEqual(status.startTime)
+        }
+      }
+      // A tracer that throws has no effect on requests.
+      const broken = Tracer.make({
+        context: (f) => f(),
+        span: () => {
+          throw new Error("no")
+        }
+      })
+      expect(yield* Aio.submitAll([read, read]).pipe(Aio.withSpans, Effect.withTracer(broken))).toEqual([8, 8])
     }).pipe(Effect.provide(layer))
   )
 })

@@ -10,7 +10,7 @@ import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { badArgument, outcome } from "../execute.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
-import { priorityOf } from "../priority.ts"
+import { type Origin, originOf } from "../origin.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
 import { Member, type Owner, obtains } from "./member.ts"
 import { giveBack, givenBack } from "./orphans.ts"
@@ -55,13 +55,13 @@ class Batch implements Task<Results>, Owner<Member> {
    * Finishes what needs no waiting. Nothing is under way after it: what is left has not been started. False when nothing is left. When
    * it has failed, that is its closes: whoever asked for them could not tell whether they were done.
    */
-  finishInline(operations: ReadonlyArray<Operation<any>>, priority: number): boolean {
+  finishInline(operations: ReadonlyArray<Operation<any>>, origin: Origin): boolean {
     const { engine, mode, results } = this
     for (let i = 0; i < operations.length; i++) {
       const operation = operations[i]
       const { entry, input } = operation
       if (this.failure !== undefined && entry.finalOnInterrupt !== true) continue
-      const tried = entry.inline !== undefined && engine.mayInline
+      const tried = entry.inline !== undefined && engine.mayInline && origin.startSpan === undefined
       if (tried) {
         try {
           const result = engine.tryInline(entry, input)
@@ -81,7 +81,7 @@ class Batch implements Task<Results>, Owner<Member> {
           continue
         }
       }
-      const member = new Member(this, operation, i, priority)
+      const member = new Member(this, operation, i, origin)
       member.triedInline = tried
       this.members.push(member)
     }
@@ -171,7 +171,7 @@ export const submitAll = (
 ): Effect.Effect<Results, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<Results, Failure> => {
     const batch = new Batch(engine, mode, operations.length)
-    if (!batch.finishInline(operations, priorityOf(fiber))) return batch.finished
+    if (!batch.finishInline(operations, originOf(fiber))) return batch.finished
     return Effect.uninterruptibleMask((restore) => {
       const mayObtain = batch.mayObtain
       const wait = inStages(batch, restore, () => batch.start())

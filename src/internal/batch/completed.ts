@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
 import type { Operation } from "../operation/operation.ts"
-import { priorityOf } from "../priority.ts"
+import { type Origin, originOf } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import { Ends } from "./ends.ts"
 import { Member, type Owner, orphansOf } from "./member.ts"
@@ -34,9 +34,9 @@ class Source extends Member {
     owner: Owner<Source>,
     readonly operation: Operation<any>,
     index: number,
-    priority: number
+    origin: Origin
   ) {
-    super(owner, operation, index, priority)
+    super(owner, operation, index, origin)
   }
 }
 
@@ -60,7 +60,7 @@ class CompletedRun implements Owner<Source> {
     readonly engine: Engine,
     operations: Iterable<Operation<any>>,
     private readonly concurrency: number,
-    private readonly priority: number
+    private readonly origin: Origin
   ) {
     this.iterator = operations[Symbol.iterator]()
   }
@@ -93,13 +93,13 @@ class CompletedRun implements Owner<Source> {
 
   private run(operation: Operation<any>, index: number): void {
     const { engine } = this
-    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const tried = operation.entry.inline !== undefined && engine.mayInline && this.origin.startSpan === undefined
     const exit = tried ? finishInline(engine, operation) : undefined
     if (exit !== undefined) {
       this.ready.push({ index, operation, exit }, undefined)
       return
     }
-    const member = new Source(this, operation, index, this.priority)
+    const member = new Source(this, operation, index, this.origin)
     member.triedInline = tried
     this.inFlight.add(member)
     member.start()
@@ -187,7 +187,7 @@ export const completed = (
     Effect.map(
       Effect.acquireRelease(
         Effect.withFiberRuntime<CompletedRun>((fiber) =>
-          Effect.sync(() => new CompletedRun(engine, operations, concurrency, priorityOf(fiber)))
+          Effect.sync(() => new CompletedRun(engine, operations, concurrency, originOf(fiber)))
         ),
         (run) => run.close
       ),

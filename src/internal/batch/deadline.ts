@@ -9,12 +9,12 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Runtime from "effect/Runtime"
 import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { IN_FLIGHT } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { Call, executeQueued, finishInline } from "../execute.ts"
+import { clockOf, runtimeOf } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
 import type { Operation } from "../operation/operation.ts"
 import { startTimer } from "../timer.ts"
@@ -105,12 +105,7 @@ class ClockedCall<A> extends Call<A> {
 
   private startTimer(): void {
     const { clock, fiber, milliseconds } = this
-    const runtime = Runtime.make({
-      context: Context.empty(),
-      runtimeFlags: Runtime.defaultRuntimeFlags,
-      fiberRefs: fiber.getFiberRefs()
-    })
-    this.stopTimer = startTimer(clock, runtime, Duration.millis(milliseconds), () => {
+    this.stopTimer = startTimer(clock, runtimeOf(fiber), Duration.millis(milliseconds), () => {
       if (this.cancelled) return
       this.timedOut = true
       this.engine.cancel(this)
@@ -137,7 +132,7 @@ const callWith = <A>(
   fiber: Fiber.RuntimeFiber<any, any>
 ): Call<A> => {
   if (milliseconds > LONGEST) return new Call(engine, operation, fiber)
-  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+  const clock = clockOf(fiber)
   return clock === machineClock
     ? new TimedCall(engine, operation, fiber, milliseconds)
     : new ClockedCall(engine, operation, fiber, clock, milliseconds)

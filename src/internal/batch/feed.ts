@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { AioError } from "../../AioError.ts"
 import { errno } from "../native/errno.ts"
 import type { Operation } from "../operation/operation.ts"
+import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
 
@@ -33,7 +34,7 @@ export class Feed {
 
   /** `iterator`: where it pulls; none for one that is pushed to. `told`: its observer. */
   constructor(
-    readonly priority: number,
+    readonly origin: Origin,
     private readonly iterator: Iterator<Operation<any>> | undefined,
     private readonly told: ((completed: Completed<any>) => void) | undefined
   ) {}

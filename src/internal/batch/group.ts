@@ -9,6 +9,7 @@ import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
 import type { Operation } from "../operation/operation.ts"
+import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
@@ -132,8 +133,8 @@ export class Group implements Owner<GroupMember>, Waiter {
     return this.closed ? "it is closed" : this.sealed ? "it is sealed" : undefined
   }
 
-  add(operation: Operation<any>, priority: number): GroupMember {
-    const member = new GroupMember(this, operation, this.index++, priority)
+  add(operation: Operation<any>, origin: Origin): GroupMember {
+    const member = new GroupMember(this, operation, this.index++, origin)
     this.pending++
     if (this.failure !== undefined) this.conclude(member, cancelledWith(operation.entry.name))
     else this.waiting.push(member)
@@ -258,7 +259,8 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private run({ feed, member, operation }: Next): void {
     const { engine } = this
-    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const { startSpan } = (member ?? feed!).origin
+    const tried = operation.entry.inline !== undefined && engine.mayInline && startSpan === undefined
     const exit = tried ? this.finishInline(operation) : undefined
     if (exit !== undefined) {
       this.countMoved(operation, Exit.isSuccess(exit) ? exit.value : 0)
@@ -266,7 +268,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       else this.tell(undefined, feed!.index++, operation, exit, feed)
       return
     }
-    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.priority)
+    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.origin)
     if (feed !== undefined) {
       started.feed = feed
       feed.inFlight++
@@ -303,7 +305,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     if (feed === undefined) this.conclude(member, exit)
     else {
       feed.inFlight--
-      member.end(exit)
+      member.conclude(exit)
       this.tell(member, index, operation, exit, feed)
       this.endIfExhausted(feed)
     }
@@ -313,7 +315,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   /** The end of a member that was added. */
   private conclude(member: GroupMember, exit: Exit.Exit<any, Failure>): void {
     this.tell(member, member.index, member.operation, exit, undefined)
-    member.end(exit)
+    member.conclude(exit)
     this.pending--
     this.endIfDone()
   }

@@ -1,6 +1,7 @@
 /** A member of a group: the request, and what its handle waits for. */
 import type * as Exit from "effect/Exit"
 import type { Operation } from "../operation/operation.ts"
+import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import type { Feed } from "./feed.ts"
 import type { Group } from "./group.ts"
@@ -17,16 +18,16 @@ export class GroupMember extends Member {
     readonly group: Group,
     readonly operation: Operation<any>,
     index: number,
-    priority: number
+    origin: Origin
   ) {
-    super(group, operation, index, priority)
+    super(group, operation, index, origin)
   }
 
   override get groupName(): string | undefined {
     return this.group.name
   }
 
-  end(exit: Exit.Exit<any, Failure>): void {
+  conclude(exit: Exit.Exit<any, Failure>): void {
     this.exit = exit
     const { watchers } = this
     if (watchers === undefined) return

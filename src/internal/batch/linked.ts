@@ -17,7 +17,7 @@ import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import type { Operation } from "../operation/operation.ts"
-import { priorityOf } from "../priority.ts"
+import { type Origin, originOf } from "../origin.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
 import type { Mode } from "./batch.ts"
 import { Member, type Owner, obtains } from "./member.ts"
@@ -41,6 +41,7 @@ class Link extends Member {
     const { file } = this.input
     if (file !== undefined) file.users++
     this.wasTakenAlong = true
+    this.startSpan()
     ;(this.owner as Chain).tookAlong(this)
   }
 }
@@ -71,7 +72,7 @@ class Chain implements Task<Results>, Owner<Link> {
     readonly engine: Engine,
     private readonly operations: ReadonlyArray<Operation<any>>,
     private readonly mode: Mode,
-    private readonly priority: number
+    private readonly origin: Origin
   ) {
     this.ends = new Array(operations.length)
   }
@@ -104,7 +105,7 @@ class Chain implements Task<Results>, Owner<Link> {
     const { engine, operations } = this
     while (this.inFlight.size === 0 && !this.stopped && this.current < operations.length) {
       const operation = operations[this.current]
-      const tried = operation.entry.inline !== undefined && engine.mayInline
+      const tried = operation.entry.inline !== undefined && engine.mayInline && this.origin.startSpan === undefined
       const size = transferSize(operation)
       const exit = tried ? finishInline(engine, operation) : undefined
       if (exit === undefined) this.submit(tried)
@@ -121,7 +122,7 @@ class Chain implements Task<Results>, Owner<Link> {
     while (end < last && engine.backend.linksAfter?.(operations[end - 1].entry) === true) end++
     const links = operations
       .slice(current, end)
-      .map((operation, index) => new Link(this, operation, current + index, this.priority))
+      .map((operation, index) => new Link(this, operation, current + index, this.origin))
     const [leader, ...followers] = links
     leader.triedInline = tried
     if (followers.length > 0) leader.chain = followers
@@ -186,7 +187,7 @@ export const linked = (
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
       // A copy: whoever made the list may change it while the chain runs.
-      const chain = new Chain(engine, operations.slice(), mode, priorityOf(fiber))
+      const chain = new Chain(engine, operations.slice(), mode, originOf(fiber))
       const wait = inStages(chain, restore, () => chain.start())
       if (!operations.some(obtains)) return wait
       return Effect.flatMap(wait, (results) =>

@@ -1,5 +1,7 @@
 /** A request that is one of several: it tells their owner of its end, and no fiber. */
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
+import { AioError } from "../../AioError.ts"
+import type { EndSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -8,6 +10,7 @@ import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
 import type { Operation } from "../operation/operation.ts"
+import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 
 /** Whoever several requests belong to. */
@@ -22,17 +25,24 @@ export interface Owner<M extends Member> {
 }
 
 export class Member extends Request {
+  private endSpan: EndSpan | undefined = undefined
+
   constructor(
     readonly owner: Owner<any>,
     operation: Operation<any>,
     readonly index: number,
-    priority: number
+    readonly origin: Origin
   ) {
     super(operation)
-    this.priority = priority
+    this.priority = origin.priority
+  }
+
+  protected startSpan(): void {
+    if (this.origin.startSpan !== undefined) this.endSpan = this.origin.startSpan(this)
   }
 
   start(): void {
+    this.startSpan()
     const { engine } = this.owner
     const { file } = this.input
     if (file?.closed === true && this.entry !== close.entry) {
@@ -54,13 +64,24 @@ export class Member extends Request {
 
   private endUnsubmitted(result: number): void {
     this.result = result
-    this.owner.ended(this, null)
+    this.end(null)
+  }
+
+  private end(memory: Submission | null): void {
+    this.endSpan?.(this.outcomeForSpan)
+    this.owner.ended(this, memory)
+  }
+
+  private get outcomeForSpan(): Exit.Exit<unknown, Failure> {
+    const { entry, input, problem, result } = this
+    if (problem !== undefined) return badArgument(entry.name, problem)
+    return result < 0 ? Exit.fail(AioError.fromErrno(-result, entry.name, input)) : Exit.void
   }
 
   override settled(memory: Submission | null): void {
     const { file } = this.input
     if (file !== undefined && --file.users === 0) file.onUnused?.()
-    this.owner.ended(this, memory)
+    this.end(memory)
   }
 
   override get hasPatience(): boolean {

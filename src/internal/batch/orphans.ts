@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../operation/operation.ts"
+import { noOrigin } from "../origin.ts"
 import { Member, type Owner } from "./member.ts"
 
 /** Several operations, and what to do when the last of them has ended. */
@@ -17,7 +18,7 @@ class GivingBack implements Owner<Member> {
   run(orphans: ReadonlyArray<Operation<unknown>>): void {
     this.left += orphans.length
     orphans.forEach((operation, index) => {
-      const member = new Member(this, operation, index, 0)
+      const member = new Member(this, operation, index, noOrigin)
       member.start()
       this.engine.hurry(member)
     })

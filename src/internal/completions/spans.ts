@@ -1,9 +1,14 @@
 /** A span of Effect's tracer for each request, where a program asks for it. */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
+import * as Runtime from "effect/Runtime"
+import type * as Tracer from "effect/Tracer"
+import { clockOf, runtimeOf } from "../fiber.ts"
 import type { Path } from "../operation/arguments.ts"
+import type { FileState } from "../operation/descriptors.ts"
 
 const wanted: FiberRef.FiberRef<boolean> = globalValue("effect-aio/spans", () => FiberRef.unsafeMake(false))
 
@@ -15,26 +20,61 @@ export const wantsSpan = (fiber: Fiber.RuntimeFiber<any, any>): boolean => regio
 /** A request, or several of them that are one to the program. */
 interface Named {
   readonly entry: { readonly name: string }
-  readonly input: { readonly fd?: number | undefined; readonly path?: Path | undefined }
+  readonly input: {
+    readonly fd?: number | undefined
+    readonly path?: Path | undefined
+    readonly file?: FileState | undefined
+  }
+}
+
+const spanName = ({ entry }: Named): string => `aio.${entry.name}`
+
+const spanOptions = ({ entry, input }: Named): Tracer.SpanOptions => {
+  const path = input.path ?? input.file?.path
+  return {
+    kind: "client",
+    captureStackTrace: false,
+    attributes: {
+      "aio.operation": entry.name,
+      ...(input.fd === undefined ? {} : { "aio.fd": input.fd }),
+      ...(path === undefined ? {} : { "aio.path": String(path) })
+    }
+  }
 }
 
 /** Without one for what is within: it is the request's. */
-export const inSpan = <A, E>({ entry, input }: Named, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.locally(effect, wanted, false).pipe(
-    Effect.withSpan(`aio.${entry.name}`, {
-      kind: "client",
-      captureStackTrace: false,
-      attributes: {
-        "aio.operation": entry.name,
-        ...(input.fd === undefined ? {} : { "aio.fd": input.fd }),
-        ...(input.path === undefined ? {} : { "aio.path": String(input.path) })
-      }
-    })
-  )
+export const inSpan = <A, E>(named: Named, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.locally(effect, wanted, false).pipe(Effect.withSpan(spanName(named), spanOptions(named)))
+
+/** Starts a span, whose end is the function that it gives. */
+export type StartSpan = (named: Named) => EndSpan
+export type EndSpan = (exit: Exit.Exit<unknown, unknown>) => void
+
+/** Tracers are the program's, and the engine has no fiber that could die of one. */
+const ignoringDefects = (use: () => void): void => {
+  try {
+    use()
+  } catch {}
+}
+
+/** For requests that have no fiber, on behalf of one that has asked for spans. */
+export const spansOf = (fiber: Fiber.RuntimeFiber<any, any>): StartSpan | undefined => {
+  if (!wantsSpan(fiber)) return undefined
+  const clock = clockOf(fiber)
+  const run = Runtime.runSync(runtimeOf(fiber))
+  return (named) => {
+    try {
+      const span = run(Effect.makeSpan(spanName(named), spanOptions(named)))
+      return (exit) => ignoringDefects(() => span.end(clock.unsafeCurrentTimeNanos(), exit))
+    } catch {
+      return () => {}
+    }
+  }
+}
 
 /**
- * Runs an effect in which every request is a span of Effect's tracer, named `aio.read`, `aio.open` and so on. For single requests and
- * what files make of them; the members of a batch, a chain or a group have none of their own.
+ * Runs an effect in which every request is a span of Effect's tracer, named `aio.read`, `aio.open` and so on. What is several requests
+ * and one method to the program (`AioFile.readFile`, `FileSystem.copyFile`) is one span.
  *
  * @since 0.1.0
  * @category introspection

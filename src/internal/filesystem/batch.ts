@@ -7,56 +7,37 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { AioError } from "../../AioError.ts"
+import { Member, type Owner } from "../batch/member.ts"
 import type { Engine } from "../engine/engine.ts"
-import { Request } from "../engine/request.ts"
-import type { Submission } from "../engine/submission.ts"
 import { badArgument } from "../execute.ts"
-import { errno } from "../native/errno.ts"
 import type { Operation } from "../operation/operation.ts"
-import { priorityOf } from "../priority.ts"
+import { type Origin, originOf } from "../origin.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
 
-class Member extends Request {
-  constructor(
-    private readonly owner: Batch,
-    operation: Operation<any>,
-    readonly index: number
-  ) {
-    super(operation)
-  }
-
-  override settled(_: Submission | null): void {
-    this.owner.ended(this)
-  }
-
-  override get hasPatience(): boolean {
-    return true
-  }
-
-  override overdue(): void {
-    losePatience(this.owner)
-  }
-}
-
-class Batch implements Task<void> {
+class Batch implements Task<void>, Owner<Member> {
   exit: Exit.Exit<void, Failure> | undefined = undefined
   resume: Resume<void> | undefined = undefined
   restore: Restore | undefined = undefined
   started = false
+  readonly isPatient = true
   private readonly underWay = new Set<Member>()
   private next = 0
   private stopped = false
   private failure: Exit.Exit<never, Failure> | undefined = undefined
 
   constructor(
-    private readonly engine: Engine,
+    readonly engine: Engine,
     private readonly count: number,
     private readonly window: number,
     private readonly operation: (index: number) => Operation<any>,
     /** Whether a failure is of no importance. */
     private readonly forgives: (index: number, errno: number) => boolean,
-    private readonly priority: number
+    private readonly origin: Origin
   ) {}
+
+  overdue(): void {
+    losePatience(this)
+  }
 
   start(): void {
     this.started = true
@@ -77,14 +58,9 @@ class Batch implements Task<void> {
   private more(): boolean {
     if (this.stopped || this.next === this.count) return false
     const index = this.next++
-    const member = new Member(this, this.operation(index), index)
-    member.priority = this.priority
-    if (this.engine.closed) {
-      this.failure ??= Exit.fail(AioError.fromErrno(errno.ECANCELED, member.entry.name, member.input))
-      return false
-    }
+    const member = new Member(this, this.operation(index), index, this.origin)
     this.underWay.add(member)
-    this.engine.submit(member)
+    member.start()
     return true
   }
 
@@ -117,7 +93,7 @@ export const runBatch = (
 ): Effect.Effect<void, Failure> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
-      const task = new Batch(engine, count, window, operation, forgives, priorityOf(fiber))
+      const task = new Batch(engine, count, window, operation, forgives, originOf(fiber))
       return inStages(task, restore, () => task.start())
     })
   )
