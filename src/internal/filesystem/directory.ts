@@ -1,14 +1,14 @@
 /** Directories held open, and the names in them: how a tree is walked without ever leaving it. */
-import { constants } from "node:fs"
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
+import { wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
 import type { Path } from "../operation/arguments.ts"
-import { close, open, readdir } from "../operation/catalogue.ts"
-import type { DirectoryEntry } from "../operation/directories.ts"
-import type { Operation } from "../operation/operation.ts"
-import type { Failure } from "../wait.ts"
+import { close, readdir } from "../operation/catalogue.ts"
+import { type DirectoryEntry, openDirectory } from "../operation/directories.ts"
+import { type Operation, PENDING } from "../operation/operation.ts"
+import type { Failure, Restore } from "../wait.ts"
 
 const bytes = (path: Path): Uint8Array => (typeof path === "string" ? Buffer.from(path) : path)
 
@@ -24,6 +24,8 @@ export const join = (directory: Path, name: Path): Path => {
 /** An open directory. */
 export interface Directory {
   readonly fd: number
+  /** Closing it waits for nothing. */
+  readonly closesAtOnce: boolean
   /** As it was called when it was opened: for messages. */
   readonly path: Path
 }
@@ -60,7 +62,43 @@ export const named =
 export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, Failure> =>
   Effect.mapError(execute(engine, operation), named(place.full))
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
+/** Opened on the spot where that needs no waiting; or -1. */
+export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
+  if (!engine.mayInline) return -1
+  const { entry, input } = openDirectory(path, { at, follow })
+  try {
+    const fd = engine.tryInline(entry, input)
+    if (fd === PENDING) return -1
+    engine.countInline()
+    return fd
+  } catch {
+    // A wrong argument, which the request will tell of.
+    return -1
+  }
+}
+
+/** In the uninterruptible region that `restore` belongs to. */
+export const enterDirectory = (
+  engine: Engine,
+  place: Place,
+  follow: boolean,
+  restore: Restore
+): Effect.Effect<Directory, Failure> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { at, full, path } = place
+    const fd = wantsSpan(fiber) ? -1 : openNow(engine, place, follow)
+    return fd >= 0
+      ? Effect.succeed({ fd, path: full, closesAtOnce: true })
+      : Effect.mapBoth(executeMasked(engine, openDirectory(path, { at, follow }), restore), {
+          onFailure: named(full),
+          onSuccess: (fd) => ({ fd, path: full, closesAtOnce: false })
+        })
+  })
+
+export const leaveDirectory = (engine: Engine, { closesAtOnce, fd }: Directory): Effect.Effect<void> =>
+  closesAtOnce
+    ? Effect.sync(() => void engine.descriptors.close(fd))
+    : Effect.ignore(executeUninterruptibly(engine, close(fd)))
 
 /** Uses a directory while it is open; a symbolic link to one is none (ENOTDIR). */
 export const withDirectory = <A>(
@@ -69,19 +107,13 @@ export const withDirectory = <A>(
   use: (directory: Directory) => Effect.Effect<A, Failure>
 ): Effect.Effect<A, Failure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.mapError(
-        executeMasked(engine, open(place.path, { at: place.at, flag: O_RDONLY | O_DIRECTORY | O_NOFOLLOW }), restore),
-        named(place.full)
-      ),
-      (fd) => {
-        const closing = Effect.ignore(executeUninterruptibly(engine, close(fd)))
-        return Effect.matchCauseEffect(restore(use({ fd, path: place.full })), {
-          onFailure: (cause) => Effect.zipRight(closing, Effect.failCause(cause)),
-          onSuccess: (value) => Effect.as(closing, value)
-        })
-      }
-    )
+    Effect.flatMap(enterDirectory(engine, place, false, restore), (directory) => {
+      const closing = leaveDirectory(engine, directory)
+      return Effect.matchCauseEffect(restore(use(directory)), {
+        onFailure: (cause) => Effect.zipRight(closing, Effect.failCause(cause)),
+        onSuccess: (value) => Effect.as(closing, value)
+      })
+    })
   )
 
 /** Hands over the names of an open directory, about a thousand at a time. */

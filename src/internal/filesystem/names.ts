@@ -6,9 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Path } from "../operation/arguments.ts"
-import { fstat, open, readdir } from "../operation/catalogue.ts"
+import { open, readdir } from "../operation/catalogue.ts"
 import type { DirectoryChunk } from "../operation/directories.ts"
-import { PENDING } from "../operation/operation.ts"
+import { openNow, top } from "./directory.ts"
 import { type Subject, systemError, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
@@ -43,17 +43,14 @@ class ListDirectory extends FileSystemSequence<Array<string>> {
   }
 
   protected begin(): void {
-    this.run(open(this.path, { flag: constants.O_RDONLY | constants.O_DIRECTORY }), this.opened)
+    const fd = openNow(this.engine, top(this.path), true)
+    this.closesAtOnce = fd >= 0
+    if (fd >= 0) this.opened(fd)
+    else this.run(open(this.path, { flag: constants.O_RDONLY | constants.O_DIRECTORY }), this.opened)
   }
 
   private opened(fd: number): void {
     this.fd = fd
-    // Answered on the spot only where the file system is one of this machine's own: closing the directory waits for nothing there.
-    const { engine } = this
-    if (engine.mayInline && engine.tryInline(fstat.entry, { fd }) !== PENDING) {
-      this.closesAtOnce = true
-      engine.countInline()
-    }
     this.more()
   }
 

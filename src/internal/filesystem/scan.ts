@@ -1,17 +1,26 @@
 /** Listing trees: one directory after the other, depth first, with one descriptor open for each level. */
-import { constants } from "node:fs"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
-import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
-import { close, lstat, open, readdir } from "../operation/catalogue.ts"
+import { lstat, readdir } from "../operation/catalogue.ts"
 import type { FileType } from "../operation/metadata.ts"
 import type { Failure, Restore } from "../wait.ts"
-import { type Directory, join, named, type Place, runAt, top, within } from "./directory.ts"
+import {
+  type Directory,
+  enterDirectory,
+  join,
+  leaveDirectory,
+  named,
+  type Place,
+  runAt,
+  top,
+  within
+} from "./directory.ts"
 
 /** A name somewhere in a tree. */
 export interface TreeEntry {
@@ -34,8 +43,6 @@ interface Level {
   isRead: boolean
 }
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
-
 const nothing = Chunk.empty<TreeEntry>()
 
 class Scan {
@@ -46,22 +53,14 @@ class Scan {
     private readonly maxDepth: number
   ) {}
 
-  enter(place: Place, prefix: Path, flags: number, restore: Restore): Effect.Effect<void, Failure> {
-    return Effect.map(
-      Effect.mapError(
-        executeMasked(this.engine, open(place.path, { at: place.at, flag: O_RDONLY | O_DIRECTORY | flags }), restore),
-        named(place.full)
-      ),
-      (fd) => {
-        this.levels.push({ directory: { fd, path: place.full }, prefix, pending: [], isRead: false })
-      }
-    )
+  enter(place: Place, prefix: Path, follow: boolean, restore: Restore): Effect.Effect<void, Failure> {
+    return Effect.map(enterDirectory(this.engine, place, follow, restore), (directory) => {
+      this.levels.push({ directory, prefix, pending: [], isRead: false })
+    })
   }
 
   private leave(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      Effect.ignore(executeUninterruptibly(this.engine, close(this.levels.pop()!.directory.fd)))
-    )
+    return Effect.suspend(() => leaveDirectory(this.engine, this.levels.pop()!.directory))
   }
 
   get closeAll(): Effect.Effect<void> {
@@ -79,7 +78,7 @@ class Scan {
     const name = level.pending.pop()
     if (name === undefined) return Effect.as(Effect.uninterruptible(this.leave()), nothing)
     const entered = Effect.uninterruptibleMask((restore) =>
-      this.enter(within(this.engine, level.directory, name), join(level.prefix, name), O_NOFOLLOW, restore)
+      this.enter(within(this.engine, level.directory, name), join(level.prefix, name), false, restore)
     )
     return Effect.as(
       Effect.catchAll(entered, (error) =>
@@ -136,7 +135,7 @@ export const scanTree = (engine: Engine, path: Path, maxDepth: number): Stream.S
       const scan = new Scan(engine, maxDepth)
       return Effect.map(
         Effect.acquireRelease(
-          Effect.uninterruptibleMask((restore) => scan.enter(top(path), "", 0, restore)),
+          Effect.uninterruptibleMask((restore) => scan.enter(top(path), "", true, restore)),
           () => scan.closeAll
         ),
         () => Stream.repeatEffectChunkOption(scan.pull)

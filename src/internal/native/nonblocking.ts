@@ -4,7 +4,7 @@
  *
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
-import { readFileSync } from "node:fs"
+import { constants, readFileSync } from "node:fs"
 import { release } from "node:os"
 import { errno } from "./errno.ts"
 import {
@@ -122,9 +122,9 @@ export const statFdCached = (fd: number, cell: Cell): boolean => {
 let openCached = unsupported === undefined
 
 /** A descriptor with O_PATH of a path whose parts are all in the dentry cache, or -1. To be closed with `closePath`. */
-const openPathCached = (path: number, followLinks: boolean): number => {
+const openPathCached = (at: number, path: number, followLinks: boolean): number => {
   if (!openCached) return -1
-  const fd = syscall(NR.openat2, AT_FDCWD, path, followLinks ? followAddress : noFollowAddress, OPEN_HOW.size)
+  const fd = syscall(NR.openat2, at, path, followLinks ? followAddress : noFollowAddress, OPEN_HOW.size)
   if (fd === -errno.ENOSYS || fd === -errno.EINVAL || fd === -errno.EPERM) openCached = false
   return Math.max(fd, -1)
 }
@@ -134,7 +134,7 @@ const closePath = (fd: number): void => void syscall(NR.close, fd)
 
 /** statx(2) of a path into the cell, from the dentry and inode caches only: whether the cell now holds the answer. */
 export const statPathCached = (path: number, followLinks: boolean, cell: Cell): boolean => {
-  const fd = openPathCached(path, followLinks)
+  const fd = openPathCached(AT_FDCWD, path, followLinks)
   if (fd < 0) return false
   const answered = statFdCached(fd, cell)
   closePath(fd)
@@ -152,7 +152,7 @@ const needsNoList = (cell: Cell): boolean =>
 
 /** faccessat2(2) from the caches only: 0, `-errno`, or `undefined`. `mode`: 0 asks whether the file exists. */
 export const accessPathCached = (path: number, mode: number, cell: Cell): number | undefined => {
-  const fd = openPathCached(path, true)
+  const fd = openPathCached(AT_FDCWD, path, true)
   if (fd < 0) return undefined
   let result: number | undefined
   if (statFdCached(fd, cell)) {
@@ -162,4 +162,18 @@ export const accessPathCached = (path: number, mode: number, cell: Cell): number
   closePath(fd)
   // The kernel lacks it (before Linux 5.8), or a sandbox forbids it.
   return result === -errno.ENOSYS || result === -errno.EPERM ? undefined : result
+}
+
+const dotAddress = permanent(Buffer.from(".\0"))
+
+/**
+ * A descriptor of a directory that is in the dentry cache, on a file system of this machine's own: opening and closing it wait for
+ * nothing. Or -1.
+ */
+export const openDirectoryCached = (at: number, path: number, followLinks: boolean, cell: Cell): number => {
+  const place = openPathCached(at, path, followLinks)
+  if (place < 0) return -1
+  const fd = statFdCached(place, cell) ? syscall(NR.openat, place, dotAddress, constants.O_DIRECTORY | O_CLOEXEC) : -1
+  closePath(place)
+  return Math.max(fd, -1)
 }

@@ -1,12 +1,15 @@
 /** Reading directories. */
+import { constants } from "node:fs"
 import { DIRENT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
+import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import type { Path } from "./arguments.ts"
 import { BadArgument, checkFd } from "./arguments.ts"
 import { type FileType, fileType } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
-import { define } from "./operation.ts"
+import { define, PENDING } from "./operation.ts"
+import { type AtOptions, open } from "./paths.ts"
 
 /** One name in a directory, without `.` and `..`. */
 export interface DirectoryEntry {
@@ -47,6 +50,25 @@ export interface DirectoryChunk {
   /** These were the last ones. False: there may be more. */
   readonly done: boolean
 }
+
+const { O_DIRECTORY, O_NOFOLLOW } = constants
+
+interface Followed extends AtOptions {
+  /** Whether a symbolic link to a directory is one. */
+  readonly follow: boolean
+}
+
+/** `open` of a directory, which can be tried without waiting. Whoever gets a descriptor that way can close it without waiting. */
+export const openDirectory = define(
+  (path: Path, { at, follow }: Followed) => ({ path, at, flag: follow ? O_DIRECTORY : O_DIRECTORY | O_NOFOLLOW }),
+  {
+    ...open.entry,
+    inline: ({ a0, a1, cell }, { flag }) => {
+      const fd = openDirectoryCached(a0 as number, a1 as number, (flag & O_NOFOLLOW) === 0, cell)
+      return fd < 0 ? PENDING : fd
+    }
+  }
+)
 
 export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...options }), {
   name: "readdir",
