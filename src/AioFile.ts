@@ -117,11 +117,21 @@ export interface StreamOptions {
   readonly offset?: Offset | undefined
   /** Bytes at most. Default: up to the end of the file. */
   readonly length?: Offset | undefined
-  /** Bytes of one read. Default 262144. */
+  /** Bytes of a chunk, at most. Default 65536. A file is read in larger pieces, of which chunks are parts. */
   readonly chunkSize?: number | undefined
 }
 
-const DEFAULT_CHUNK_SIZE = 262144
+const DEFAULT_CHUNK_SIZE = 65536
+
+/** Bytes that a stream reads at once, at most, unless one chunk is larger. */
+const MOST_AT_ONCE = 1 << 20
+
+const inChunks = (bytes: Uint8Array, size: number): Chunk.Chunk<Uint8Array> => {
+  if (bytes.length <= size) return Chunk.of(bytes)
+  const chunks: Array<Uint8Array> = []
+  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
+  return Chunk.unsafeFromArray(chunks)
+}
 
 /** In place of a position: the stream has seen the end of its file. */
 const END = Number.POSITIVE_INFINITY
@@ -318,16 +328,21 @@ class FileImpl implements AioFile {
           badOffset("stream", length, "length")
         if (problem !== undefined) return problem
         const start = options.offset ?? 0
+        // What a pipe has is a chunk at most.
+        const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
         return Effect.succeed(
-          Stream.unfoldChunkEffect(0, (done) => {
+          Stream.unfoldChunkEffect({ done: 0, chunks: 1 }, ({ chunks, done }) => {
             if (done === END) return Effect.succeed(Option.none())
             const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
             if (left <= 0) return Effect.succeed(Option.none())
-            const asked = this.wholeSectors(Math.min(chunkSize, left))
+            const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
             return Effect.map(this.readAlloc(asked, this.at(advance(start, done))), (bytes) => {
               if (bytes.length === 0) return Option.none()
               const next = this.endsWithin(bytes.length) ? END : done + bytes.length
-              return Option.some([Chunk.of(bytes.length > left ? bytes.subarray(0, left) : bytes), next])
+              const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
+              // Small files are read in small pieces.
+              const state = { done: next, chunks: Math.min(chunks * 4, most) }
+              return Option.some([inChunks(wanted, chunkSize), state])
             })
           })
         )

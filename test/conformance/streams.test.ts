@@ -44,7 +44,7 @@ describe.each(backends)("$name: streams of files", ({ layer, world }) => {
         const start = Math.min(Number(options.offset ?? 0), SIZE)
         const end = options.length === undefined ? SIZE : Math.min(SIZE, start + Number(options.length))
         expect(sum(parts)).toBe(sum([bytes.subarray(start, end)]))
-        const chunkSize = options.chunkSize ?? 262_144
+        const chunkSize = options.chunkSize ?? 65_536
         expect(parts.length).toBe(Math.ceil((end - start) / chunkSize))
         for (const part of parts.slice(0, -1)) expect(part.length).toBe(chunkSize)
       }
