@@ -18,7 +18,8 @@ describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive("a file can be printed", () =>
     Effect.gen(function* () {
       const file = yield* AioFile.open(self)
-      expect(JSON.parse(JSON.stringify(file))).toEqual({ _id: "AioFile", fd: file.fd, closed: false })
+      const printed = { _id: "AioFile", fd: file.fd, path: self, closed: false }
+      expect(JSON.parse(JSON.stringify(file))).toEqual(printed)
     }).pipe(Effect.provide(layer))
   )
 
