@@ -159,7 +159,8 @@ class FileImpl implements AioFile {
 
   toJSON(): unknown {
     const { closed, path } = this.state
-    return { _id: "AioFile", fd: this.fd, path: path === undefined ? undefined : String(path), closed }
+    const shown = path instanceof Uint8Array ? Buffer.from(path).toString() : path
+    return { _id: "AioFile", fd: this.fd, path: shown, closed }
   }
 
   [NodeInspectSymbol](): unknown {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { runWithFailing } from "../fixtures/strace.ts"
 
@@ -13,6 +16,26 @@ describe("system calls that fail for now are made again, and no request is lost"
     it(`${backend}: ${fault}`, async () => {
       const { stderr, stdout } = await runWithFailing([fault], "exercise.ts", { args: [backend, "nothing-inline"] })
       expect([stdout, stderr]).toEqual([expect.stringMatching(/^\{"ok":\d+,/), ""])
+    })
+  }
+})
+
+describe("a directory that takes several calls to read", () => {
+  const cases: ReadonlyArray<readonly [fault: string, said: string]> = [
+    ["getdents64:error=EIO:when=2+", "3\nEIO\n"],
+    ["getdents64:error=EIO:when=1+", "EIO\n"],
+    ["getdents64:error=EINTR:when=2..3", "3\n"]
+  ]
+  for (const [fault, said] of cases) {
+    it(`threads: ${fault}: what has been read is told, and the failure after it`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), "effect-aio-"))
+      try {
+        for (const name of ["a", "b", "c"]) await writeFile(join(directory, name), "")
+        const { stderr, stdout } = await runWithFailing([fault], "list.ts", { args: [directory] })
+        expect([stdout, stderr]).toEqual([said, ""])
+      } finally {
+        await rm(directory, { recursive: true })
+      }
     })
   }
 })

@@ -17,9 +17,10 @@ describe.each(backends)("$name", ({ layer }) => {
 
   it.scopedLive("a file can be printed", () =>
     Effect.gen(function* () {
-      const file = yield* AioFile.open(self)
-      const printed = { _id: "AioFile", fd: file.fd, path: self, closed: false }
-      expect(JSON.parse(JSON.stringify(file))).toEqual(printed)
+      for (const path of [self, Uint8Array.from(Buffer.from(self))]) {
+        const file = yield* AioFile.open(path)
+        expect(JSON.parse(JSON.stringify(file))).toEqual({ _id: "AioFile", fd: file.fd, path: self, closed: false })
+      }
     }).pipe(Effect.provide(layer))
   )
 

@@ -151,6 +151,29 @@ describe.each(backends)("$name", ({ layer }) => {
       }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("scan: a directory of the tree that is removed while it is listed ends there", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const [large, other] = [join(directory, "large"), join(directory, "other")]
+      fs.mkdirSync(large)
+      fs.mkdirSync(other)
+      for (let i = 0; i < 500; i++) fs.writeFileSync(join(large, `${i}`.padEnd(250, "-")), "")
+      fs.writeFileSync(join(other, "file"), "")
+      const paths = yield* AioTree.scan(directory).pipe(
+        Stream.tap(({ path }) =>
+          Effect.sync(() => {
+            if (String(path).startsWith("large/")) fs.rmSync(large, { recursive: true, force: true })
+          })
+        ),
+        Stream.map(({ path }) => String(path)),
+        Stream.runCollect
+      )
+      expect(Chunk.toReadonlyArray(paths)).toContain("other/file")
+      expect(paths.length).toBeLessThan(500)
+      expect(descriptorsIn(directory)).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("scan: every name once, directories before what is in them, links not followed", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -8,6 +8,7 @@ import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
 import { lstat, readdir } from "../operation/catalogue.ts"
+import type { DirectoryChunk } from "../operation/directories.ts"
 import type { FileType } from "../operation/metadata.ts"
 import type { Failure, Restore } from "../wait.ts"
 import {
@@ -42,6 +43,8 @@ interface Level {
   pending: Array<Path>
   isRead: boolean
 }
+
+const isGone = (error: Failure): boolean => error._tag === "AioError" && error.errno === errno.ENOENT
 
 const nothing = Chunk.empty<TreeEntry>()
 
@@ -95,8 +98,12 @@ class Scan {
   private read(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
     const { directory, prefix } = level
     const depth = this.levels.length
+    const listed = Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path))
     return Effect.flatMap(
-      Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path)),
+      // Removed while it is listed: there is nothing more in it.
+      depth === 1
+        ? listed
+        : Effect.catchIf(listed, isGone, () => Effect.succeed<DirectoryChunk>({ done: true, entries: [] })),
       ({ done, entries }) => {
         const found: Array<TreeEntry> = []
         const unknown: Array<{ readonly index: number; readonly path: Path }> = []

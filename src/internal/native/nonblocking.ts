@@ -62,16 +62,25 @@ const local = new Set(
   "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
 )
 
-const isLocalMount = (mount: number): boolean => {
+/** Of these, the ones that ask their layers, which may be anything, for permissions; or may read lists of their own. */
+const asksLayers = new Set(["overlay", "zfs"])
+
+/** Of these, the ones that may read from the disk, or wait for a lock that somebody holds who does, when a directory is opened or closed. */
+const waitsForDirectories = new Set([...asksLayers, "btrfs", "xfs", "bcachefs"])
+
+/** The type of a mount's file system if that is local, otherwise "". */
+const localType = (mount: number): string => {
   try {
     // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". Memory of the kernel, no disk.
     for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-      if (line.startsWith(`${mount} `)) return local.has(line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0])
+      if (!line.startsWith(`${mount} `)) continue
+      const type = line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0]
+      return local.has(type) ? type : ""
     }
   } catch {
     // No procfs: nothing is certain.
   }
-  return false
+  return ""
 }
 
 /** How long an answer holds where mounts have no unique numbers: another file system may have got the number since. */
@@ -81,7 +90,7 @@ interface Mount {
   readonly unique: boolean
   readonly idLow: number
   readonly idHigh: number
-  readonly isLocal: boolean
+  readonly type: string
   readonly asked: number
 }
 
@@ -92,31 +101,34 @@ const MOST_MOUNTS = 16
 const statx = (fd: number, mask: number, cell: Cell): boolean =>
   syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, cell.address) === 0
 
-const isLocal = (fd: number, cell: Cell, unique: boolean): boolean => {
+const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
   const idLow = cell.u32[MNT_ID / 4]
   const idHigh = cell.u32[MNT_ID / 4 + 1]
   const index = mounts.findIndex((mount) => mount.idLow === idLow && mount.idHigh === idHigh && mount.unique === unique)
   const known = index === -1 ? undefined : mounts[index]
   if (known !== undefined && (unique || performance.now() - known.asked < RECHECK)) {
     if (index > 0) mounts.unshift(...mounts.splice(index, 1))
-    return known.isLocal
+    return known.type
   }
   // mountinfo knows the other number only. The descriptor keeps its mount, and so that number, from being used again meanwhile.
-  const answer = (!unique || statx(fd, STATX_MNT_ID, cell)) && isLocalMount(cell.u32[MNT_ID / 4])
+  const type = !unique || statx(fd, STATX_MNT_ID, cell) ? localType(cell.u32[MNT_ID / 4]) : ""
   if (index !== -1) mounts.splice(index, 1)
-  mounts.unshift({ unique, idLow, idHigh, isLocal: answer, asked: performance.now() })
+  mounts.unshift({ unique, idLow, idHigh, type, asked: performance.now() })
   mounts.length = Math.min(mounts.length, MOST_MOUNTS)
   // The cell is to hold the answer, and was just used for another question.
-  return answer && (!unique || statx(fd, MASK, cell))
+  return type !== "" && unique && !statx(fd, MASK, cell) ? "" : type
+}
+
+/** statx(2) of a descriptor into the cell, from memory only: the type of its file system, or "" if the cell does not hold the answer. */
+const statWithType = (fd: number, cell: Cell): string => {
+  if (!statx(fd, MASK, cell)) return ""
+  const answered = cell.u32[STATX.mask / 4]
+  const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
+  return unique || (answered & STATX_MNT_ID) !== 0 ? typeOf(fd, cell, unique) : ""
 }
 
 /** statx(2) of a descriptor into the cell, from memory only: whether the cell now holds the answer. */
-export const statFdCached = (fd: number, cell: Cell): boolean => {
-  if (!statx(fd, MASK, cell)) return false
-  const answered = cell.u32[STATX.mask / 4]
-  const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
-  return (unique || (answered & STATX_MNT_ID) !== 0) && isLocal(fd, cell, unique)
-}
+export const statFdCached = (fd: number, cell: Cell): boolean => statWithType(fd, cell) !== ""
 
 /** Off once the kernel has shown that it lacks openat2(2) or RESOLVE_CACHED (Linux 5.12), or that a sandbox forbids it. */
 let openCached = unsupported === undefined
@@ -150,14 +162,40 @@ const GROUP_BITS = 0o070
 const needsNoList = (cell: Cell): boolean =>
   cell.u32[STATX.uid / 4] === process.getuid?.() || (cell.u32[STATX.mode / 4] & GROUP_BITS) === 0
 
+/** Whose capabilities were looked at, and whether they say nothing about files. */
+let lookedAt: number | undefined
+let plain = false
+
+/**
+ * access(2) walks to the file with the rights of the real user, openat2(2) with those in force. They are the same where real and
+ * effective user are, and either is root, or has no capability to enter directories.
+ */
+const walksAsAccess = (): boolean => {
+  const uid = process.getuid!()
+  if (uid !== process.geteuid!() || process.getgid!() !== process.getegid!()) return false
+  if (uid !== lookedAt) {
+    lookedAt = uid
+    try {
+      // capabilities(7): CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH are bits 1 and 2.
+      plain = uid === 0 || /^CapEff:.*[0189]$/m.test(readFileSync("/proc/thread-self/status", "latin1"))
+    } catch {
+      plain = false
+    }
+  }
+  return plain
+}
+
 /** faccessat2(2) from the caches only: 0, `-errno`, or `undefined`. `mode`: 0 asks whether the file exists. */
 export const accessPathCached = (path: number, mode: number, cell: Cell): number | undefined => {
+  if (!openCached || !walksAsAccess()) return undefined
   const fd = openPathCached(AT_FDCWD, path, true)
   if (fd < 0) return undefined
   let result: number | undefined
-  if (statFdCached(fd, cell)) {
+  const type = statWithType(fd, cell)
+  if (type !== "") {
     if (mode === 0) result = 0
-    else if (needsNoList(cell)) result = syscall(NR.faccessat2, fd, emptyPathAddress, mode, AT_EMPTY_PATH)
+    else if (!asksLayers.has(type) && needsNoList(cell))
+      result = syscall(NR.faccessat2, fd, emptyPathAddress, mode, AT_EMPTY_PATH)
   }
   closePath(fd)
   // The kernel lacks it (before Linux 5.8), or a sandbox forbids it.
@@ -165,15 +203,21 @@ export const accessPathCached = (path: number, mode: number, cell: Cell): number
 }
 
 const dotAddress = permanent(Buffer.from(".\0"))
+// Cached, too: an access control list that would have to be read is none.
+const directoryAddress = permanent(openHow(constants.O_DIRECTORY | O_CLOEXEC))
 
 /**
- * A descriptor of a directory that is in the dentry cache, on a file system of this machine's own: opening and closing it wait for
+ * A descriptor of a directory that is in the dentry cache, on a file system of this machine's own where opening and closing it wait for
  * nothing. Or -1.
  */
 export const openDirectoryCached = (at: number, path: number, followLinks: boolean, cell: Cell): number => {
   const place = openPathCached(at, path, followLinks)
   if (place < 0) return -1
-  const fd = statFdCached(place, cell) ? syscall(NR.openat, place, dotAddress, constants.O_DIRECTORY | O_CLOEXEC) : -1
+  const type = statWithType(place, cell)
+  const fd =
+    type !== "" && !waitsForDirectories.has(type)
+      ? syscall(NR.openat2, place, dotAddress, directoryAddress, OPEN_HOW.size)
+      : -1
   closePath(place)
   return Math.max(fd, -1)
 }

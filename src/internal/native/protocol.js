@@ -68,7 +68,6 @@ export const FILLED_TO_END = 2
 export const NAME_ROOM = 288
 
 export const EINTR = 4
-export const EINVAL = 22
 export const ECANCELED = 125
 
 /** What an empty place of the completion ring holds: another number in each round, so that a late thread cannot fill a place of the past. */

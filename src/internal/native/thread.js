@@ -13,7 +13,6 @@ import {
   DISCARDED,
   ECANCELED,
   EINTR,
-  EINVAL,
   emptyPlace,
   FILL,
   FILLED_TO_END,
@@ -90,16 +89,14 @@ const fill = (slot) => {
   let filled = 0
   do {
     const result = executeOnce(slot, address + filled, size - filled)
-    // A long name that has no room is for the next request.
-    if (result === -EINVAL && filled > 0) return filled
-    if (result < 0) return result
+    // Nobody tells again what has been read: it is the answer, and a failure, or a long name that has no room, is for the next request.
+    if (result < 0) return filled > 0 ? filled : result
     if (result === 0) {
       args[at + 1] = FILLED_TO_END
       return filled
     }
     filled += result
-    if (Atomics.load(states, slot) === CANCELLING) return -ECANCELED
-  } while (size - filled >= NAME_ROOM)
+  } while (size - filled >= NAME_ROOM && Atomics.load(states, slot) !== CANCELLING)
   return filled
 }
 
