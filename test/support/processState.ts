@@ -31,18 +31,18 @@ export const descriptorCounts = (): Record<string, number> => {
 export const descriptorsIn = (directory: string): number =>
   [...descriptors().values()].filter((target) => target.startsWith(`${directory}/`)).length
 
-/** Threads of this process by name, but for the kernel's own workers, which outlive their work by seconds. */
+/** Threads of this process by number, but for the kernel's own workers, which outlive their work by seconds. */
 export const threads = (): ReadonlyArray<string> => {
-  const names: Array<string> = []
+  const tids: Array<string> = []
   for (const tid of readdirSync("/proc/self/task")) {
     try {
       const name = readFileSync(`/proc/self/task/${tid}/comm`, "utf8").trim()
-      if (!/^iou-(wrk|sqp)/.test(name)) names.push(name)
+      if (!/^iou-(wrk|sqp)/.test(name)) tids.push(tid)
     } catch {
       // Ended since the listing.
     }
   }
-  return names
+  return tids
 }
 
 /** Resident memory in MiB, after a full collection. */

@@ -5,7 +5,7 @@ import { wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
 import type { Path } from "../operation/arguments.ts"
-import { close, readdir } from "../operation/catalogue.ts"
+import { close, open, readdir } from "../operation/catalogue.ts"
 import { type DirectoryEntry, openDirectory } from "../operation/directories.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import type { Failure, Restore } from "../wait.ts"
@@ -87,9 +87,10 @@ export const enterDirectory = (
   Effect.withFiberRuntime((fiber) => {
     const { at, full, path } = place
     const fd = wantsSpan(fiber) ? -1 : openNow(engine, place, follow)
+    // Not tried again.
     return fd >= 0
       ? Effect.succeed({ fd, path: full, closesAtOnce: true })
-      : Effect.mapBoth(executeMasked(engine, openDirectory(path, { at, follow }), restore), {
+      : Effect.mapBoth(executeMasked(engine, open(path, openDirectory(path, { at, follow }).input), restore), {
           onFailure: named(full),
           onSuccess: (fd) => ({ fd, path: full, closesAtOnce: false })
         })
