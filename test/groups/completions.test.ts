@@ -76,6 +76,21 @@ const recorder = () => {
   return { spans, tracer }
 }
 
+it.scoped("the scoped Stream ends with its Scope, after what it was told of", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const ends = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    yield* nops(3)
+    const left = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    const waiting = yield* Effect.fork(Stream.runCollect(left))
+    yield* Effect.all([nextTurn, nextTurn])
+    yield* Scope.close(scope, Exit.void)
+    yield* Effect.all([nextTurn, nextTurn])
+    expect(Option.isSome(yield* Fiber.poll(waiting))).toBe(true)
+    expect(Chunk.size(yield* Stream.runCollect(ends))).toBe(3)
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("every request is told of, with what it was and how it went", () =>
     Effect.gen(function* () {
@@ -132,6 +147,33 @@ describe.each(realBackends)("$name", ({ layer }) => {
         ["read", path],
         ["close", undefined]
       ])
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("what ended while it was there, and nothing else", () =>
+    Effect.gen(function* () {
+      const { path } = yield* fixture
+      const counted = (operation: string) =>
+        Effect.gen(function* () {
+          const { engine } = yield* Aio.Aio
+          const counts = yield* Effect.forEach(engine.backends, ({ name }) =>
+            Metric.value(
+              Aio.completionMetrics.requests.pipe(Metric.tagged("operation", operation), Metric.tagged("backend", name))
+            )
+          )
+          return counts.reduce((sum, { count }) => sum + count, 0)
+        })
+      const before = yield* counted("stat")
+      // In one turn of the event loop, where that is answered from the caches.
+      yield* Effect.scoped(Effect.zipRight(Aio.observeMetrics, Aio.stat(path)))
+      expect((yield* counted("stat")) - before).toBe(1)
+      const { events } = yield* collecting()
+      yield* Aio.stat(path)
+      const later = yield* collecting()
+      while (events.length === 0) yield* nextTurn
+      yield* Effect.all([nextTurn, nextTurn])
+      expect(events.length).toBe(1)
+      expect(later.events).toEqual([])
     }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
