@@ -1,9 +1,10 @@
 /** Observing: events of every request, slow subscribers, metrics, spans. */
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, Tracer } from "effect"
-import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioFile, AioFileSystem, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
@@ -333,6 +334,47 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const closing = yield* Effect.fork(Aio.close(fd))
       while (engine.outstanding < 3 + 8) yield* nextTurn
       yield* Effect.timeout(Fiber.interrupt(closing), "5 seconds")
+      for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("nor several requests at once, and files as a whole, that belong to its end", () =>
+    Effect.gen(function* () {
+      const { path } = yield* fixture
+      const missing = Aio.request.rmdir("/does/not/exist")
+      const { engine } = yield* Aio.Aio
+      const written = Effect.acquireUseRelease(
+        Effect.sync(() => openSync(path, "r+")),
+        (fd) =>
+          Aio.linked(Array.from({ length: 4 }, (_, i) => Aio.request.write(fd, new Uint8Array(9), { offset: i }))),
+        (fd) => Effect.sync(() => closeSync(fd))
+      )
+      const inGroup = Effect.scoped(
+        Effect.gen(function* () {
+          const group = yield* AioGroup.make({ onFailure: "continue" })
+          yield* group.feed([missing, missing, missing])
+        })
+      )
+      const endings: ReadonlyArray<Effect.Effect<unknown, unknown, Aio.Aio>> = [
+        Aio.submitAll([missing, missing, missing], { mode: "exits" }),
+        written,
+        inGroup,
+        AioFile.readFile(path),
+        Effect.flatMap(FileSystem.FileSystem, (fs) =>
+          Effect.zipRight(fs.readFile(path), fs.remove("/does/not/exist"))
+        ).pipe(Effect.provide(AioFileSystem.layer))
+      ]
+      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.forkScoped
+      )
+      const working = yield* Effect.forEach(endings, (ending) =>
+        Effect.fork(Effect.ensuring(Effect.never, Effect.ignore(ending)))
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      const work = yield* Effect.fork(nops(10))
+      while (engine.observer.room > 0 || engine.places.executing > 0) yield* nextTurn
       for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
       yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
     }).pipe(Effect.provide(layer))
