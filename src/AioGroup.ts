@@ -271,7 +271,7 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<A, E | AioBadArgument, R> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
       const description = this.core.refusal
-      return description === undefined ? use(originOf(fiber)) : refused(operation, description)
+      return description === undefined ? use(originOf(this.core.engine, fiber)) : refused(operation, description)
     })
   }
 

@@ -1,14 +1,13 @@
 /** Where Effect meets the engine: one request as an interruptible Effect. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import { AioBadArgument, AioError } from "../AioError.ts"
 import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
 import { IDLE, Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
+import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
@@ -52,7 +51,7 @@ export class Call<A> extends Request implements Task<A> {
   ) {
     super(operation)
     this.priority = priorityOf(fiber)
-    this.isOfInterrupted = engine.observer !== null && !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+    this.isOfInterrupted = engine.observer !== null && isInterrupted(fiber)
   }
 
   get started(): boolean {

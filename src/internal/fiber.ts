@@ -1,11 +1,17 @@
 /** What a fiber has with it. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
 
 export const clockOf = (fiber: Fiber.RuntimeFiber<any, any>): Clock.Clock =>
   Context.get(fiber.currentDefaultServices, Clock.Clock)
+
+/** What it does now is part of its end. */
+export const isInterrupted = (fiber: Fiber.RuntimeFiber<any, any>): boolean =>
+  !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
 
 /** For fibers that are to be like it. */
 export const runtimeOf = (fiber: Fiber.RuntimeFiber<any, any>): Runtime.Runtime<never> =>

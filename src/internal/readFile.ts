@@ -10,6 +10,7 @@ import type { Engine } from "./engine/engine.ts"
 import { Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
 import { badArgument } from "./execute.ts"
+import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import type { Path } from "./operation/arguments.ts"
 import { close, fstat, open, read } from "./operation/catalogue.ts"
@@ -68,7 +69,9 @@ class ReadFile implements Task<Uint8Array> {
   constructor(
     private readonly engine: Engine,
     private readonly path: Path,
-    private readonly priority: number
+    private readonly priority: number,
+    /** It is part of the end of a fiber that was interrupted. */
+    private readonly isOfInterrupted: boolean
   ) {}
 
   start(): void {
@@ -108,7 +111,7 @@ class ReadFile implements Task<Uint8Array> {
     this.step = step
     if (!engine.closed) {
       engine.submit(step)
-      if (this.cancelling) engine.hurry(step)
+      if (this.cancelling || this.isOfInterrupted) engine.hurry(step)
     } else if (entry === close.entry) {
       engine.descriptors.close(this.fd)
       this.advance(entry, 0, null)
@@ -205,7 +208,7 @@ export const readFile = (engine: Engine, path: Path): Effect.Effect<Uint8Array, 
     wantsSpan(fiber)
       ? inSpan({ entry: { name: "readFile" }, input: { path } }, readFile(engine, path))
       : Effect.uninterruptibleMask((restore) => {
-          const task = new ReadFile(engine, path, priorityOf(fiber))
+          const task = new ReadFile(engine, path, priorityOf(fiber), isInterrupted(fiber))
           return inStages(task, restore, () => task.start())
         })
   )

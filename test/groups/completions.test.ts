@@ -1,9 +1,10 @@
 /** Observing: events of every request, slow subscribers, metrics, spans. */
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, Tracer } from "effect"
-import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioFile, AioFileSystem, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
@@ -76,6 +77,21 @@ const recorder = () => {
   return { spans, tracer }
 }
 
+it.scoped("the scoped Stream ends with its Scope, after what it was told of", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const ends = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    yield* nops(3)
+    const left = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    const waiting = yield* Effect.fork(Stream.runCollect(left))
+    yield* Effect.all([nextTurn, nextTurn])
+    yield* Scope.close(scope, Exit.void)
+    yield* Effect.all([nextTurn, nextTurn])
+    expect(Option.isSome(yield* Fiber.poll(waiting))).toBe(true)
+    expect(Chunk.size(yield* Stream.runCollect(ends))).toBe(3)
+  }).pipe(Effect.provide(MockAio.layer()))
+)
+
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("every request is told of, with what it was and how it went", () =>
     Effect.gen(function* () {
@@ -132,6 +148,33 @@ describe.each(realBackends)("$name", ({ layer }) => {
         ["read", path],
         ["close", undefined]
       ])
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
+  it.scopedLive("what ended while it was there, and nothing else", () =>
+    Effect.gen(function* () {
+      const { path } = yield* fixture
+      const counted = (operation: string) =>
+        Effect.gen(function* () {
+          const { engine } = yield* Aio.Aio
+          const counts = yield* Effect.forEach(engine.backends, ({ name }) =>
+            Metric.value(
+              Aio.completionMetrics.requests.pipe(Metric.tagged("operation", operation), Metric.tagged("backend", name))
+            )
+          )
+          return counts.reduce((sum, { count }) => sum + count, 0)
+        })
+      const before = yield* counted("stat")
+      // In one turn of the event loop, where that is answered from the caches.
+      yield* Effect.scoped(Effect.zipRight(Aio.observeMetrics, Aio.stat(path)))
+      expect((yield* counted("stat")) - before).toBe(1)
+      const { events } = yield* collecting()
+      yield* Aio.stat(path)
+      const later = yield* collecting()
+      while (events.length === 0) yield* nextTurn
+      yield* Effect.all([nextTurn, nextTurn])
+      expect(events.length).toBe(1)
+      expect(later.events).toEqual([])
     }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
@@ -291,6 +334,47 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const closing = yield* Effect.fork(Aio.close(fd))
       while (engine.outstanding < 3 + 8) yield* nextTurn
       yield* Effect.timeout(Fiber.interrupt(closing), "5 seconds")
+      for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("nor several requests at once, and files as a whole, that belong to its end", () =>
+    Effect.gen(function* () {
+      const { path } = yield* fixture
+      const missing = Aio.request.rmdir("/does/not/exist")
+      const { engine } = yield* Aio.Aio
+      const written = Effect.acquireUseRelease(
+        Effect.sync(() => openSync(path, "r+")),
+        (fd) =>
+          Aio.linked(Array.from({ length: 4 }, (_, i) => Aio.request.write(fd, new Uint8Array(9), { offset: i }))),
+        (fd) => Effect.sync(() => closeSync(fd))
+      )
+      const inGroup = Effect.scoped(
+        Effect.gen(function* () {
+          const group = yield* AioGroup.make({ onFailure: "continue" })
+          yield* group.feed([missing, missing, missing])
+        })
+      )
+      const endings: ReadonlyArray<Effect.Effect<unknown, unknown, Aio.Aio>> = [
+        Aio.submitAll([missing, missing, missing], { mode: "exits" }),
+        written,
+        inGroup,
+        AioFile.readFile(path),
+        Effect.flatMap(FileSystem.FileSystem, (fs) =>
+          Effect.zipRight(fs.readFile(path), fs.remove("/does/not/exist"))
+        ).pipe(Effect.provide(AioFileSystem.layer))
+      ]
+      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+        Stream.runForEachChunk(() => Effect.never),
+        Effect.forkScoped
+      )
+      const working = yield* Effect.forEach(endings, (ending) =>
+        Effect.fork(Effect.ensuring(Effect.never, Effect.ignore(ending)))
+      )
+      while (engine.observer === null) yield* Effect.yieldNow()
+      const work = yield* Effect.fork(nops(10))
+      while (engine.observer.room > 0 || engine.places.executing > 0) yield* nextTurn
       for (const fiber of working) yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
       yield* Effect.timeout(Fiber.interrupt(work), "5 seconds")
     }).pipe(Effect.provide(layer))

@@ -118,6 +118,24 @@ describe("by the program's Clock", () => {
     }).pipe(Effect.provide(MockAio.layer({ latency: { read: "2 seconds" } })))
   )
 
+  it.scoped("longer than the machine's timers can hold", () =>
+    Effect.gen(function* () {
+      const { read } = yield* MockAio.pipe
+      const reading = yield* Effect.fork(
+        Effect.flip(Aio.withDeadline(Aio.request.read(read, new Uint8Array(8)), "30 days"))
+      )
+      const endless = yield* Effect.fork(
+        Aio.withDeadline(Aio.request.read(read, new Uint8Array(8)), Number.POSITIVE_INFINITY)
+      )
+      yield* TestClock.adjust("29 days")
+      expect(reading.unsafePoll()).toBe(null)
+      yield* TestClock.adjust("2 days")
+      expect(yield* Fiber.join(reading)).toMatchObject({ code: "ETIMEDOUT" })
+      expect(endless.unsafePoll()).toBe(null)
+      yield* Fiber.interrupt(endless)
+    }).pipe(Effect.provide(MockAio.layer()))
+  )
+
   it.scoped("on real backends: the machine's time is of no interest", () =>
     Effect.gen(function* () {
       for (const { layer } of realBackends) {

@@ -169,3 +169,42 @@ it.scoped("waiting: what was not started and not cancelled", () =>
     expect(yield* group.stats).toMatchObject({ waiting: 2, ended: 2 })
   }).pipe(Effect.provide(layer))
 )
+
+it.scoped("an iterable that uses up the room in another group waits for it with what it gives", () =>
+  Effect.gen(function* () {
+    const { read } = yield* MockAio.pipe
+    const reading = Aio.request.read(read, new Uint8Array(1))
+    const outer = yield* AioGroup.make({ limit: 1 })
+    const [first, second] = [yield* outer.group(), yield* outer.group()]
+    let other: AioGroup.Handle<number> | undefined
+    yield* Effect.fork(
+      first.feed({
+        *[Symbol.iterator]() {
+          other = Effect.runSync(second.add(reading))
+          yield reading
+        }
+      })
+    )
+    yield* turns
+    expect(yield* Effect.all([first.stats, second.stats])).toMatchObject([{ inFlight: 0 }, { inFlight: 1 }])
+    yield* other!.cancel
+    yield* turns
+    expect(yield* Effect.all([first.stats, second.stats])).toMatchObject([{ inFlight: 1 }, { inFlight: 0 }])
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("a feed fails with its group, whatever its observer does when it is told of that", () =>
+  Effect.gen(function* () {
+    yield* MockAio.configure({ latency: { stat: "1 second" } })
+    const group = yield* AioGroup.make()
+    const feeding = yield* Effect.fork(
+      group.feed([Aio.request.stat("/missing")], {
+        onExit: () => void Effect.runSync(group.add(Aio.request.nop()))
+      })
+    )
+    yield* turns
+    yield* TestClock.adjust("1 second")
+    yield* turns
+    expect(codeOf(yield* Fiber.await(feeding))).toBe("ENOENT")
+  }).pipe(Effect.provide(layer))
+)

@@ -231,3 +231,26 @@ it.scoped("no timer is left when nothing waits for a rate", () =>
     expect(sleeping).toBe(0)
   }).pipe(Effect.provide(MockAio.layer()))
 )
+
+it.scoped("what a feed held back when its observer threw is not started", () =>
+  Effect.gen(function* () {
+    const { engine } = yield* Aio.Aio
+    const { read, write } = yield* MockAio.pipe
+    const group = yield* AioGroup.make({ requestsPerSecond: 1 })
+    const feeding = yield* Effect.fork(
+      group.feed([Aio.request.read(read, new Uint8Array(1)), ...nops(2)], {
+        onExit: () => {
+          throw new Error("mine")
+        }
+      })
+    )
+    yield* nextTurn
+    yield* nextTurn
+    yield* Aio.write(write, new Uint8Array(1))
+    expect((yield* Fiber.await(feeding))._tag).toBe("Failure")
+    const { submitted } = engine.counters
+    yield* TestClock.adjust("10 seconds")
+    yield* untilQuiet(group)
+    expect(engine.counters.submitted).toBe(submitted)
+  }).pipe(Effect.provide(MockAio.layer()))
+)

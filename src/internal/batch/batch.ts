@@ -171,7 +171,7 @@ export const submitAll = (
 ): Effect.Effect<Results, Failure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<Results, Failure> => {
     const batch = new Batch(engine, mode, operations.length)
-    if (!batch.finishInline(operations, originOf(fiber))) return batch.finished
+    if (!batch.finishInline(operations, originOf(engine, fiber))) return batch.finished
     return Effect.uninterruptibleMask((restore) => {
       const mayObtain = batch.mayObtain
       const wait = inStages(batch, restore, () => batch.start())

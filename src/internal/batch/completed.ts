@@ -187,7 +187,7 @@ export const completed = (
     Effect.map(
       Effect.acquireRelease(
         Effect.withFiberRuntime<CompletedRun>((fiber) =>
-          Effect.sync(() => new CompletedRun(engine, operations, concurrency, originOf(fiber)))
+          Effect.sync(() => new CompletedRun(engine, operations, concurrency, originOf(engine, fiber)))
         ),
         (run) => run.close
       ),

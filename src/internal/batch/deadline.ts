@@ -131,8 +131,9 @@ const callWith = <A>(
   milliseconds: number,
   fiber: Fiber.RuntimeFiber<any, any>
 ): Call<A> => {
-  if (milliseconds > LONGEST) return new Call(engine, operation, fiber)
   const clock = clockOf(fiber)
+  const longest = clock === machineClock ? LONGEST : Number.MAX_VALUE
+  if (milliseconds > longest) return new Call(engine, operation, fiber)
   return clock === machineClock
     ? new TimedCall(engine, operation, fiber, milliseconds)
     : new ClockedCall(engine, operation, fiber, clock, milliseconds)

@@ -74,7 +74,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   private feeds: Array<Feed> = []
   private turn = 0
   private rotation = 0
-  /** Pulled from a feed, and held back by a rate. */
+  /** Next in turn, and held back. */
   private held: Next | undefined
   /** In flight here and below. */
   private load = 0
@@ -171,7 +171,10 @@ export class Group implements Owner<GroupMember>, Waiter {
       if (next === undefined) break
       this.held = undefined
       if (next.member?.exit !== undefined) continue
-      if (this.buckets.length > 0 && !this.line.admits(this, sizeOf(next))) {
+      // User code in the iterable may have used up the room meanwhile, in another group.
+      const mayStart =
+        (next.feed === undefined || this.hasRoom) && (this.buckets.length === 0 || this.line.admits(this, sizeOf(next)))
+      if (!mayStart) {
         this.held = next
         break
       }
@@ -304,9 +307,10 @@ export class Group implements Owner<GroupMember>, Waiter {
     const exit = member.exitOf(memory)
     if (feed === undefined) this.conclude(member, exit)
     else {
-      feed.inFlight--
       member.conclude(exit)
       this.tell(member, index, operation, exit, feed)
+      // Not before: whoever is told may pump, and the feed would end without what this end means to it.
+      feed.inFlight--
       this.endIfExhausted(feed)
     }
     this.pumpAround()
@@ -417,7 +421,6 @@ export class Group implements Owner<GroupMember>, Waiter {
     if (feed.hasEnded) return done()
     feed.whenEnded(done)
     feed.stop(reason)
-    if (this.held?.feed === feed) this.dropHeld()
     this.cancelUnderWay(feed)
     this.endIfExhausted(feed)
     this.pump()
@@ -425,6 +428,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private cancelUnderWay(feed: Feed): void {
     feed.isBroken = false
+    if (this.held?.feed === feed) this.dropHeld()
     for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
   }
 

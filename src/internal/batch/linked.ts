@@ -42,6 +42,7 @@ class Link extends Member {
     if (file !== undefined) file.users++
     this.wasTakenAlong = true
     this.startSpan()
+    this.hurry()
     ;(this.owner as Chain).tookAlong(this)
   }
 }
@@ -187,7 +188,7 @@ export const linked = (
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
       // A copy: whoever made the list may change it while the chain runs.
-      const chain = new Chain(engine, operations.slice(), mode, originOf(fiber))
+      const chain = new Chain(engine, operations.slice(), mode, originOf(engine, fiber))
       const wait = inStages(chain, restore, () => chain.start())
       if (!operations.some(obtains)) return wait
       return Effect.flatMap(wait, (results) =>

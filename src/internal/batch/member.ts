@@ -53,6 +53,12 @@ export class Member extends Request {
     // The file's Scope waits for those who use its descriptor.
     if (file !== undefined) file.users++
     engine.submit(this)
+    this.hurry()
+  }
+
+  /** Where it is part of the end of an interrupted fiber. */
+  protected hurry(): void {
+    if (this.origin.isOfInterrupted) this.owner.engine.hurry(this)
   }
 
   /** No backend is left to run it. A descriptor can and must still be closed. */

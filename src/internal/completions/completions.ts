@@ -187,9 +187,12 @@ export class Completions implements Observer {
     }
     if (!(engine.observer instanceof Completions)) engine.observer = new Completions(engine)
     const observer = engine.observer as Completions
+    // What has ended is for those who were there, and for who leaves now.
+    observer.endTurn()
     observer.listeners.add(listener)
     engine.resume()
     return () => {
+      observer.endTurn()
       observer.listeners.delete(listener)
       if (observer.listeners.size === 0 && engine.observer === observer) observer.stop()
       engine.resume()

@@ -80,11 +80,11 @@ class Subscription implements Listener {
     })
   })
 
+  /** Whoever takes from it after that gets what is left, and its end. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
-    this.ready = []
-    this.count = 0
     this.stop?.()
     this.stop = undefined
+    this.end()
   })
 }
 

@@ -93,7 +93,7 @@ export const runBatch = (
 ): Effect.Effect<void, Failure> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
-      const task = new Batch(engine, count, window, operation, forgives, originOf(fiber))
+      const task = new Batch(engine, count, window, operation, forgives, originOf(engine, fiber))
       return inStages(task, restore, () => task.start())
     })
   )

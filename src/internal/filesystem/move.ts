@@ -39,6 +39,8 @@ export class Move<A> implements Task<A, PlatformError> {
   restore: Restore | undefined = undefined
   started = false
   priority = 0
+  /** It is part of the end of a fiber that was interrupted. */
+  isOfInterrupted = false
   private step: Step | undefined = undefined
   private cancelling = false
   private done = 0
@@ -82,7 +84,11 @@ export class Move<A> implements Task<A, PlatformError> {
     step.priority = this.priority
     this.step = step
     file.state.users++
-    if (!file.engine.closed) return file.engine.submit(step)
+    if (!file.engine.closed) {
+      file.engine.submit(step)
+      if (this.isOfInterrupted) file.engine.hurry(step)
+      return
+    }
     step.result = -errno.ECANCELED
     this.stepEnded(step)
   }

@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import * as catalogue from "../operation/catalogue.ts"
@@ -126,6 +127,7 @@ export class OpenFile implements File {
         }
         const move = new Move<A>(this, operation, method, buffer, offset, all, (count) => finish(count, buffer))
         move.priority = priorityOf(fiber)
+        move.isOfInterrupted = isInterrupted(fiber)
         return inStages(move, restore, () => move.start())
       })
     })

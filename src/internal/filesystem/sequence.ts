@@ -13,6 +13,7 @@ import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
+import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument, type Path } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
@@ -68,6 +69,8 @@ export abstract class Sequence<A, E> implements Task<A, E> {
   restore: Restore | undefined = undefined
   started = false
   priority = 0
+  /** It is part of the end of a fiber that was interrupted. */
+  isOfInterrupted = false
 
   protected cancelling = false
   /** The descriptors that are closed at the end, or -1. */
@@ -142,7 +145,7 @@ export abstract class Sequence<A, E> implements Task<A, E> {
     this.step = step
     if (!engine.closed) {
       engine.submit(step)
-      if (this.cancelling) engine.hurry(step)
+      if (this.cancelling || this.isOfInterrupted) engine.hurry(step)
     } else {
       // No backend is left. A descriptor can and must still be closed.
       if (closing) engine.descriptors.close(input.fd)
@@ -222,6 +225,7 @@ export const runSequence = <A, E>(make: () => Sequence<A, E>): Effect.Effect<A, 
     return Effect.uninterruptibleMask((restore) => {
       const task = make()
       task.priority = priorityOf(fiber)
+      task.isOfInterrupted = isInterrupted(fiber)
       return inStages(task, restore, () => task.start())
     })
   })
