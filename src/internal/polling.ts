@@ -41,7 +41,8 @@ export const wait = (options?: {
 
 /**
  * **Blocks the thread** until all requests that are outstanding have ended: `wait` and `poll`, again and again. For ever, if one waits
- * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0.
+ * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0. A defect where
+ * it is called by what the engine runs: `onExit`, or an iterable.
  *
  * @since 0.1.0
  * @category polling

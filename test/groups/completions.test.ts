@@ -178,6 +178,19 @@ describe.each(realBackends)("$name", ({ layer }) => {
     }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
   )
 
+  it.scopedLive("two consumers of one scoped Stream share what there is", () =>
+    Effect.gen(function* () {
+      const ends = yield* Aio.completions({ scoped: true })
+      const [one, two] = [yield* Effect.fork(Stream.runHead(ends)), yield* Effect.fork(Stream.runHead(ends))]
+      yield* nextTurn
+      yield* Aio.nop()
+      yield* nextTurn
+      yield* Aio.nop()
+      const told = [yield* Fiber.join(one), yield* Fiber.join(two)]
+      expect(told.map(Option.map(({ operation }) => operation))).toEqual([Option.some("nop"), Option.some("nop")])
+    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+  )
+
   it.scopedLive("nobody listens: nothing is kept; the Layer closes: the Stream ends", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

@@ -1,6 +1,6 @@
 /** What user code that a group runs, iterators and observers, may do to the group; and what ends while it is started. */
 import { expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Runtime, Scope, TestClock } from "effect"
 import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
 import { nextTurn } from "../support/moments.ts"
 
@@ -206,5 +206,23 @@ it.scoped("a feed fails with its group, whatever its observer does when it is to
     yield* TestClock.adjust("1 second")
     yield* turns
     expect(codeOf(yield* Fiber.await(feeding))).toBe("ENOENT")
+  }).pipe(Effect.provide(layer))
+)
+
+it.scoped("who would wait for the turn that it is called in is told so", () =>
+  Effect.gen(function* () {
+    const group = yield* AioGroup.make()
+    const { engine } = yield* Aio.Aio
+    const runtime = yield* Effect.runtime<Aio.Aio>()
+    const wasInTurn: Array<boolean> = []
+    const feeding = group.feed([Aio.request.nop()], {
+      onExit: () => {
+        wasInTurn.push(engine.isInTurn)
+        Runtime.runSync(runtime)(Aio.flush)
+      }
+    })
+    const exit = yield* Effect.exit(feeding)
+    expect(wasInTurn).toEqual([true])
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("Aio.flush within a turn")
   }).pipe(Effect.provide(layer))
 )

@@ -16,7 +16,7 @@ class Subscription implements Listener {
   /** A turn's events each, as they were handed over: shared with other subscribers, and never changed. */
   private ready: Array<ReadonlyArray<Completion>> = []
   private count = 0
-  private waiter: ((taken: Taken) => void) | undefined
+  private readonly waiters = new Set<(taken: Taken) => void>()
   private hasEnded = false
   private stop: (() => void) | undefined
 
@@ -55,9 +55,10 @@ class Subscription implements Listener {
   }
 
   private tell(): void {
-    const { waiter } = this
-    this.waiter = undefined
-    waiter?.(this.take)
+    const waiters = [...this.waiters]
+    this.waiters.clear()
+    // The first gets what there is, others wait again.
+    for (const resume of waiters) resume(this.take)
   }
 
   readonly take: Taken = Effect.suspend(() => {
@@ -73,9 +74,9 @@ class Subscription implements Listener {
     return Effect.async((resume) => {
       // The fiber may have given way to others since it looked.
       if (this.count > 0 || this.hasEnded) return resume(this.take)
-      this.waiter = resume
+      this.waiters.add(resume)
       return Effect.sync(() => {
-        this.waiter = undefined
+        this.waiters.delete(resume)
       })
     })
   })

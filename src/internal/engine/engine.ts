@@ -480,6 +480,7 @@ export class Engine implements Host {
 
   /** Blocks this thread until nothing is outstanding. */
   flush(): void {
+    if (this.polling) throw new Error("Aio.flush within a turn, from `onExit` or an iterable, would wait for ever")
     // Observers take nothing meanwhile: waiting for them would be for ever.
     this.flushing = true
     this.pause(false)
