@@ -12,8 +12,8 @@ import { descriptorCounts, residentMebibytes, settled, threads } from "../suppor
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 /** A thread takes some 50 ms to start, and is waited for at the end; a ring takes nothing. */
-const times = (mechanism: string): number => (mechanism === "io_uring" ? 200 : 60)
-const STARTS = 25
+const times = (mechanism: string): number => (mechanism === "io_uring" ? 200 : 40)
+const STARTS = 15
 const MEBIBYTES = 80
 
 describe.each(realBackends)("$name", ({ layer, mechanism }) => {
