@@ -77,8 +77,8 @@ const writeName = (output: Buffer, at: number, name: string, inode: Inode, posit
 }
 
 /**
- * getdents64(2): the names from the description's position on, as many as fit, and whether these are the last. A name that stays while others come and go is told
- * once: positions are given in the order in which names came, and not again.
+ * getdents64(2): the names from the description's position on, as many as fit, and whether these are the last. A name that stays
+ * while others come and go is told once: positions are given in the order in which names came, and not again.
  */
 export const writeNames = (submission: Submission, description: Description): number => {
   const output = submission.output!
