@@ -1,17 +1,14 @@
 /** The main job, as a process of its own: `examples/manifest.ts` on trees with everything in them that a tree may have. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { createRequire } from "node:module"
 import { join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
 import { realBackends as backends } from "./support/backends.ts"
+import { builtFrom, project } from "./support/build.ts"
 import { temporaryDirectory } from "./support/temporaryDirectory.ts"
 
-const project = fileURLToPath(new URL("..", import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
-const program = ["--import", tsx, join(project, "examples/manifest.ts")]
+const program = builtFrom("examples/manifest.ts")
 const names = [...new Set(backends.map(({ mechanism }) => mechanism))]
 
 // The example imports the built package, which a fresh clone has not got and a changed one has not got yet.
@@ -36,7 +33,7 @@ interface RunOptions {
 /** Runs the program in `directory` to its end. */
 const manifest = (directory: string, args: ReadonlyArray<string>, { meanwhile, through = [] }: RunOptions = {}) =>
   Effect.gen(function* () {
-    const [command, ...rest] = [...through, process.execPath, ...program, ...args]
+    const [command, ...rest] = [...through, process.execPath, program, ...args]
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => spawn(command, rest, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] })),
       (child) => Effect.sync(() => child.kill("SIGKILL"))

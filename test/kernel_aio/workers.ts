@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 
 for (let round = 0; round < 3; round++) {
-  const worker = new Worker(new URL("worker.mjs", import.meta.url))
+  const worker = new Worker(new URL("inWorker.js", import.meta.url))
   const ended = new Promise((resolve) => worker.once("exit", resolve))
   console.log(await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject)))
   await ended
