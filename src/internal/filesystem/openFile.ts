@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Engine } from "../engine/engine.ts"
-import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { execute, executeMasked } from "../execute.ts"
 import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
@@ -22,6 +22,7 @@ import * as catalogue from "../operation/catalogue.ts"
 import { type FileState, fileState } from "../operation/descriptors.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
+import { release } from "../release.ts"
 import { inStages, type Restore } from "../wait.ts"
 import { badArgument, fromWrongArgument, systemError, translate } from "./errors.ts"
 import { fstatInfo } from "./info.ts"
@@ -58,22 +59,8 @@ export class OpenFile implements File {
     this.turn = append ? Effect.unsafeMakeSemaphore(1) : undefined
   }
 
-  /** Ends the requests that still use the descriptor, then closes it. */
   get release(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { engine, state } = this
-      state.closed = true
-      const close = Effect.ignore(executeUninterruptibly(engine, catalogue.close(this.fd)))
-      // Fibers that outlive the Scope may have requests under way. Their number must not become another file's under them.
-      return state.users === 0 ? close : Effect.zipRight(this.unused, close)
-    })
-  }
-
-  private get unused(): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      this.state.onUnused = () => resume(Effect.void)
-      this.engine.cancelUsers(this.state)
-    })
+    return release(this.engine, this.fd, this.state)
   }
 
   /** Called by a transfer that took `length` bytes from `offset` on, when it has ended. */
