@@ -12,7 +12,7 @@ import { Aio } from "./service.ts"
  * @category polling
  */
 export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatMap(Aio, ({ engine }) => {
-  const descriptor = engine.pollDescriptor
+  const descriptor = engine.blocking.descriptor
   return descriptor >= 0
     ? Effect.succeed(descriptor)
     : Effect.fail(AioError.fromErrno(-descriptor, "pollDescriptor", {}))
@@ -37,7 +37,9 @@ export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine
 export const wait = (options?: {
   readonly timeout?: Duration.DurationInput | undefined
 }): Effect.Effect<void, never, Aio> =>
-  Effect.map(Aio, ({ engine }) => engine.wait(Math.min(Duration.toMillis(options?.timeout ?? "1 hour"), 3_600_000)))
+  Effect.map(Aio, ({ engine }) =>
+    engine.blocking.wait(Math.min(Duration.toMillis(options?.timeout ?? "1 hour"), 3_600_000))
+  )
 
 /**
  * **Blocks the thread** until all requests that are outstanding have ended: `wait` and `poll`, again and again. For ever, if one waits
@@ -47,4 +49,4 @@ export const wait = (options?: {
  * @since 0.1.0
  * @category polling
  */
-export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => engine.flush())
+export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => engine.blocking.flush())

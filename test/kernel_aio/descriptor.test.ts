@@ -51,7 +51,7 @@ describe.each(kernelLayers)("$name", ({ layer, name }) => {
           const before = engine.outstanding
           while (engine.outstanding === before && waits < 1000) {
             waits++
-            engine.wait(1000)
+            engine.blocking.wait(1000)
             engine.poll()
           }
         }

@@ -108,7 +108,7 @@ describe("through fibers", () => {
       yield* Effect.yieldNow()
       // Handed over by hand, completed without the event loop's knowing: then it is asked to end.
       engine.poll(0)
-      while (engine.places.pending === 0) engine.wait(10)
+      while (engine.places.pending === 0) engine.blocking.wait(10)
       let seen: ReadonlyArray<boolean> = []
       for (const backend of engine.backends) {
         backend.forEachInFlight((request) => {

@@ -125,7 +125,7 @@ describe("in this process", () => {
         yield* Effect.yieldNow()
         const start = performance.now()
         while (engine.outstanding > 0) {
-          engine.wait(10_000)
+          engine.blocking.wait(10_000)
           engine.poll()
         }
         expect(performance.now() - start).toBeLessThan(9000)

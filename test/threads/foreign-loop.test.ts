@@ -135,7 +135,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
         const start = performance.now()
         for (const pipe of pipes) writeSync(pipe, "x")
         while (engine.outstanding > 0 && performance.now() < start + 5000) {
-          engine.wait(2000)
+          engine.blocking.wait(2000)
           engine.poll()
         }
         return performance.now() - start
@@ -156,7 +156,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
         const immediate = setImmediate(() => seen++)
         const end = performance.now() + 10_000
         while (engine.outstanding > 0 && performance.now() < end) {
-          engine.wait(1000)
+          engine.blocking.wait(1000)
           engine.poll()
         }
         clearImmediate(immediate)

@@ -17,6 +17,7 @@ import { GroupMember } from "./groupMember.ts"
 import { Line, type Surroundings, type Waiter } from "./line.ts"
 import { type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
+import { type Next, Supply, sizeOf } from "./supply.ts"
 import type { Bucket } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
 
@@ -35,19 +36,9 @@ export interface Listener {
   end(): void
 }
 
-/** What is next in turn. */
-interface Next {
-  readonly operation: Operation<any>
-  readonly member: GroupMember | undefined
-  readonly feed: Feed | undefined
-}
-
 /** A descriptor is of use only to who gets its number; a lock to whoever has the file, unless it was not wanted any more. */
 const isToBeTaken = ({ entry, givenUp }: GroupMember): boolean =>
   entry.producesDescriptor === true || (entry.undo !== undefined && givenUp)
-
-/** For rates. */
-const sizeOf = ({ operation }: Next): number => transferSize(operation) ?? 0
 
 /**
  * So many may end while they are started, then the event loop has a turn: an endless feed of what can only fail would keep it for ever.
@@ -68,14 +59,8 @@ export class Group implements Owner<GroupMember>, Waiter {
   private readonly line: Line
   private readonly children = new Set<Group>()
   private readonly inFlight = new Set<GroupMember>()
-  /** Members that wait, from `head` on. */
-  private waiting: Array<GroupMember> = []
-  private head = 0
-  private feeds: Array<Feed> = []
-  private turn = 0
+  private readonly supply = new Supply()
   private rotation = 0
-  /** Next in turn, and held back. */
-  private held: Next | undefined
   /** In flight here and below. */
   private load = 0
   /** Members, feeds and groups below that have not ended. */
@@ -117,11 +102,8 @@ export class Group implements Owner<GroupMember>, Waiter {
   overdue(): void {}
 
   get counts() {
-    let waiting = this.held?.member === undefined ? 0 : 1
-    // Cancelled ones keep their place until it is their turn.
-    for (let i = this.head; i < this.waiting.length; i++) if (this.waiting[i].exit === undefined) waiting++
     return {
-      waiting,
+      waiting: this.supply.waiting,
       inFlight: this.inFlight.size,
       ended: this.requests,
       failed: this.failed
@@ -137,14 +119,14 @@ export class Group implements Owner<GroupMember>, Waiter {
     const member = new GroupMember(this, operation, this.index++, origin)
     this.pending++
     if (this.failure !== undefined) this.conclude(member, cancelledWith(operation.entry.name))
-    else this.waiting.push(member)
+    else this.supply.add(member)
     return member
   }
 
   addFeed(feed: Feed): void {
     this.pending++
     if (this.failure !== undefined) feed.stop(this.failure)
-    else this.feeds.push(feed)
+    else this.supply.feeds.push(feed)
     this.pump()
     this.endIfExhausted(feed)
   }
@@ -167,15 +149,14 @@ export class Group implements Owner<GroupMember>, Waiter {
   private startWhatMay(): void {
     let endedAtOnce = 0
     while (this.hasRoom) {
-      const next = this.held ?? this.next()
+      const next = this.supply.take(this.feedGaveNone)
       if (next === undefined) break
-      this.held = undefined
       if (next.member?.exit !== undefined) continue
       // User code in the iterable may have used up the room meanwhile, in another group.
       const mayStart =
         (next.feed === undefined || this.hasRoom) && (this.buckets.length === 0 || this.line.admits(this, sizeOf(next)))
       if (!mayStart) {
-        this.held = next
+        this.supply.held = next
         break
       }
       const { requests } = this
@@ -223,40 +204,18 @@ export class Group implements Owner<GroupMember>, Waiter {
     outermost.pumpTree()
   }
 
-  private next(): Next | undefined {
-    if (this.head < this.waiting.length) {
-      const member = this.waiting[this.head++]
-      // Cut off in large pieces: a shift for each would move all the others.
-      if (this.head > 1024 && this.head * 2 > this.waiting.length) {
-        this.waiting = this.waiting.slice(this.head)
-        this.head = 0
-      }
-      // The last one: nothing is to keep its buffer when it has ended.
-      if (this.head === this.waiting.length) {
-        this.waiting = []
-        this.head = 0
-      }
-      return { operation: member.operation, member, feed: undefined }
-    }
-    // Each feed in its turn. One that ends leaves the list while this looks.
-    const { feeds } = this
-    for (let i = feeds.length; i > 0 && feeds.length > 0; i--) {
-      const feed = feeds[this.turn++ % feeds.length]
-      const operation = feed.pull()
-      if (operation !== undefined) return { operation, member: undefined, feed }
-      if (feed.isBroken) this.cancelUnderWay(feed)
-      this.endIfExhausted(feed)
-    }
-    return undefined
+  private readonly feedGaveNone = (feed: Feed): void => {
+    if (feed.isBroken) this.cancelUnderWay(feed)
+    this.endIfExhausted(feed)
   }
 
   get heldBytes(): number {
-    return this.held === undefined ? 0 : sizeOf(this.held)
+    return this.supply.heldBytes
   }
 
   /** What it held back has ended: others need not wait behind that. */
   private dropHeld(): void {
-    this.held = undefined
+    this.supply.held = undefined
     this.line.leave(this)
   }
 
@@ -371,9 +330,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private endIfExhausted(feed: Feed): void {
     if (!feed.exhausted || feed.inFlight > 0) return
-    const at = this.feeds.indexOf(feed)
-    // Stopped ones have left the list: they end with their last request.
-    if (at !== -1) this.feeds.splice(at, 1)
+    this.supply.leave(feed)
     if (feed.hasEnded) return
     feed.end()
     this.pending--
@@ -406,7 +363,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     else {
       member.givenUp = true
       this.conclude(member, cancelledWith(member.entry.name))
-      if (this.held?.member === member) this.dropHeld()
+      if (this.supply.held?.member === member) this.dropHeld()
       this.pump()
     }
   }
@@ -428,7 +385,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private cancelUnderWay(feed: Feed): void {
     feed.isBroken = false
-    if (this.held?.feed === feed) this.dropHeld()
+    if (this.supply.held?.feed === feed) this.dropHeld()
     for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
   }
 
@@ -438,19 +395,15 @@ export class Group implements Owner<GroupMember>, Waiter {
     const ended = (): void => {
       if (--left === 0) done()
     }
-    const held = this.held?.member
+    const waiting = this.supply.takeAll()
     this.dropHeld()
     // What ends here makes room, and nothing is to take it yet.
     this.cancelling++
-    const waiting = this.waiting.slice(this.head)
-    this.waiting = []
-    this.head = 0
-    if (held !== undefined) waiting.push(held)
     for (const child of [...this.children]) {
       left++
       child.cancelAll(reason, ended)
     }
-    for (const feed of [...this.feeds]) {
+    for (const feed of [...this.supply.feeds]) {
       left++
       this.cancelFeed(feed, reason, ended)
     }

@@ -6,21 +6,16 @@
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
 import { errno } from "../native/errno.ts"
-import { Gathered } from "../native/gathered.ts"
-import { unsupported } from "../native/platform.ts"
-import { POLLIN, pollEvents } from "../native/readiness.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
+import { Blocking } from "./blocking.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { Patience } from "./patience.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
 import { Submission } from "./submission.ts"
-
-/** Milliseconds between two ticks of the backends while the thread is blocked in `wait`. */
-const TICK = 10
 
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
@@ -69,15 +64,16 @@ export class Engine implements Host {
   /** Completions are not delivered: an observer is full. */
   private paused = false
   private onIdle: (() => void) | undefined
-  private gathered: Gathered | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
   readonly scratch = new Submission(-1)
   /** No new requests. */
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
   ended = false
-  /** The thread is blocked until nothing is outstanding. */
-  private flushing = false
+  /** Observers are not waited for. */
+  private isUnobserved = false
+  /** For whoever blocks the thread. */
+  readonly blocking = new Blocking(this)
   /** The mechanism that the engine was built for. */
   readonly backend: Backend
   /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
@@ -102,7 +98,7 @@ export class Engine implements Host {
     const backend = make?.(this)
     if (backend === undefined) return
     this.lanes.unshift({ backend, queue: new Queue() })
-    this.gathered?.watch(backend.descriptor)
+    this.blocking.watch(backend)
   }
 
   /** Whether a turn is under way. */
@@ -351,7 +347,7 @@ export class Engine implements Host {
       this.ended = true
       this.observer?.end()
       this.patience.close()
-      this.gathered?.close()
+      this.blocking.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })
   }
@@ -414,7 +410,7 @@ export class Engine implements Host {
 
   /** Completions that may be delivered as far as observers go. */
   private get room(): number {
-    return this.observer === null || this.closed || this.flushing ? Number.POSITIVE_INFINITY : this.observer.room
+    return this.observer === null || this.closed || this.isUnobserved ? Number.POSITIVE_INFINITY : this.observer.room
   }
 
   private observeTurn(observer: Observer): void {
@@ -450,53 +446,20 @@ export class Engine implements Host {
     return total
   }
 
-  /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
-  get pollDescriptor(): number {
-    // The mock also runs where there are no system calls.
-    if (unsupported !== undefined) return -errno.ENOSYS
-    if (this.gathered === undefined || this.gathered.fd < 0) {
-      this.gathered = new Gathered()
-      for (const { backend } of this.lanes) this.gathered.watch(backend.descriptor)
-    }
-    return this.gathered.fd
-  }
-
-  /**
-   * Blocks this thread until a request can be settled, or nothing is outstanding, or for so many milliseconds. What waits in the
-   * engine is started first: it could not complete otherwise.
-   */
-  wait(milliseconds: number): void {
-    if (this.hasCompletions) return
-    if (this.poll(0) > 0 || this.outstanding === 0) return
-    const descriptor = this.pollDescriptor
-    const deadline = performance.now() + milliseconds
-    for (let left = milliseconds; left > 0; left = deadline - performance.now()) {
-      if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
-      // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
-      for (const { backend } of this.lanes) backend.tick()
-      if (this.poll(0) > 0 || this.outstanding === 0 || this.hasCompletions) return
-    }
-  }
-
-  /** Blocks this thread until nothing is outstanding. */
-  flush(): void {
-    if (this.polling) throw new Error("Aio.flush within a turn, from `onExit` or an iterable, would wait for ever")
-    // Observers take nothing meanwhile: waiting for them would be for ever.
-    this.flushing = true
+  /** Does what blocks this thread until requests have ended: observers take nothing meanwhile, and waiting for them would be for ever. */
+  unobserved(block: () => void): void {
+    this.isUnobserved = true
     this.pause(false)
     try {
-      while (this.outstanding > 0) {
-        // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
-        this.wait(TICK)
-        this.poll()
-      }
+      block()
     } finally {
-      this.flushing = false
+      this.isUnobserved = false
       this.resume()
     }
   }
 
-  private get hasCompletions(): boolean {
+  /** Completions wait to be delivered. */
+  get hasCompletions(): boolean {
     return this.lanes.some(({ backend }) => backend.hasCompletions)
   }
 
