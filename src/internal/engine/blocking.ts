@@ -1,0 +1,67 @@
+/** Waiting for completions with the thread blocked, and a descriptor for event loops of others. */
+import { errno } from "../native/errno.ts"
+import { Gathered } from "../native/gathered.ts"
+import { unsupported } from "../native/platform.ts"
+import { POLLIN, pollEvents } from "../native/readiness.ts"
+import type { Backend } from "./backend.ts"
+import type { Engine } from "./engine.ts"
+
+/** Milliseconds between two ticks of the backends while the thread is blocked. */
+const TICK = 10
+
+export class Blocking {
+  private gathered: Gathered | undefined
+
+  constructor(private readonly engine: Engine) {}
+
+  /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
+  get descriptor(): number {
+    // The mock also runs where there are no system calls.
+    if (unsupported !== undefined) return -errno.ENOSYS
+    if (this.gathered === undefined || this.gathered.fd < 0) {
+      this.gathered = new Gathered()
+      for (const { descriptor } of this.engine.backends) this.gathered.watch(descriptor)
+    }
+    return this.gathered.fd
+  }
+
+  /** A backend that was not there when the descriptor was made. */
+  watch(backend: Backend): void {
+    this.gathered?.watch(backend.descriptor)
+  }
+
+  close(): void {
+    this.gathered?.close()
+  }
+
+  /**
+   * Blocks this thread until a request can be settled, or nothing is outstanding, or for so many milliseconds. What waits in the
+   * engine is started first: it could not complete otherwise.
+   */
+  wait(milliseconds: number): void {
+    const { engine } = this
+    if (engine.hasCompletions) return
+    if (engine.poll(0) > 0 || engine.outstanding === 0) return
+    const { descriptor } = this
+    const deadline = performance.now() + milliseconds
+    for (let left = milliseconds; left > 0; left = deadline - performance.now()) {
+      if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
+      // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
+      for (const backend of engine.backends) backend.tick()
+      if (engine.poll(0) > 0 || engine.outstanding === 0 || engine.hasCompletions) return
+    }
+  }
+
+  /** Blocks this thread until nothing is outstanding. */
+  flush(): void {
+    const { engine } = this
+    if (engine.isInTurn) throw new Error("Aio.flush within a turn, from `onExit` or an iterable, would wait for ever")
+    engine.unobserved(() => {
+      while (engine.outstanding > 0) {
+        // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
+        this.wait(TICK)
+        engine.poll()
+      }
+    })
+  }
+}
