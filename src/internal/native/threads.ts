@@ -1,5 +1,6 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
+import { abandonAtExit, forget } from "./exit.ts"
 import { addressOf, setWord, syscall, type Word } from "./libc.ts"
 import {
   ARGUMENT_WORDS,
@@ -55,12 +56,6 @@ export interface Call {
   readonly a5: Word
 }
 
-/** A thread that is in a system call when the process exits would never be joined: all pools are told at `exit`. */
-const open = new Set<Threads>()
-process.once("exit", () => {
-  for (const threads of open) threads.abandon()
-})
-
 export class Threads {
   /** Readable when completions wait. */
   readonly eventFd: number
@@ -78,6 +73,8 @@ export class Threads {
   private readonly counterAddress = addressOf(this.counter)
   /** Threads that run, are starting, or are ending. */
   count = 0
+  /** Nobody is told of their ends any more. */
+  private closed = false
 
   /**
    * `onEnd` is told when a thread has ended: the slot that it was working on (free again), or -1, and how it ended: by its own
@@ -88,7 +85,8 @@ export class Threads {
     this.views.current.fill(-1)
     this.views.completions.fill(emptyPlace(0))
     for (let slot = CAPACITY - 1; slot >= 0; slot--) this.freeSlots.push(slot)
-    open.add(this)
+    // A thread that is in a system call when the process exits would never be joined.
+    abandonAtExit(this)
   }
 
   /** Orders to the threads; see protocol.js. */
@@ -154,7 +152,7 @@ export class Threads {
       setImmediate(() => {
         this.count--
         Atomics.sub(control, LIVE_THREADS, 1)
-        if (open.has(this)) this.onEnd(-1, "stillborn")
+        if (!this.closed) this.onEnd(-1, "stillborn")
       })
       return
     }
@@ -166,7 +164,7 @@ export class Threads {
       this.count--
       const tid = Atomics.load(tids, index)
       if (tid !== RETIRED) Atomics.sub(control, LIVE_THREADS, 1)
-      if (!open.has(this)) return
+      if (this.closed) return
       const slot = tid === RETIRED ? -1 : this.mourn(index)
       this.onEnd(slot, tid === RETIRED ? "retired" : tid === 0 ? "stillborn" : "died")
     })
@@ -380,13 +378,15 @@ export class Threads {
 
   /** Undoes the construction, before any thread was started. */
   discard(): void {
-    open.delete(this)
+    this.closed = true
+    forget(this)
     if (this.eventFd >= 0) syscall(NR.close, this.eventFd)
   }
 
   /** Ends all threads, which must have nothing to do. */
   async close(): Promise<void> {
-    open.delete(this)
+    this.closed = true
+    forget(this)
     this.configure(0, 0, 0)
     // Only then: a thread that is still there may write to the descriptor, whose number may be somebody else's by then.
     // They leave by themselves: `terminate` in the middle of a start leaks what the start had opened, or ends the process (an addon

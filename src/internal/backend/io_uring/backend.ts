@@ -13,16 +13,17 @@
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
 
-import { isMainThread } from "node:worker_threads"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
+import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { addressOf } from "../../native/libc.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import type { Entry } from "../../operation/operation.ts"
+import { ioPriority } from "../ioPriority.ts"
 import { breaksChains, Chains } from "./chains.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
@@ -34,23 +35,6 @@ const OF_TIMEOUT = 2
 
 /** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
 const RETRY_INTERVAL = 10
-
-/**
- * A request's priority as ioprio_set(2) writes it: the best-effort class, levels 0 (first) to 7 (last) around its usual 4. What a
- * disk's scheduler makes of it is its own affair; the engine's queue goes by the priority itself.
- */
-const ioPriority = (priority: number): number => (2 << 13) | Math.min(4 - priority, 7)
-
-/** Rings of this thread. */
-const open = new Set<IoUringBackend>()
-
-// A worker thread that exits frees its memory while the process, and what the kernel has in flight, go on. (Nothing can be done about
-// `worker.terminate()`, which runs no JavaScript any more.)
-if (!isMainThread) {
-  process.once("exit", () => {
-    for (const backend of open) backend.abandon()
-  })
-}
 
 export class IoUringBackend implements Backend {
   readonly name = "io_uring"
@@ -86,7 +70,7 @@ export class IoUringBackend implements Backend {
     this.chains = new Chains(ring)
     this.fifos = new FifoOpens()
     this.reactor = new Reactor(ring.fd, () => host.wake())
-    open.add(this)
+    abandonAtExitOfWorker(this)
   }
 
   linksAfter({ uring }: Entry<any, any>): boolean {
@@ -192,7 +176,7 @@ export class IoUringBackend implements Backend {
     const timed = deadline !== undefined && this.ring.room >= 2
     this.ring.commit(
       timed ? sqeFlags | IOSQE_IO_LINK : sqeFlags,
-      priority !== 0 && entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
+      entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
       submission.slot,
       OF_REQUEST
     )
@@ -373,7 +357,7 @@ export class IoUringBackend implements Backend {
   prepareClose(): void {}
 
   async close(): Promise<void> {
-    open.delete(this)
+    forget(this)
     clearInterval(this.timer)
     this.reactor.close()
     this.ring.close()

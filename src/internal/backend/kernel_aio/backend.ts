@@ -20,15 +20,16 @@
  * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
  */
 
-import { isMainThread } from "node:worker_threads"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
+import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLERR, POLLHUP } from "../../native/readiness.ts"
 import type { Entry } from "../../operation/operation.ts"
+import { ioPriority } from "../ioPriority.ts"
 import type { Context } from "./context.ts"
 import { isSuitable } from "./suitable.ts"
 
@@ -38,21 +39,7 @@ const RETRY_INTERVAL = 10
 /** After so many looks at a full context in which nothing has ended, it does not count on it any more. */
 const STALLED = 10
 
-/** As in io_uring's backend: the best-effort class of ioprio_set(2), levels 0 (first) to 7 (last) around its usual 4. */
-const ioPriority = (priority: number): number => (priority === 0 ? 0 : (2 << 13) | Math.min(4 - priority, 7))
-
 const isPoll = (request: Request): boolean => request.entry.kernelAio!.opcode === IOCB_CMD_POLL
-
-/** Contexts of this thread. */
-const open = new Set<KernelAioBackend>()
-
-// A worker thread that exits frees its memory while the process, and what the kernel has in flight, go on. (Nothing can be done about
-// `worker.terminate()`, which runs no JavaScript any more.)
-if (!isMainThread) {
-  process.once("exit", () => {
-    for (const backend of open) backend.abandon()
-  })
-}
 
 export class KernelAioBackend implements Backend {
   readonly name = "kernel"
@@ -88,7 +75,7 @@ export class KernelAioBackend implements Backend {
     private readonly host: Host
   ) {
     this.reactor = new Reactor(context.eventFd, () => host.wake())
-    open.add(this)
+    abandonAtExitOfWorker(this)
   }
 
   supports({ kernelAio }: Entry<any, any>): boolean {
@@ -310,7 +297,7 @@ export class KernelAioBackend implements Backend {
   prepareClose(): void {}
 
   async close(): Promise<void> {
-    open.delete(this)
+    forget(this)
     clearInterval(this.timer)
     this.reactor.close()
     await this.context.close()

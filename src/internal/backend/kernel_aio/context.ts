@@ -19,12 +19,10 @@ import {
   IOCB_FLAG_IOPRIO,
   IOCB_FLAG_RESFD
 } from "../../native/kernelAio.ts"
-import { addressOf, foreignMemory, syscall, type Word } from "../../native/libc.ts"
+import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
 import type { ControlBlock } from "../../operation/operation.ts"
-
-const HIGH = 4294967296
 
 /** Completions fetched by one io_getevents(2), where the ring cannot be read. */
 const BATCH = 128
@@ -258,16 +256,5 @@ export class Context implements ControlBlock {
     this.letGo()
     syscall(NR.io_destroy, this.address)
     syscall(NR.close, this.eventFd)
-  }
-}
-
-/** Writes 64 bits as two words, low first. A Number is exact here: it is an integer below 2^53 in magnitude. */
-const setWord = (words: Uint32Array, at: number, value: Word): void => {
-  if (typeof value === "number") {
-    words[at] = value
-    words[at + 1] = Math.floor(value / HIGH)
-  } else {
-    words[at] = Number(value & 0xffffffffn)
-    words[at + 1] = Number(value >> 32n)
   }
 }

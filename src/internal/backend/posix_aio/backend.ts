@@ -20,6 +20,7 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
+import { abandonAtExit, forget } from "../../native/exit.ts"
 import { S_IFBLK, S_IFDIR, S_IFREG } from "../../native/layout.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
@@ -47,14 +48,6 @@ const WATCHDOG_INTERVAL = 1000
 
 /** Milliseconds that the exit of the process waits for what is running. */
 const EXIT_PATIENCE = 1000
-
-/** Backends of this thread. */
-const open = new Set<PosixAioBackend>()
-
-// glibc's threads go on writing into memory that a worker thread, or the end of the process, frees.
-process.once("exit", () => {
-  for (const backend of open) backend.abandon()
-})
 
 export class PosixAioBackend implements Backend {
   readonly name = "posix"
@@ -85,7 +78,8 @@ export class PosixAioBackend implements Backend {
     this.states = new Uint8Array(blocks.count)
     this.priorities = new Uint8Array(blocks.count)
     for (let slot = blocks.count - 1; slot >= 0; slot--) this.freeSlots.push(slot)
-    open.add(this)
+    // glibc's threads go on writing also into memory that the end of the process frees.
+    abandonAtExit(this)
   }
 
   supports({ posixAio }: Entry<any, any>): boolean {
@@ -382,7 +376,7 @@ export class PosixAioBackend implements Backend {
   prepareClose(): void {}
 
   async close(): Promise<void> {
-    open.delete(this)
+    forget(this)
     clearInterval(this.watchdog)
     // Nothing is in flight, but the thread may still be looking at blocks.
     await this.notification.close()
