@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
 import { POLLIN, pollEvents } from "../../src/internal/native/readiness.ts"
+import { settled } from "../support/processState.ts"
 import { kernelLayers, nothingInThreads, pipes } from "./support.ts"
 
 const readable = (fd: number): boolean => pollEvents(fd, POLLIN, 0) !== 0
@@ -19,9 +20,9 @@ describe.each(kernelLayers)("$name", ({ layer, name }) => {
         const polls = yield* Effect.forEach([...made, ...made], ({ read }) =>
           Effect.fork(Aio.pollFd(read, { readable: true }))
         )
-        yield* Effect.sleep(1)
-        expect(readable(fd)).toBe(false)
         const { engine } = yield* Aio.Aio
+        expect(yield* settled(() => engine.places.executing, 8)).toBe(8)
+        expect(readable(fd)).toBe(false)
         const rest: Array<readonly [number, boolean]> = yield* Effect.sync(() => {
           // The event loop sees nothing of this.
           for (const { write } of made) writeSync(write, "x")

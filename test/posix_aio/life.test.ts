@@ -8,6 +8,7 @@ import * as PosixAio from "effect-aio/PosixAio"
 import { runFixture } from "../fixtures/child.ts"
 import { descriptorCounts, residentMebibytes, settled, threads } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { quietest } from "../threads/fixtures/pool.ts"
 import { stalled } from "./fixtures/stall.ts"
 
 const layer = PosixAio.layer({ inline: false })
@@ -23,18 +24,8 @@ const temporaryFile = Effect.map(temporaryDirectory, (directory) => {
 
 const read = (fd: number) => Aio.read(fd, new Uint8Array(4096), { offset: 0 })
 
-/** Share of `milliseconds` in which this process used a core. */
-const processorShare = (milliseconds: number): Effect.Effect<number> =>
-  Effect.gen(function* () {
-    const before = process.cpuUsage()
-    const start = performance.now()
-    yield* Effect.sleep(milliseconds)
-    const { system, user } = process.cpuUsage(before)
-    return (user + system) / 1000 / (performance.now() - start)
-  })
-
 describe("in this process", () => {
-  it.scopedLive("a Layer built, used and closed 200 times", () =>
+  it.scopedLive("a Layer built, used and closed 100 times", () =>
     Effect.gen(function* () {
       const fd = openSync(yield* temporaryFile, "r")
       const once = Effect.provide(Effect.all([read(fd), read(fd)], { concurrency: 2 }), layer)
@@ -42,7 +33,7 @@ describe("in this process", () => {
       const descriptors = descriptorCounts()
       const running = threads().length
       const memory = residentMebibytes()
-      yield* Effect.repeatN(once, 199)
+      yield* Effect.repeatN(once, 99)
       expect(yield* settled(descriptorCounts, descriptors)).toEqual(descriptors)
       expect(yield* settled(() => threads().length <= running, true)).toBe(true)
       expect(residentMebibytes() - memory).toBeLessThan(MEBIBYTES)
@@ -74,14 +65,10 @@ describe("in this process", () => {
       const fiber = yield* Effect.fork(read(fd))
       // The thread that waits needs its time to start.
       yield* Effect.sleep(300)
-      let share = 1
-      for (let round = 0; round < 5 && share > BUSY; round++) share = yield* processorShare(200)
-      expect(share).toBeLessThan(BUSY)
+      expect(yield* quietest(BUSY)).toBeLessThan(BUSY)
       release()
       expect(yield* Fiber.join(fiber)).toBe(4096)
-      share = 1
-      for (let round = 0; round < 5 && share > BUSY / 5; round++) share = yield* processorShare(200)
-      expect(share).toBeLessThan(BUSY / 5)
+      expect(yield* quietest(BUSY / 5)).toBeLessThan(BUSY / 5)
     }).pipe(Effect.provide(layer))
   )
 
@@ -93,7 +80,7 @@ describe("in this process", () => {
       const slow = yield* Effect.fork(read(fd))
       yield* Effect.sleep(200)
       for (let i = 0; i < 50; i++) {
-        expect(yield* Effect.timeout(read(other), "10 seconds")).toBe(4096)
+        expect(yield* Effect.timeout(read(other), "20 seconds")).toBe(4096)
         yield* Effect.sleep(i % 3)
       }
       release()
@@ -125,10 +112,10 @@ describe("in this process", () => {
         yield* Effect.yieldNow()
         const start = performance.now()
         while (engine.outstanding > 0) {
-          engine.blocking.wait(10_000)
+          engine.blocking.wait(30_000)
           engine.poll()
         }
-        expect(performance.now() - start).toBeLessThan(9000)
+        expect(performance.now() - start).toBeLessThan(15_000)
         yield* Fiber.joinAll(fibers)
       }
       closeSync(fd)

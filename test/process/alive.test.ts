@@ -2,10 +2,14 @@ import { setTimeout as delay } from "node:timers/promises"
 import { describe, expect, it } from "vitest"
 import { runFixture } from "../fixtures/child.ts"
 
+/** Milliseconds: less than any timeout of the library's, more than a machine stands still. What is kept alive is so for ever. */
+const SOON = 9000
+
 describe.each(["io_uring", "threads"])("%s: how long a process lives", (backend) => {
   it("as long as a request is in flight, and no longer", async () => {
     let written = Number.POSITIVE_INFINITY
-    const { code, lasted, stderr, stdout } = await runFixture("life.ts", {
+    // It says what it has read: so it has lived until then.
+    const { code, stderr, stdout } = await runFixture("life.ts", {
       args: ["pending", backend],
       onOutput: async (text, { stdin }) => {
         if (text !== "reading\n") return
@@ -15,19 +19,18 @@ describe.each(["io_uring", "threads"])("%s: how long a process lives", (backend)
       }
     })
     expect([stdout, stderr, code]).toEqual(["reading\nread hello\n", "", 0])
-    expect(lasted).toBeGreaterThan(290)
-    expect(performance.now() - written).toBeLessThan(2000)
+    expect(performance.now() - written).toBeLessThan(SOON)
   })
 
   it("not for a Layer that is open, nor for its threads", async () => {
     const { code, lasted, stderr, stdout } = await runFixture("life.ts", { args: ["idle", backend] })
     expect([stdout, stderr, code]).toEqual(["idle\n", "", 0])
-    expect(lasted).toBeLessThan(2000)
+    expect(lasted).toBeLessThan(SOON)
   })
 
   it("not for a request that was interrupted", async () => {
     const { code, lasted, stderr, stdout } = await runFixture("life.ts", { args: ["abandoned", backend] })
     expect([stdout, stderr, code]).toEqual(["given up\n", "", 0])
-    expect(lasted).toBeLessThan(2000)
+    expect(lasted).toBeLessThan(SOON)
   })
 })

@@ -19,7 +19,7 @@ describe.each(["io_uring", "threads"])("%s: in a worker thread", (backend) => {
     ["exits", "process.exit() of the worker with reads in flight neither hangs nor crashes the process"]
   ]) {
     it(what, async () => {
-      const outcome = await runFixture("workers.ts", { args: [backend, ending], timeout: 15_000 })
+      const outcome = await runFixture("workers.ts", { args: [backend, ending] })
       const { code, signal, stderr, stdout } = outcome
       expect([stdout, stderr, code, signal]).toEqual([`${twice}still there\n`, "", 0, null])
     })

@@ -51,8 +51,8 @@ export const residentMebibytes = (): number => {
   return process.memoryUsage.rss() / 2 ** 20
 }
 
-/** Waits until `value` gives `expected`, at most `milliseconds`; what it gave at last. */
-export const settled = <A>(value: () => A, expected: A, milliseconds = 2000): Effect.Effect<A> =>
+/** Waits until `value` gives `expected`, at most `milliseconds`; what it gave at last. A machine may stand still for seconds. */
+export const settled = <A>(value: () => A, expected: A, milliseconds = 20_000): Effect.Effect<A> =>
   Effect.gen(function* () {
     const wanted = JSON.stringify(expected)
     const end = performance.now() + milliseconds

@@ -14,7 +14,7 @@ describe.each(ioUringBackends)("$name", ({ layerWith }) => {
           discard: true
         })
       )
-      for (let i = 0; i < 20; i++) yield* Effect.timeout(Aio.statvfs("/"), 2000)
+      for (let i = 0; i < 20; i++) yield* Effect.timeout(Aio.statvfs("/"), "20 seconds")
       yield* Fiber.interrupt(flood)
       expect((yield* Aio.stats).backend).toBe("io_uring")
     }).pipe(Effect.provide(layerWith({ maxPollRequests: 4 })))

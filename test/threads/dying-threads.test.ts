@@ -20,7 +20,7 @@ const kill = Effect.map(Aio.Aio, ({ engine }): ReadonlyArray<Promise<number>> =>
   )
 })
 
-const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(effect, 3000)
+const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(effect, "20 seconds")
 
 it.scopedLive("idle threads: the next request has a new one", () =>
   Effect.gen(function* () {
@@ -113,7 +113,7 @@ it.scopedLive("again and again under load: every request ends once", () =>
       yield* Effect.sleep(40)
       yield* kill
     }
-    yield* Effect.timeout(Fiber.join(load), 20_000)
+    yield* Effect.timeout(Fiber.join(load), 40_000)
     expect(ended).toBe(5000)
     yield* within(Aio.nop())
     expect((yield* Aio.stats).outstanding).toBe(0)

@@ -104,7 +104,7 @@ it.scopedLive("an order that is taken back ends, too", () =>
     yield* Effect.sleep(30)
     yield* ThreadPool.setMaxParallel(2)
     // The thread in its call stays: nobody asks for its end any more.
-    expect(yield* settled(() => stopped.unsafePoll() !== null, true, 500)).toBe(true)
+    expect(yield* settled(() => stopped.unsafePoll() !== null, true)).toBe(true)
     yield* release()
   }).pipe(withPool(2))
 )

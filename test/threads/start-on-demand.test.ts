@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
 import { settled } from "../support/processState.ts"
-import { busy, executing, threadsFromHere } from "./fixtures/pool.ts"
+import { busy, executing, numbers, threadsFromHere } from "./fixtures/pool.ts"
 
 const withPool = (options: ThreadPool.Options) => Effect.provide(ThreadPool.layer({ inline: false, ...options }))
 
@@ -36,6 +36,8 @@ it.scopedLive("one for each request that waits, up to maxParallel", () =>
       expect(yield* executing(count)).toMatchObject({ executing: count, ready: 0, threads: count, idleThreads: 0 })
       expect(extra()).toBe(count)
       yield* release()
+      // A thread that is still awake will take what comes next, but who is put off on its way to sleep is not there yet.
+      expect((yield* numbers({ idleThreads: count })).idleThreads).toBe(count)
     }
     const { release } = yield* busy(9)
     expect(yield* executing(6)).toMatchObject({ executing: 6, ready: 3, threads: 6, idleThreads: 0 })
@@ -66,6 +68,7 @@ it.scopedLive("minParallel are started with the first request", () =>
     expect(yield* settled(extra, 5)).toBe(5)
     expect((yield* Aio.stats).threads).toBe(5)
     yield* ThreadPool.setMinParallel(100)
+    expect(yield* settled(extra, 7)).toBe(7)
     yield* Effect.sleep(150)
     expect(extra()).toBe(7)
   }).pipe(withPool({ minParallel: 3, maxParallel: 7, maxIdle: 0, idleTimeout: "1 minute" }))

@@ -6,6 +6,7 @@ import { Effect, Exit, Fiber, Runtime } from "effect"
 import { Aio } from "effect-aio"
 import { realBackends as backends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { bestOf } from "./fixtures/pool.ts"
 
 describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive("flush ends all outstanding requests, also on threads that are still to start", () =>
@@ -62,9 +63,12 @@ describe.each(backends)("$name", ({ layer }) => {
 
   it.scopedLive("flush with nothing to do returns at once", () =>
     Effect.gen(function* () {
-      const start = performance.now()
-      for (let i = 0; i < 100; i++) yield* Aio.flush
-      expect(performance.now() - start).toBeLessThan(1000)
+      const once = Effect.gen(function* () {
+        const start = performance.now()
+        for (let i = 0; i < 100; i++) yield* Aio.flush
+        return [performance.now() - start]
+      })
+      expect(yield* bestOf(once, 200)).toBeLessThan(200)
     }).pipe(Effect.provide(layer))
   )
 })

@@ -34,7 +34,7 @@ it.scopedLive("opens of FIFOs: threads of their own, which end with them", () =>
     const extra = yield* threadsFromHere
     const fibers = yield* openFifos(6)
     // The seventh works for the others.
-    yield* Effect.timeout(Aio.nop(), 3000)
+    yield* Effect.timeout(Aio.nop(), "20 seconds")
     expect(extra()).toBeGreaterThanOrEqual(7)
     expect(extra()).toBeLessThanOrEqual(8)
     yield* Fiber.interruptAll(fibers)
@@ -46,12 +46,12 @@ it.scopedLive("controls are set though opens wait for ever", () =>
   Effect.gen(function* () {
     const extra = yield* threadsFromHere
     const fibers = yield* openFifos(4)
-    yield* Effect.timeout(Aio.nop(), 3000)
-    yield* Effect.timeout(ThreadPool.setMaxIdle(3), 1000)
-    yield* Effect.timeout(ThreadPool.setMaxParallel(3), 1000)
-    yield* Effect.timeout(ThreadPool.setMaxParallel(1), 1000)
+    yield* Effect.timeout(Aio.nop(), "20 seconds")
+    yield* Effect.timeout(ThreadPool.setMaxIdle(3), "20 seconds")
+    yield* Effect.timeout(ThreadPool.setMaxParallel(3), "20 seconds")
+    yield* Effect.timeout(ThreadPool.setMaxParallel(1), "20 seconds")
     expect(extra()).toBeLessThanOrEqual(5)
-    yield* Effect.timeout(Aio.nop(), 3000)
+    yield* Effect.timeout(Aio.nop(), "20 seconds")
     // All threads: with the opens, too.
     const stopped = yield* Effect.fork(ThreadPool.setMaxParallel(0))
     yield* Effect.sleep(50)
@@ -74,7 +74,7 @@ it.scopedLive("opens that only wait for a thread get none of their own", () =>
     yield* Effect.sleep(200)
     expect(extra()).toBe(2)
     yield* release()
-    yield* Effect.timeout(Fiber.joinAll(opens), "10 seconds")
+    yield* Effect.timeout(Fiber.joinAll(opens), "20 seconds")
   }).pipe(withPool({ maxParallel: 2 }))
 )
 

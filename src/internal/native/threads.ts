@@ -127,9 +127,21 @@ export class Threads {
   get executing(): number {
     let sum = 0
     for (let index = 0; index < this.workers.length; index++) {
-      if (Atomics.load(this.views.current, index) >= 0) sum++
+      const slot = Atomics.load(this.views.current, index)
+      if (slot >= 0 && this.isExecuting(index, slot)) sum++
     }
     return sum
+  }
+
+  /**
+   * A thread names its slot until the completion is in the ring, and for a moment longer, in which the system may put it off: by then
+   * the call is over, perhaps delivered, and the slot perhaps somebody else's.
+   */
+  private isExecuting(index: number, slot: number): boolean {
+    const { currentRound, rounds, states } = this.views
+    const state = Atomics.load(states, slot)
+    const isOpen = state === QUEUED || state === RUNNING || state === CANCELLING
+    return isOpen && Atomics.load(rounds, slot) === Atomics.load(currentRound, index)
   }
 
   /** Completions that have not been taken. */
