@@ -4,6 +4,15 @@
  */
 import { isMainThread } from "node:worker_threads"
 
+/** Milliseconds between two looks at a thread that is to leave. */
+export const ABANDON_PAUSE = 5
+
+/** Looks at a thread that is in a call. */
+export const ABANDON_ROUNDS = 200
+
+/** Looks at one that is still loading its addon, where being ended by Node would end the process: it leaves by itself in a moment. */
+export const ABANDON_STARTING_ROUNDS = 2000
+
 export interface Abandonable {
   /** Ends what is under way without the event loop, which does not run any more. */
   abandon(): void

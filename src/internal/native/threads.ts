@@ -1,6 +1,6 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { abandonAtExit, forget } from "./exit.ts"
+import { ABANDON_PAUSE, ABANDON_ROUNDS, ABANDON_STARTING_ROUNDS, abandonAtExit, forget } from "./exit.ts"
 import { addressOf, setWord, syscall, type Word } from "./libc.ts"
 import {
   ARGUMENT_WORDS,
@@ -422,20 +422,22 @@ export class Threads {
     for (let level = 0; level < LEVELS; level++) Atomics.store(control, HEADS + level, control[TAILS + level])
     Atomics.store(control, THREAD_LIMIT, 0)
     const pause = new Int32Array(new SharedArrayBuffer(4))
-    for (let round = 0; round < 200; round++) {
-      let busy = false
+    for (let rounds = 0, starting = 0; rounds < ABANDON_ROUNDS && starting < ABANDON_STARTING_ROUNDS; ) {
+      let isBusy = false
+      let isStarting = false
       for (let index = 0; index < this.workers.length; index++) {
         if (this.workers[index] === undefined) continue
-        // Still loading its addon, where being ended by Node would end the process: it leaves by itself in a moment.
-        if (Atomics.load(tids, index) === 0) busy = true
+        if (Atomics.load(tids, index) === 0) isStarting = true
         const slot = Atomics.load(current, index)
         if (slot < 0) continue
-        busy = true
+        isBusy = true
         Atomics.store(states, slot, CANCELLING)
         wakeThread(Atomics.load(tids, index))
       }
-      if (!busy) return
-      Atomics.wait(pause, 0, 0, 5)
+      if (isStarting) starting++
+      else if (isBusy) rounds++
+      else return
+      Atomics.wait(pause, 0, 0, ABANDON_PAUSE)
     }
   }
 }
