@@ -6,7 +6,9 @@ import { Cause, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import { Aio, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
-import { quickest } from "../support/patience.ts"
+import { nextTurn } from "../support/moments.ts"
+import { quickest, standStill } from "../support/patience.ts"
+import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
@@ -72,6 +74,33 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       expect(error).toMatchObject({ code: "ETIMEDOUT", path: fifo })
       expect(yield* idle).toBe(0)
     }).pipe(Effect.provide(layerWith({ entries: 8 })))
+  )
+
+  it.scopedLive("an open of a FIFO whose time is over before anybody looks at what the kernel says", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const [fifo] = makeFifos(directory, 1)
+      for (const flag of ["r", "w"] as const) {
+        for (let turns = 0; turns < 5; turns++) {
+          // One completion a turn: that of the open waits behind the others.
+          const others = yield* Effect.forEach(Array.from({ length: 3 }), () => Effect.fork(Aio.nop()))
+          const opening = yield* Effect.fork(
+            Effect.flip(Aio.withDeadline(Aio.request.open(fifo, { flag }), 5)).pipe(Effect.timeout("30 seconds"))
+          )
+          yield* Effect.yieldNow()
+          for (let turn = 0; turn < turns; turn++) yield* nextTurn
+          yield* standStill(10)
+          expect([flag, turns, yield* Fiber.join(opening)]).toMatchObject([
+            flag,
+            turns,
+            { code: "ETIMEDOUT", path: fifo }
+          ])
+          yield* Fiber.joinAll(others)
+        }
+      }
+      expect(descriptorsIn(directory)).toBe(0)
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layerWith({ maxPollRequests: 1 })))
   )
 
   it.scopedLive("interruption comes first, and closing the Layer is no timeout", () =>

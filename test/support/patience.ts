@@ -6,6 +6,10 @@ import { Effect } from "effect"
 
 const ATTEMPTS = 20
 
+/** The machine stands still: nothing of this program runs for so many milliseconds. */
+export const standStill = (milliseconds: number): Effect.Effect<void> =>
+  Effect.sync(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds))
+
 /** How many milliseconds an effect takes. */
 export const lasting = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<number, E, R> =>
   Effect.gen(function* () {
