@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
+import { vi } from "vitest"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes, makeFifos } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
@@ -11,6 +12,9 @@ import { lasting, quickest } from "../support/patience.ts"
 import { descriptorCounts, descriptorsIn, settled, steady, threads } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+
+// Threads start by the dozen, one Layer after the other: on a slow machine that takes minutes.
+vi.setConfig({ testTimeout: 240_000 })
 
 /** What a fiber ended with: an error's code, or how else. */
 const ending = (exit: Exit.Exit<unknown, unknown>): string =>

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
+import { vi } from "vitest"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { nextTurn } from "../support/moments.ts"
@@ -14,6 +15,10 @@ import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 /** A thread takes some 50 ms to start, and is waited for at the end; a ring takes nothing. */
 const times = (mechanism: string): number => (mechanism === "io_uring" ? 200 : 40)
 const STARTS = 15
+
+// Hundreds of threads start one after the other: on a slow machine that takes minutes.
+vi.setConfig({ testTimeout: 240_000 })
+
 const MEBIBYTES = 80
 
 /** What this process holds, once what went before has let go of its own. */
