@@ -4,9 +4,13 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
+import { vi } from "vitest"
 import { realBackends as backends } from "./support/backends.ts"
 import { builtFrom, project } from "./support/build.ts"
 import { temporaryDirectory } from "./support/temporaryDirectory.ts"
+
+// Processes that start, and start again, on a machine that may be slow: that they end is all that matters.
+vi.setConfig({ testTimeout: 240_000 })
 
 const program = builtFrom("examples/manifest.ts")
 const names = [...new Set(backends.map(({ mechanism }) => mechanism))]

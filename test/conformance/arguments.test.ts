@@ -228,7 +228,7 @@ describe.each(backends)("$name: bad arguments are AioBadArgument", ({ layer, wor
       Effect.flip(Aio.open("/", { flag: any(1n) })),
       Effect.flip(Effect.scoped(AioFile.open("/", { flag: any(1n) })))
     ])
-    const found = await Promise.race([runtime.runPromise(uses), delay(2000, "no answer")])
+    const found = await Promise.race([runtime.runPromise(uses), delay(30_000, "no answer", { ref: false })])
     expect(found).toMatchObject([
       { _tag: "AioBadArgument", argument: "flag" },
       { _tag: "AioBadArgument", argument: "flag" }

@@ -7,14 +7,15 @@ import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes } from "../support/fifo.ts"
+import { lasting, quickest } from "../support/patience.ts"
+import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const idleRead = (fd: number) => Aio.read(fd, new Uint8Array(8))
 
-const within = (milliseconds: number) => {
-  const start = performance.now()
-  return () => expect(performance.now() - start).toBeLessThan(milliseconds)
-}
+/** In one attempt of several it takes less. */
+const within = <E, R>(milliseconds: number, attempt: Effect.Effect<unknown, E, R>) =>
+  Effect.map(quickest(milliseconds, lasting(attempt)), (took) => expect(took).toBeLessThan(milliseconds))
 
 const file = Effect.gen(function* () {
   const path = join(yield* temporaryDirectory, "file")
@@ -27,11 +28,14 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("timeout: the read is over when it fails", () =>
     Effect.gen(function* () {
       const fd = yield* idlePipe
-      const check = within(500)
-      const exit = yield* Effect.exit(Effect.timeout(idleRead(fd), 20))
-      check()
-      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("timed out")
-      expect((yield* Aio.stats).outstanding).toBe(0)
+      yield* within(
+        500,
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(Effect.timeout(idleRead(fd), 20))
+          expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("timed out")
+          expect((yield* Aio.stats).outstanding).toBe(0)
+        })
+      )
       expect(yield* Effect.timeoutOption(idleRead(fd), 0)).toEqual(Option.none())
     }).pipe(Effect.provide(layer))
   )
@@ -40,12 +44,16 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const fd = yield* idlePipe
       const { bytes, open } = yield* file
-      const check = within(2000)
+      const durations: Array<number> = []
       for (let i = 0; i < 50; i++) {
-        const won = yield* Effect.race(idleRead(fd), open.readAlloc(100, { offset: i * 100 }))
-        expect(Buffer.compare(won as Uint8Array, bytes.subarray(i * 100, i * 100 + 100))).toBe(0)
+        const race = Effect.gen(function* () {
+          const won = yield* Effect.race(idleRead(fd), open.readAlloc(100, { offset: i * 100 }))
+          expect(Buffer.compare(won as Uint8Array, bytes.subarray(i * 100, i * 100 + 100))).toBe(0)
+        })
+        durations.push(yield* lasting(race))
       }
-      check()
+      // The median: the machine may stand still for some of them.
+      expect(durations.sort((a, b) => a - b)[25]).toBeLessThan(200)
       expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )
@@ -56,7 +64,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const fiber = yield* Effect.fork(Effect.raceAll(pipes.map((fd) => Effect.as(idleRead(fd), fd))))
       yield* Effect.sleep(80)
       writeSync(pipes[2], "hello")
-      expect(yield* Effect.timeout(Fiber.join(fiber), "2 seconds")).toBe(pipes[2])
+      expect(yield* Effect.timeout(Fiber.join(fiber), "30 seconds")).toBe(pipes[2])
       expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )
@@ -64,13 +72,16 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("all, with concurrency: the first failure cancels the rest", () =>
     Effect.gen(function* () {
       const pipes = yield* idlePipes(3)
-      const check = within(1000)
-      const exit = yield* Effect.exit(
-        Effect.all([...pipes.map(idleRead), Aio.open("/does/not/exist")], { concurrency: "unbounded" })
+      yield* within(
+        1000,
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(
+            Effect.all([...pipes.map(idleRead), Aio.open("/does/not/exist")], { concurrency: "unbounded" })
+          )
+          expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("ENOENT")
+          expect((yield* Aio.stats).outstanding).toBe(0)
+        })
       )
-      check()
-      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("ENOENT")
-      expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )
 
@@ -100,7 +111,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect(interrupting.unsafePoll()).toBeNull()
       expect((yield* Aio.stats).outstanding).toBe(1)
       writeSync(fd, "hello")
-      yield* Effect.timeout(Fiber.join(interrupting), "2 seconds")
+      yield* Effect.timeout(Fiber.join(interrupting), "30 seconds")
       expect(received).toBe(5)
       expect(Buffer.from(buffer.subarray(0, 5)).toString()).toBe("hello")
     }).pipe(Effect.provide(layer))
@@ -109,23 +120,25 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("interruptible inside uninterruptible: only that part is cancelled", () =>
     Effect.gen(function* () {
       const fd = yield* idlePipe
-      let after = false
-      const fiber = yield* Effect.fork(
-        Effect.uninterruptible(
-          Effect.zipRight(
-            Effect.exit(Effect.interruptible(idleRead(fd))),
-            Effect.sync(() => {
-              after = true
-            })
+      const interrupting = Effect.gen(function* () {
+        let after = false
+        const fiber = yield* Effect.fork(
+          Effect.uninterruptible(
+            Effect.zipRight(
+              Effect.exit(Effect.interruptible(idleRead(fd))),
+              Effect.sync(() => {
+                after = true
+              })
+            )
           )
         )
-      )
-      yield* Effect.sleep(40)
-      const check = within(500)
-      yield* Fiber.interrupt(fiber)
-      check()
-      expect(after).toBe(true)
-      expect((yield* Aio.stats).outstanding).toBe(0)
+        yield* Effect.sleep(40)
+        const took = yield* lasting(Fiber.interrupt(fiber))
+        expect(after).toBe(true)
+        expect((yield* Aio.stats).outstanding).toBe(0)
+        return took
+      })
+      expect(yield* quickest(500, interrupting)).toBeLessThan(500)
     }).pipe(Effect.provide(layer))
   )
 
@@ -135,8 +148,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const fiber = yield* Effect.fork(Effect.disconnect(idleRead(fd)))
       yield* Effect.sleep(40)
       yield* Fiber.interrupt(fiber)
-      yield* Effect.sleep(200)
-      expect((yield* Aio.stats).outstanding).toBe(0)
+      const { engine } = yield* Aio.Aio
+      expect(yield* settled(() => engine.outstanding, 0)).toBe(0)
       // Nobody is left who would take the data.
       writeSync(fd, "x")
       yield* Effect.sleep(20)

@@ -32,7 +32,7 @@ describe.each(realBackends)("$name", ({ layerWith, mechanism }) => {
           for (const fiber of fibers) yield* Fiber.join(fiber)
         }
         expect((yield* Aio.stats).outstanding).toBe(0)
-      }).pipe(Effect.timeout("15 seconds"), Effect.provide(layerWith({ entries: 8, maxPollRequests })))
+      }).pipe(Effect.timeout("45 seconds"), Effect.provide(layerWith({ entries: 8, maxPollRequests })))
     )
   }
 })

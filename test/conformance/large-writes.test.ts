@@ -22,7 +22,7 @@ describe.each(backends)("$name: writes larger than a pipe", ({ layerWith, world 
             }),
           { concurrency: "unbounded", discard: true }
         )
-      }).pipe(Effect.timeout("20 seconds"), Effect.provide(layerWith({ maxParallel })))
+      }).pipe(Effect.timeout("45 seconds"), Effect.provide(layerWith({ maxParallel })))
     )
   }
 })

@@ -28,7 +28,7 @@ const taken = (fd: number, lock: Aio.Lock) =>
 const stillWaits = (fiber: Fiber.RuntimeFiber<void, unknown>) =>
   Effect.map(Effect.sleep(40), () => expect(fiber.unsafePoll()).toBeNull())
 
-const joined = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.timeout(Fiber.join(fiber), "10 seconds")
+const joined = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.timeout(Fiber.join(fiber), "30 seconds")
 
 describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
   it.scopedLive("an exclusive lock keeps everybody out, shared ones only the exclusive", () =>
@@ -95,7 +95,7 @@ describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
           Effect.fork(Effect.zipRight(Aio.flock(fd, "exclusive"), Aio.flock(fd, "unlock")))
         )
         yield* Effect.sleep(50)
-        yield* Effect.timeout(Aio.flock(holder, "unlock"), "10 seconds")
+        yield* Effect.timeout(Aio.flock(holder, "unlock"), "30 seconds")
         for (const fiber of fibers) yield* joined(fiber)
         expect(yield* taken(holder, "exclusive")).toBe(true)
         expect((yield* Aio.stats).outstanding).toBe(0)
@@ -110,7 +110,7 @@ describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
         yield* Aio.flock(a, "exclusive")
         const fiber = yield* Effect.fork(Aio.flock(b, "exclusive"))
         yield* Effect.sleep(before)
-        yield* Effect.timeout(Fiber.interrupt(fiber), "1 second")
+        yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
         yield* Aio.flock(a, "unlock")
         // Nobody has it, and nobody is still waiting to get it.
         expect(yield* taken(c, "exclusive")).toBe(true)

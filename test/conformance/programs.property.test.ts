@@ -123,7 +123,7 @@ describe.each(backends)("$name: random programs", (backend) => {
       fc.array(anyCommand(allowed(backend)), { maxLength: STEPS, size: "max" }),
       async (program) => {
         const directory = mkdtempSync(join(root, `${made++}-`))
-        const exit = await runtime.runPromiseExit(Effect.timeout(run(program, world, directory), "20 seconds"))
+        const exit = await runtime.runPromiseExit(Effect.timeout(run(program, world, directory), "45 seconds"))
         rmSync(directory, { recursive: true })
         if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
       }

@@ -93,7 +93,7 @@ describe.each(realBackends)("$name", ({ layerWith }) => {
             return actor(path, numbers)
           },
           { concurrency: "unbounded", discard: true }
-        ).pipe(Effect.timeout("30 seconds"))
+        ).pipe(Effect.timeout("50 seconds"))
       )
       if (Exit.isFailure(exit)) return yield* Effect.die(new Error(`SEED=${seed}: ${Cause.pretty(exit.cause)}`))
       expect((yield* Aio.stats).outstanding).toBe(0)

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
@@ -49,6 +50,20 @@ const same = (ours: Aio.Stat, theirs: fs.BigIntStats) => {
 
 const bigint = { bigint: true } as const
 
+/** What both say. Others may change a directory that all share meanwhile: looked at again then. */
+const looked = <E, R>(
+  ours: Effect.Effect<Aio.Stat, E, R>,
+  theirs: () => fs.BigIntStats
+): Effect.Effect<readonly [Aio.Stat, fs.BigIntStats], E, R> =>
+  Effect.gen(function* () {
+    for (let attempt = 1; ; attempt++) {
+      const before = theirs()
+      const stat = yield* ours
+      const after = theirs()
+      if (isDeepStrictEqual(before, after) || attempt === 50) return [stat, after] as const
+    }
+  })
+
 /** One file of every kind. Block devices cannot be made everywhere, but there is usually one. */
 const everyKind = (directory: string): Array<string> => {
   const file = join(directory, "file")
@@ -84,10 +99,10 @@ describe.each(realBackends)("$name: stat", ({ layer }) => {
           ? (ours: Aio.Stat, theirs: fs.BigIntStats) =>
               expect(ours).toMatchObject({ type: "File", size: 0n, mode: Number(theirs.mode) })
           : same
-        compare(yield* Aio.stat(path), fs.statSync(path, bigint))
-        compare(yield* Aio.lstat(path), fs.lstatSync(path, bigint))
+        compare(...(yield* looked(Aio.stat(path), () => fs.statSync(path, bigint))))
+        compare(...(yield* looked(Aio.lstat(path), () => fs.lstatSync(path, bigint))))
         const fd = fs.openSync(path, 0o10000000 as number)
-        compare(yield* Aio.fstat(fd), fs.fstatSync(fd, bigint))
+        compare(...(yield* looked(Aio.fstat(fd), () => fs.fstatSync(fd, bigint))))
         fs.closeSync(fd)
       }
     }).pipe(Effect.provide(layer))

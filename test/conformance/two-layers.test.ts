@@ -27,14 +27,14 @@ describe.each(pairs)("$first.name beside $second.name", ({ first, second }) => {
       const doomed = yield* reading(pipes.slice(0, PIPES), one)
       const living = yield* reading(pipes.slice(PIPES), other)
       yield* Effect.sleep(50)
-      yield* Effect.timeout(Scope.close(scopes[0], Exit.void), "2 seconds")
+      yield* Effect.timeout(Scope.close(scopes[0], Exit.void), "30 seconds")
       for (const fiber of doomed) {
         const error = yield* Effect.flip(Fiber.join(fiber))
         expect(error._tag === "AioError" && error.code).toBe("ECANCELED")
       }
       for (const fiber of living) expect(fiber.unsafePoll()).toBeNull()
       pipes.slice(PIPES).forEach((fd, index) => void writeSync(fd, new Uint8Array([index, 1, 2, 3])))
-      const received = yield* Effect.forEach(living, (fiber) => Effect.timeout(Fiber.join(fiber), "5 seconds"))
+      const received = yield* Effect.forEach(living, (fiber) => Effect.timeout(Fiber.join(fiber), "30 seconds"))
       received.forEach((bytes, index) => expect(Array.from(bytes)).toEqual([index, 1, 2, 3]))
       yield* Scope.close(scopes[1], Exit.void)
     })

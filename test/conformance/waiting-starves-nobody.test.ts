@@ -32,7 +32,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Effect.sleep(50)
       const done = yield* Effect.fork(diskWork(join(directory, "file")))
       // Long enough for forty threads to start on a busy machine; what is starved waits for ever.
-      yield* Effect.sleep(20_000).pipe(Effect.raceFirst(Fiber.await(done)))
+      yield* Effect.sleep(40_000).pipe(Effect.raceFirst(Fiber.await(done)))
       const inTime = done.unsafePoll() !== null
       // First, so that a failure does not hang.
       yield* Fiber.interruptAll(waiting)
@@ -49,7 +49,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Effect.sleep(50)
       const done = yield* Effect.fork(diskWork(join(directory, "file")))
       // Long enough for forty threads to start on a busy machine; what is starved waits for ever.
-      yield* Effect.sleep(20_000).pipe(Effect.raceFirst(Fiber.await(done)))
+      yield* Effect.sleep(40_000).pipe(Effect.raceFirst(Fiber.await(done)))
       const inTime = done.unsafePoll() !== null
       yield* Fiber.interruptAll(waiting)
       yield* Fiber.join(done)

@@ -85,7 +85,7 @@ describe.each(realBackends)("$name: AioFile.readFile and the operating system", 
       const bytes = randomBytes(300_000)
       const reading = yield* Effect.fork(AioFile.readFile(path))
       yield* AioFile.withFile(path, { flag: "w" }, (file) => file.writeAll(bytes))
-      expect(bytes.equals(yield* Effect.timeout(Fiber.join(reading), "10 seconds"))).toBe(true)
+      expect(bytes.equals(yield* Effect.timeout(Fiber.join(reading), "30 seconds"))).toBe(true)
       expect(descriptorsIn(directory)).toBe(0)
     }).pipe(Effect.provide(layer))
   )
@@ -116,7 +116,7 @@ describe.each(realBackends)("$name: AioFile.readFile and the operating system", 
           Effect.gen(function* () {
             const fiber = yield* Effect.fork(AioFile.readFile(numbers.pick([file, file, alone, idle])))
             yield* someTime(numbers)
-            yield* Effect.timeout(Fiber.interrupt(fiber), "10 seconds")
+            yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
           }),
         { concurrency: 20, discard: true }
       )
@@ -204,7 +204,7 @@ describe.each(backends)("$name: AioFile.withFile", ({ layer, world }) => {
         })
       )
       while (used === undefined) yield* Effect.sleep(1)
-      yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
       expect(yield* Effect.flip(used.stat)).toMatchObject(closed)
     }).pipe(Effect.provide(layer))
   )
@@ -219,7 +219,7 @@ describe.each(realBackends)("$name: AioFile.withFile and descriptors", ({ layer 
         Effect.zipLeft(Effect.forkDaemon(Effect.exit(file.read(new Uint8Array(8)))), Effect.sleep(40))
       )
       expect(descriptorsIn(directory)).toBe(0)
-      const exit = yield* Effect.timeout(Fiber.join(reading), "5 seconds")
+      const exit = yield* Effect.timeout(Fiber.join(reading), "30 seconds")
       const error = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : undefined
       expect(error).toMatchObject({ _tag: "Some", value: { code: "ECANCELED" } })
     }).pipe(Effect.provide(layer))
@@ -241,7 +241,7 @@ describe.each(realBackends)("$name: AioFile.withFile and descriptors", ({ layer 
             )
             const fiber = yield* Effect.fork(use)
             yield* someTime(numbers)
-            yield* Effect.timeout(Fiber.interrupt(fiber), "10 seconds")
+            yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
           }),
         { concurrency: 20, discard: true }
       )

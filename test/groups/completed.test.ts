@@ -34,7 +34,7 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
       }
       yield* Fiber.join(fiber)
       expect(seen).toEqual([2, 0, 1])
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("pulled lazily, never more than `concurrency` in flight, one chunk a turn", () =>

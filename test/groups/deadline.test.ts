@@ -6,6 +6,9 @@ import { Cause, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import { Aio, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
+import { nextTurn } from "../support/moments.ts"
+import { quickest, standStill } from "../support/patience.ts"
+import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
@@ -15,17 +18,20 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
     Effect.gen(function* () {
       const pipe = yield* idlePipe
       for (const milliseconds of [0, 1, 30]) {
-        const buffer = new Uint8Array(8)
-        const start = performance.now()
-        const error = yield* Effect.flip(Aio.withDeadline(Aio.request.read(pipe, buffer), milliseconds))
-        const took = performance.now() - start
-        expect(error).toMatchObject({ _tag: "AioError", code: "ETIMEDOUT", operation: "read", fd: pipe })
-        expect(took).toBeGreaterThan(milliseconds - 1.5)
-        expect(took).toBeLessThan(2000)
-        writeSync(pipe, "late")
-        expect(yield* Aio.read(pipe, new Uint8Array(8))).toBe(4)
-        expect(buffer.every((byte) => byte === 0)).toBe(true)
-        expect(yield* idle).toBe(0)
+        const attempt = Effect.gen(function* () {
+          const buffer = new Uint8Array(8)
+          const start = performance.now()
+          const error = yield* Effect.flip(Aio.withDeadline(Aio.request.read(pipe, buffer), milliseconds))
+          const took = performance.now() - start
+          expect(error).toMatchObject({ _tag: "AioError", code: "ETIMEDOUT", operation: "read", fd: pipe })
+          expect(took).toBeGreaterThan(milliseconds - 1.5)
+          writeSync(pipe, "late")
+          expect(yield* Aio.read(pipe, new Uint8Array(8))).toBe(4)
+          expect(buffer.every((byte) => byte === 0)).toBe(true)
+          expect(yield* idle).toBe(0)
+          return took
+        })
+        expect(yield* quickest(1000, attempt)).toBeLessThan(1000)
       }
     }).pipe(Effect.provide(layer))
   )
@@ -61,13 +67,40 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
         pipes,
         (fd) => Effect.exit(Aio.withDeadline(Aio.request.read(fd, new Uint8Array(8)), 50)),
         { concurrency: "unbounded" }
-      ).pipe(Effect.timeout("10 seconds"))
+      ).pipe(Effect.timeout("30 seconds"))
       for (const exit of exits)
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ETIMEDOUT" })
-      const error = yield* Effect.flip(Aio.withDeadline(Aio.request.open(fifo), 30)).pipe(Effect.timeout("10 seconds"))
+      const error = yield* Effect.flip(Aio.withDeadline(Aio.request.open(fifo), 30)).pipe(Effect.timeout("30 seconds"))
       expect(error).toMatchObject({ code: "ETIMEDOUT", path: fifo })
       expect(yield* idle).toBe(0)
     }).pipe(Effect.provide(layerWith({ entries: 8 })))
+  )
+
+  it.scopedLive("an open of a FIFO whose time is over before anybody looks at what the kernel says", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const [fifo] = makeFifos(directory, 1)
+      for (const flag of ["r", "w"] as const) {
+        for (let turns = 0; turns < 5; turns++) {
+          // One completion a turn: that of the open waits behind the others.
+          const others = yield* Effect.forEach(Array.from({ length: 3 }), () => Effect.fork(Aio.nop()))
+          const opening = yield* Effect.fork(
+            Effect.flip(Aio.withDeadline(Aio.request.open(fifo, { flag }), 5)).pipe(Effect.timeout("30 seconds"))
+          )
+          yield* Effect.yieldNow()
+          for (let turn = 0; turn < turns; turn++) yield* nextTurn
+          yield* standStill(10)
+          expect([flag, turns, yield* Fiber.join(opening)]).toMatchObject([
+            flag,
+            turns,
+            { code: "ETIMEDOUT", path: fifo }
+          ])
+          yield* Fiber.joinAll(others)
+        }
+      }
+      expect(descriptorsIn(directory)).toBe(0)
+      expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layerWith({ maxPollRequests: 1 })))
   )
 
   it.scopedLive("interruption comes first, and closing the Layer is no timeout", () =>
@@ -79,8 +112,8 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const first = yield* Effect.fork(read)
       const second = yield* Effect.fork(read)
       yield* Effect.sleep(20)
-      yield* Effect.timeout(Fiber.interrupt(first), "5 seconds")
-      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(first), "30 seconds")
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       const exit = yield* Fiber.await(second)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })
     })

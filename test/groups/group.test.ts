@@ -36,7 +36,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* group.seal
       expect(yield* group.done).toEqual({ requests: 3, failed: 0 })
       expect(yield* Effect.flip(group.add(Aio.request.nop()))).toMatchObject({ argument: "group" })
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("operations of several kinds, each with the type of its own", () =>
@@ -63,7 +63,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         requests: 1,
         failed: 0
       })
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("closing its Scope ends every member before it returns", () =>
@@ -75,7 +75,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const inner = yield* group.group()
       const handles = yield* inner.addAll(pipes.map((fd, i) => Aio.request.read(fd, buffers[i])))
       yield* Effect.sleep(20)
-      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       expect(yield* idle).toBe(0)
       pipes.forEach((fd) => void writeSync(fd, "late"))
       yield* Effect.sleep(5)
@@ -101,7 +101,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const late = yield* group.add(Aio.request.nop())
       expect(codeOf(yield* Effect.exit(late.result))).toBe("ECANCELED")
       expect(yield* idle).toBe(0)
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("onFailure continue: each failure is its own", () =>
@@ -127,20 +127,20 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const pipes = yield* idlePipes(4)
       const group = yield* AioGroup.make({ limit: 2 })
       const [one, two, three, four] = yield* group.addAll(reads(pipes))
-      yield* Effect.sleep(10)
+      while ((yield* group.stats).inFlight < 2) yield* Effect.sleep(1)
       expect(yield* group.stats).toMatchObject({ inFlight: 2, waiting: 2 })
-      yield* Effect.timeout(three.cancel, "5 seconds")
-      yield* Effect.timeout(one.cancel, "5 seconds")
+      yield* Effect.timeout(three.cancel, "30 seconds")
+      yield* Effect.timeout(one.cancel, "30 seconds")
       expect(codeOf(yield* Effect.exit(one.result))).toBe("ECANCELED")
       writeSync(pipes[3], "abcd")
       expect(yield* four.result).toBe(4)
-      yield* Effect.timeout(group.cancel, "5 seconds")
+      yield* Effect.timeout(group.cancel, "30 seconds")
       expect(codeOf(yield* Effect.exit(two.result))).toBe("ECANCELED")
       expect(yield* idle).toBe(0)
       yield* Effect.flatMap(group.add(Aio.request.nop()), ({ result }) => result)
       yield* group.seal
       yield* group.done
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("never more than the limit, also when it changes, also within", () =>
@@ -171,7 +171,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect(most).toBeLessThanOrEqual(2)
       expect(yield* group.limit).toBe(2)
       expect(yield* Effect.flip(group.setLimit(-1))).toMatchObject({ _tag: "AioBadArgument" })
-    }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("feeds: of iterables and of Streams; failures, throws, interruption", () =>
@@ -208,7 +208,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* group.done
       expect(descriptorsIn(directory)).toBe(0)
       expect(yield* idle).toBe(0)
-    }).pipe(Effect.timeout("10 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("a feed that is interrupted, or whose group fails or is cancelled, ends", () =>
@@ -221,11 +221,11 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const group = yield* AioGroup.make({ limit: 3 })
         const interrupted = yield* Effect.fork(group.feed(source()))
         yield* Effect.sleep(10)
-        yield* Effect.timeout(Fiber.interrupt(interrupted), "5 seconds")
+        yield* Effect.timeout(Fiber.interrupt(interrupted), "30 seconds")
         expect(yield* idle).toBe(0)
         const cancelled = yield* Effect.fork(group.feed(source()))
         yield* Effect.sleep(10)
-        yield* Effect.timeout(group.cancel, "5 seconds")
+        yield* Effect.timeout(group.cancel, "30 seconds")
         expect(codeOf(yield* Fiber.await(cancelled))).toBe("ECANCELED")
         const failing = yield* Effect.fork(group.feed(source()))
         yield* Effect.sleep(10)
@@ -235,7 +235,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         expect(codeOf(yield* Fiber.await(failing))).toBe("ENOENT")
         expect(yield* idle).toBe(0)
       }
-    }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("descriptors whose handle nobody asked are closed with the group, the others are not", () =>
@@ -279,7 +279,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect((yield* slow.stats).ended).toBeLessThan(1024 + 2 * 1024)
       yield* Fiber.interrupt(stuck)
       expect(yield* Fiber.join(feeding)).toEqual({ requests: 100_000, failed: 0 })
-    }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 })
 
@@ -303,7 +303,7 @@ it.scopedLive("a feed whose iterator or onExit throws cancels what is under way 
       group.feed([...reads(pipes.slice(1)), Aio.request.nop()], { onExit }),
       group.feed(Stream.concat(Stream.make(...reads(pipes), Aio.request.nop()), Stream.never), { onExit })
     ]) {
-      const exit = yield* Effect.timeout(Effect.exit(feed), "5 seconds")
+      const exit = yield* Effect.timeout(Effect.exit(feed), "30 seconds")
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
       expect(yield* idle).toBe(1)
       expect(yield* other.poll).toEqual(Option.none())
@@ -322,7 +322,7 @@ it.scopedLive("what onExit adds to a group that is being cancelled starts afterw
     while ((yield* group.stats).inFlight === 0) yield* Effect.yieldNow()
     yield* group.cancel
     expect(codeOf(yield* Fiber.await(feeding))).toBe("ECANCELED")
-    yield* Effect.timeout(added[0].result, "5 seconds")
+    yield* Effect.timeout(added[0].result, "30 seconds")
   }).pipe(Effect.provide(MockAio.layer()))
 )
 
@@ -334,7 +334,7 @@ it.scopedLive("results are taken also where they came between the look and the w
       const { place, scheduler } = givingWayAt(step, end)
       const counting = yield* Effect.fork(Effect.withScheduler(Stream.runCount(group.results), scheduler))
       yield* Effect.zipRight(nextTurn, end)
-      yield* Effect.timeout(Fiber.join(counting), "5 seconds")
+      yield* Effect.timeout(Fiber.join(counting), "30 seconds")
       last = place.steps
     }
   }).pipe(Effect.provide(MockAio.layer()))

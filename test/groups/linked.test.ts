@@ -169,7 +169,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       list.length = 0
       writeSync(pipe, "x")
       expect(yield* Fiber.join(chain)).toEqual([1, undefined, undefined])
-    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("longer than the ring; under a limit on what is outstanding", () =>
@@ -202,7 +202,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
         )
         yield* someTime(source)
         if (source.integer(3) === 0) yield* Effect.sleep(20)
-        yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+        yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
         writeSync(pipe, "late")
         expect(yield* Aio.read(pipe, new Uint8Array(8))).toBe(4)
         expect(

@@ -7,6 +7,7 @@ import { Aio } from "effect-aio"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
+import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const ECANCELED = 125
@@ -100,7 +101,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
         expect(text()).toBe(numbers(6))
         const { completed, submitted } = yield* Aio.stats
         expect(completed).toBe(submitted)
-      }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+      }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
     )
   }
 
@@ -110,7 +111,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
       const { fd } = yield* file
       const pipe = yield* idlePipe
       const { ring } = engine.backend as unknown as {
-        readonly ring: { reap(limit: number, deliver: (...cqe: Array<number>) => void): number }
+        readonly ring: RingInside & { reap(limit: number, deliver: (...cqe: Array<number>) => void): number }
       }
       const reap = ring.reap.bind(ring)
       // What the kernel says of a read that a signal interrupted, and of all that was linked behind it.
@@ -124,7 +125,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
       const chain = yield* Effect.fork(
         Aio.linked([Aio.request.read(pipe, buffer), ...writes(fd, 2), Aio.request.fdatasync(fd)])
       )
-      yield* Effect.sleep(10)
+      expect(yield* settled(() => inFlight(engine).length > 0 && ring.unsubmitted === 0, true)).toBe(true)
       // Cancelled behind the engine's back.
       const [request] = inFlight(engine)
       ;(engine.backend as unknown as { writeCancel(request: unknown): void }).writeCancel(request)
@@ -134,7 +135,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
       expect(yield* Fiber.join(chain)).toEqual([3, 2, 2, undefined])
       expect(Buffer.from(buffer).toString()).toBe("abc")
       expect((yield* Aio.stats).outstanding).toBe(0)
-    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 })
 

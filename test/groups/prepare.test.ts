@@ -97,7 +97,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const read = yield* Aio.prepare(Aio.request.read(pipe, buffer))
       const fiber = yield* Effect.fork(read.run)
       yield* Effect.sleep(20)
-      yield* Effect.timeout(Fiber.interrupt(fiber), "5 seconds")
+      yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
       writeSync(pipe, "late")
       expect(yield* Aio.read(pipe, new Uint8Array(8))).toBe(4)
       expect(buffer.every((byte) => byte === 0)).toBe(true)

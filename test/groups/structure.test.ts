@@ -142,7 +142,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const fiber = yield* Effect.fork(Effect.scoped(work(ground, 2)))
         for (let i = source.integer(4); i >= 0; i--) yield* someTime(source)
         if (source.integer(3) === 0) yield* Effect.sleep(source.integer(30))
-        yield* Effect.timeout(Fiber.interrupt(fiber), "10 seconds")
+        yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")
         const { completed, outstanding, submitted } = yield* Aio.stats
         expect([outstanding, submitted], message).toEqual([0, completed])
         // Canaries: nobody writes into a buffer whose owner has ended.

@@ -7,7 +7,7 @@ import { Aio, AioFile } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
-import { descriptorsIn } from "../support/processState.ts"
+import { descriptorsIn, settled } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -80,7 +80,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
           Aio.request.open(path),
           Aio.request.open(join(directory, "missing"))
         ])
-      ).pipe(Effect.timeout("5 seconds"))
+      ).pipe(Effect.timeout("30 seconds"))
       expect(error).toMatchObject({ _tag: "AioError", code: "ENOENT", operation: "open" })
       expect(descriptorsIn(directory)).toBe(1)
       expect(yield* idle).toBe(0)
@@ -103,7 +103,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       yield* Aio.flock(other, "unlock")
       yield* Aio.linked([lock, Aio.request.nop()])
       expect(yield* Effect.flip(Aio.flock(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
-    }).pipe(Effect.timeout("5 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("exits: all run, each its own end", () =>
@@ -138,7 +138,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       ]) {
         const error = yield* Effect.flip(
           Aio.submitAll([Aio.request.open(path), Aio.request.read(pipe, new Uint8Array(8)), bad, Aio.request.nop()])
-        ).pipe(Effect.timeout("5 seconds"))
+        ).pipe(Effect.timeout("30 seconds"))
         expect(error).toMatchObject({ _tag: "AioBadArgument" })
         expect(yield* idle).toBe(0)
         expect(descriptorsIn(directory)).toBe(1)
@@ -190,9 +190,8 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const fiber = yield* Effect.fork(
         Aio.submitAll([Aio.request.read(file.fd, new Uint8Array(8), undefined, state), Aio.request.nop()])
       )
-      yield* Effect.sleep(20)
-      expect(state.users).toBe(1)
-      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      expect(yield* settled(() => state.users, 1)).toBe(1)
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       expect(state.users).toBe(0)
       const exit = yield* Fiber.await(fiber)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })

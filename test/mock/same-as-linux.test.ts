@@ -118,21 +118,29 @@ const compare = (from: number, asks: boolean) =>
   }).pipe(Effect.scoped)
 
 const PROGRAMS = Number(process.env.PROGRAMS ?? 40)
+/** As many programs as one likes, on as slow a machine. */
+const TIMEOUT = 600_000
 
 describe(`random programs (SEED=${seed})`, () => {
-  it.live("see the same on the mock as on this machine", () =>
-    Effect.forEach(
-      Array.from({ length: PROGRAMS }, (_, i) => seed + i),
-      (from) => compare(from, true),
-      { discard: true }
-    )
+  it.live(
+    "see the same on the mock as on this machine",
+    () =>
+      Effect.forEach(
+        Array.from({ length: PROGRAMS }, (_, i) => seed + i),
+        (from) => compare(from, true),
+        { discard: true }
+      ),
+    TIMEOUT
   )
 
-  it.live.runIf(process.getuid!() === 0)("and see it also as a user who may not do everything", () =>
-    Effect.forEach(
-      Array.from({ length: PROGRAMS }, (_, i) => seed + i),
-      (from) => compare(from, false),
-      { discard: true }
-    )
+  it.live.runIf(process.getuid!() === 0)(
+    "and see it also as a user who may not do everything",
+    () =>
+      Effect.forEach(
+        Array.from({ length: PROGRAMS }, (_, i) => seed + i),
+        (from) => compare(from, false),
+        { discard: true }
+      ),
+    TIMEOUT
   )
 })

@@ -27,7 +27,7 @@ describe("it.aio", () => {
   it.aio("only on those that are named", ({ backend }) => Effect.sync(() => expect(backend).toBe("mock")), {
     backends: ["mock"],
     mock: { maxDescriptors: 10 },
-    timeout: 5000
+    timeout: 30_000
   })
   it.aio.skip("or not at all", () => Effect.die("it ran"))
 })

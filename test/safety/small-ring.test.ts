@@ -62,7 +62,7 @@ describe.each(ioUringBackends)("$name", ({ layerWith }) => {
             expect(Buffer.compare(read, bytes.subarray(at, at + 4096))).toBe(0)
           }),
         { concurrency: "unbounded", discard: true }
-      ).pipe(Effect.timeout("20 seconds"))
+      ).pipe(Effect.timeout("30 seconds"))
       for (const fiber of waiting) expect(fiber.unsafePoll()).toBeNull()
       yield* Fiber.interruptAll(waiting)
     }).pipe(Effect.provide(layer))
@@ -92,6 +92,6 @@ describe.each(ioUringBackends)("$name", ({ layerWith }) => {
       const received = yield* Effect.forEach(waiting, (fiber) => Fiber.join(fiber))
       expect(received.map((text) => Number(Buffer.from(text).toString()))).toEqual(pipes.map((_, index) => index))
       yield* Fiber.join(reading)
-    }).pipe(Effect.timeout("20 seconds"), Effect.provide(layer))
+    }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 })

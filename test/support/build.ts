@@ -3,7 +3,7 @@
  * TypeScript takes. Every file becomes one in the same place under `.test-build`.
  */
 import { readdirSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, type Plugin } from "esbuild"
 
@@ -14,13 +14,19 @@ const built = join(project, ".test-build")
 /** The built file of one of the project: `test/fixtures/life.ts`. */
 export const builtFrom = (path: string): string => join(built, path.replace(/\.ts$/, ".js"))
 
-/** Nothing is bundled: imports stay as they are, but for the extension. */
+/** Nothing is bundled: imports stay as they are, but for the extension. Of tests, those of the package are those of its sources. */
 const imports: Plugin = {
   name: "imports",
-  setup: ({ onResolve }) =>
+  setup: ({ onResolve }) => {
     onResolve({ filter: /^\.{1,2}\// }, ({ kind, path }) =>
       kind === "entry-point" ? undefined : { path: path.replace(/\.ts$/, ".js"), external: true }
     )
+    onResolve({ filter: /^effect-aio(\/|$)/ }, ({ importer, path }) => {
+      if (!importer.startsWith(join(project, "test/"))) return undefined
+      const source = join(project, "src", `${path.slice("effect-aio/".length) || "index"}.js`)
+      return { path: relative(dirname(importer), source), external: true }
+    })
+  }
 }
 
 /** Before the first test. */

@@ -51,7 +51,23 @@ export const residentMebibytes = (): number => {
   return process.memoryUsage.rss() / 2 ** 20
 }
 
-/** Waits until `value` gives `expected`, at most `milliseconds`; what it gave at last. A machine may stand still for seconds. */
+/** What `value` gives when it has given the same so many times, one look after the other: time alone passes also for who stands still. */
+export const steady = <A>(value: () => A, looks = 60): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    let last = value()
+    for (let same = 0; same < looks; same++) {
+      yield* Effect.sleep(5)
+      const now = value()
+      if (JSON.stringify(now) !== JSON.stringify(last)) same = 0
+      last = now
+    }
+    return last
+  })
+
+/**
+ * Waits until `value` gives `expected`, at most `milliseconds`; what it gave at last. What does not come at all may take long to be
+ * seen: a machine that stands still for a while is no reason.
+ */
 export const settled = <A>(value: () => A, expected: A, milliseconds = 20_000): Effect.Effect<A> =>
   Effect.gen(function* () {
     const wanted = JSON.stringify(expected)

@@ -38,29 +38,35 @@ export class FifoOpens {
   settle(submission: Submission, result: number): number | undefined {
     const request = submission.request!
     const flags = submission.a2 as number
-    const first = this.waiting.get(request)
-    if (first !== undefined) {
+    const kept = this.waiting.get(request)
+    if (kept !== undefined) {
       // A signal woke the worker, and nobody has come yet: wait on.
-      if (result === -errno.EINTR && !request.cancelled && (first === -1 || !hasBeenOpened(first))) return undefined
+      if (result === -errno.EINTR && !request.cancelled && (kept === -1 || !hasBeenOpened(kept))) return undefined
       this.waiting.delete(request)
-      if (first === -1) return result
+      if (kept === -1) return result
       if (result >= 0 || request.cancelled) {
-        syscall(NR.close, first)
+        syscall(NR.close, kept)
         return result
       }
       // Cancelled by `forEachReady`, or a real error: the first descriptor is open and good, unless nobody came.
-      if (hasBeenOpened(first)) return first
-      syscall(NR.close, first)
+      if (hasBeenOpened(kept)) return kept
+      syscall(NR.close, kept)
       return result
     }
-    if (request.cancelled || (flags & neverWaits) !== 0) return result
+    if ((flags & neverWaits) !== 0) return result
     const access = flags & 3
-    if (result === -errno.ENXIO && access === constants.O_WRONLY) {
-      this.waiting.set(request, -1)
-      return undefined
+    const waits =
+      access === constants.O_WRONLY
+        ? result === -errno.ENXIO
+        : result >= 0 && access === constants.O_RDONLY && isFifo(result) && !hasBeenOpened(result)
+    if (!waits) return result
+    const first = Math.max(result, -1)
+    // Cancelled before anybody looked at this answer, which is none: whoever gave up by a deadline would be told that it is open.
+    if (request.cancelled) {
+      if (first !== -1) syscall(NR.close, first)
+      return -errno.ECANCELED
     }
-    if (result < 0 || access !== constants.O_RDONLY || !isFifo(result) || hasBeenOpened(result)) return result
-    this.waiting.set(request, result)
+    this.waiting.set(request, first)
     return undefined
   }
 
