@@ -45,8 +45,17 @@ export const figuresText = (title: string, figures: ReadonlyArray<Figure>): stri
 export const tableText = (title: string, { columns, rows }: Table): string =>
   [title, table([["", ...columns], ...rows.map(({ name, values }) => [name, ...values.map(number)])]), ""].join("\n")
 
-export const verdictsText = (verdicts: ReadonlyArray<Verdict>): string =>
-  ["Targets", table(verdicts.map(({ claim, measured, outcome }) => [claim, measured, outcome])), ""].join("\n")
+export const verdictsText = (verdicts: ReadonlyArray<Verdict>): string => {
+  const judged = verdicts.filter(({ outcome }) => outcome !== "not measured")
+  const left = verdicts.length - judged.length
+  const rows = judged.map(({ claim, measured, outcome }) => [claim, measured, outcome])
+  return [
+    "Targets",
+    ...(rows.length === 0 ? [] : [table(rows)]),
+    ...(left === 0 ? [] : [`  ${left} not measured`]),
+    ""
+  ].join("\n")
+}
 
 /** Everything that was measured, each sample included. */
 export interface Report {

@@ -32,6 +32,27 @@ const faster =
       "x"
     )
 
+/** Of a scenario whose first side does without: how much longer the same takes with `side`. */
+const costs =
+  (what: string, scenario: string, side: string, most: number): Target =>
+  (measured) => {
+    const ratio = against(measured, scenario, side)?.firstIsFaster
+    const cost = ratio === undefined ? undefined : (ratio - 1) * 100
+    return verdict(`${what}: costs ${most}% at most`, cost, (percent) => percent <= most, "%")
+  }
+
+/** The slowest of all methods that have no goal of their own. */
+const others =
+  (side: string, least: number): Target =>
+  ({ comparisons }) => {
+    const of = ({ sides }: ComparisonResult) => sides.find((result) => result.side === side)?.firstIsFaster
+    const ratios = comparisons
+      .filter(({ name }) => name.startsWith("fs-") && !fileSystem.some(([scenario]) => scenario === name))
+      .map((comparison) => of(comparison) ?? 0)
+    const slowest = ratios.length === 0 ? undefined : Math.min(...ratios)
+    return verdict(`Every other method: at least ${least}x ${side}`, slowest, (ratio) => ratio >= least, "x")
+  }
+
 const cpu =
   (what: string, scenario: string, side: string, part: number, words: string): Target =>
   (measured) =>
@@ -53,6 +74,16 @@ const figure =
 
 const built = figure("Layer built and released in under 10 ms", "layer", "", "median", 10, " ms")
 
+/** Scenarios of the FileSystem that have a goal of their own. */
+const fileSystem: ReadonlyArray<readonly [scenario: string, what: string, least: number]> = [
+  ["fs-load", "readFile of small files, depth 16", 4],
+  ["fs-stat", "stat, depth 16", 2.5],
+  ["fs-stream", "stream of a cached GiB", 4],
+  ["fs-reads", "seek and read of a page", 5],
+  ["fs-write", "writeFile of small files, depth 16", 1.5],
+  ["fs-remove", "remove of a tree", 3]
+]
+
 /** By the backend that a run is about: the one named first. */
 const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
   io_uring: [
@@ -73,7 +104,14 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
       1.5,
       "x"
     ),
-    built
+    built,
+    faster("256 cached reads by submitAll", "group-batch", "256 looping fibers", 1.6),
+    faster("256 cached reads by submitAll", "group-batch", "straight callbacks", 0.85),
+    faster("A prepared read, depth 1", "group-prepared", "file.read", 1.2),
+    costs("Aio.completions with a subscriber", "group-observed", "completions", 25),
+    costs("Aio.observeMetrics", "group-observed", "metrics", 25),
+    ...fileSystem.map(([scenario, what, least]) => faster(what, scenario, "NodeFileSystem", least)),
+    others("NodeFileSystem", 0.9)
   ],
   threads: [
     faster("Cached, depth 1", "cached-1", "fs.promises", 8),
