@@ -8,10 +8,12 @@ import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const { O_ACCMODE, ...c } = { O_ACCMODE: 3, ...fs.constants }
 
+const O_LARGEFILE = process.arch === "arm64" ? 0o400000 : 0o100000
+
 /** What the kernel says about an open descriptor: its flags, O_LARGEFILE left out. */
 const flagsOf = (fd: number): number => {
   const line = fs.readFileSync(`/proc/self/fdinfo/${fd}`, "utf8").match(/flags:\s+(\d+)/)!
-  return Number.parseInt(line[1], 8) & ~0o100000
+  return Number.parseInt(line[1], 8) & ~O_LARGEFILE
 }
 
 /** Opens a file in one state with both, and compares what became of it. */

@@ -47,7 +47,7 @@ describe("the file system of the mock", () => {
       yield* Aio.close(file)
       expect(yield* free).toBe(before)
       // O_TMPFILE never had one.
-      const flag = 0o20200000 | constants.O_RDWR
+      const flag = 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR
       const temporary = yield* Aio.open("/tmp", { flag })
       expect(yield* Aio.fstat(temporary)).toMatchObject({ nlink: 0, type: "File" })
       expect(yield* MockAio.tree("/tmp")).toEqual({})
