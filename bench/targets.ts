@@ -44,11 +44,10 @@ const costs =
 /** The slowest of all methods that have no goal of their own. */
 const others =
   (side: string, least: number): Target =>
-  ({ comparisons }) => {
-    const of = ({ sides }: ComparisonResult) => sides.find((result) => result.side === side)?.firstIsFaster
-    const ratios = comparisons
+  (measured) => {
+    const ratios = measured.comparisons
       .filter(({ name }) => name.startsWith("fs-") && !fileSystem.some(([scenario]) => scenario === name))
-      .map((comparison) => of(comparison) ?? 0)
+      .map(({ name }) => against(measured, name, side)?.firstIsFaster ?? 0)
     const slowest = ratios.length === 0 ? undefined : Math.min(...ratios)
     return verdict(`Every other method: at least ${least}x ${side}`, slowest, (ratio) => ratio >= least, "x")
   }

@@ -6,8 +6,8 @@ import { Aio, AioBuffer } from "effect-aio"
 import { Request } from "../../src/internal/engine/request.ts"
 import { pollFd } from "../../src/internal/operation/catalogue.ts"
 import { someTime } from "../support/moments.ts"
+import { bestOf } from "../support/patience.ts"
 import { random, seed } from "../support/random.ts"
-import { bestOf } from "../threads/fixtures/pool.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE, pipes } from "./support.ts"
 
 const SENTINEL = 0xa5

@@ -6,9 +6,9 @@ import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
 import { runFixture } from "../fixtures/child.ts"
+import { quietest } from "../support/patience.ts"
 import { descriptorCounts, residentMebibytes, settled, threads } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { quietest } from "../threads/fixtures/pool.ts"
 import { stalled } from "./fixtures/stall.ts"
 
 const layer = PosixAio.layer({ inline: false })

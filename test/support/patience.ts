@@ -25,3 +25,40 @@ export const quickest = <E, R>(limit: number, attempt: Effect.Effect<number, E, 
     for (let i = 0; i < ATTEMPTS && shortest >= limit; i++) shortest = Math.min(shortest, yield* attempt)
     return shortest
   })
+
+/** The value below which so large a share of the values is. */
+export const percentile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
+
+/**
+ * Milliseconds that `times` gives, once half of them are below `limit`, or else at the last of some attempts: an attempt during which
+ * the machine stood still, or had other work, says nothing.
+ */
+export const bestOf = <E, R>(
+  times: Effect.Effect<ReadonlyArray<number>, E, R>,
+  limit: number,
+  share = 0.5
+): Effect.Effect<number, E, R> =>
+  Effect.gen(function* () {
+    let best = Number.POSITIVE_INFINITY
+    for (let attempt = 0; attempt < 5 && best >= limit; attempt++) best = percentile(yield* times, share)
+    return best
+  })
+
+/** Share of a core that this process uses, in the quietest of some moments: Node now and then has work of its own. */
+export const quietest = (limit: number): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 50 && best >= limit; round++) {
+      const before = process.cpuUsage()
+      const start = performance.now()
+      yield* Effect.sleep(200)
+      const { system, user } = process.cpuUsage(before)
+      const lasted = performance.now() - start
+      // Otherwise the machine stood still, and even a busy process would seem idle.
+      if (lasted < 400) best = Math.min(best, (user + system) / 1000 / lasted)
+    }
+    return best
+  })

@@ -6,8 +6,8 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioFile, ThreadPool } from "effect-aio"
+import { percentile } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { percentile } from "./fixtures/pool.ts"
 
 const READS = 1000
 const LENGTH = 4096

@@ -12,8 +12,8 @@ import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
 import { ioUringBackends } from "../support/backends.ts"
+import { bestOf } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { bestOf } from "./fixtures/pool.ts"
 
 const FIBERS = 64
 const LIMIT = 20

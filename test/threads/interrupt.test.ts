@@ -6,9 +6,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
 import { idlePipe, makeFifos } from "../support/fifo.ts"
+import { bestOf } from "../support/patience.ts"
 import { descriptorsIn, settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { bestOf, busy, executing, readInThread } from "./fixtures/pool.ts"
+import { busy, executing, readInThread } from "./fixtures/pool.ts"
 
 /** Milliseconds, of the median. A single one may meet a machine that stands still; one that never ends, no median shows. */
 const LIMIT = 100

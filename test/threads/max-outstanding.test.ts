@@ -3,8 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, IoUring, ThreadPool } from "effect-aio"
 import { ioUringBackends } from "../support/backends.ts"
+import { bestOf } from "../support/patience.ts"
 import { settled } from "../support/processState.ts"
-import { bestOf, busy, busyNative, numbers } from "./fixtures/pool.ts"
+import { busy, busyNative, numbers } from "./fixtures/pool.ts"
 
 const mechanisms = [
   { name: "threads", layer: (n: number) => ThreadPool.layer({ inline: false, maxParallel: 16, maxOutstanding: n }) },

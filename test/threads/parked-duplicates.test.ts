@@ -7,8 +7,8 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
 import { makeFifos } from "../support/fifo.ts"
+import { quietest } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { quietest } from "./fixtures/pool.ts"
 
 it.scopedLive("no processor time, nothing left behind", () =>
   Effect.gen(function* () {

@@ -6,8 +6,9 @@ import { Effect, Fiber, Metric } from "effect"
 import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
 import { FREE } from "../../src/internal/native/protocol.js"
 import { realBackends as backends, ioUringBackends } from "../support/backends.ts"
+import { percentile } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { block, busy, busyNative, executing, numbers, percentile } from "./fixtures/pool.ts"
+import { block, busy, busyNative, executing, numbers } from "./fixtures/pool.ts"
 
 const nothing = { outstanding: 0, held: 0, ready: 0, executing: 0, pending: 0 }
 

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
+import { quietest } from "../support/patience.ts"
 import { settled } from "../support/processState.ts"
-import { busy, executing, numbers, quietest, threadsFromHere } from "./fixtures/pool.ts"
+import { busy, executing, numbers, threadsFromHere } from "./fixtures/pool.ts"
 
 const withPool = (options: ThreadPool.Options) =>
   Effect.provide(ThreadPool.layer({ inline: false, maxParallel: 6, ...options }))

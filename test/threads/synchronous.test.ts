@@ -5,8 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Runtime } from "effect"
 import { Aio } from "effect-aio"
 import { realBackends as backends } from "../support/backends.ts"
+import { bestOf } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-import { bestOf } from "./fixtures/pool.ts"
 
 describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive("flush ends all outstanding requests, also on threads that are still to start", () =>

@@ -4,15 +4,6 @@
  */
 import { isMainThread } from "node:worker_threads"
 
-/** Milliseconds between two looks at a thread that is to leave. */
-export const ABANDON_PAUSE = 5
-
-/** Looks at a thread that is in a call. */
-export const ABANDON_ROUNDS = 200
-
-/** Looks at one that is still loading its addon, where being ended by Node would end the process: it leaves by itself in a moment. */
-export const ABANDON_STARTING_ROUNDS = 2000
-
 export interface Abandonable {
   /** Ends what is under way without the event loop, which does not run any more. */
   abandon(): void
@@ -34,3 +25,24 @@ export const abandonAtExitOfWorker = (each: Abandonable): void => {
 
 /** It has ended. */
 export const forget = (each: Abandonable): void => void open.delete(each)
+
+/** Milliseconds between two looks at threads that are to leave. */
+const PAUSE = 5
+
+/** Looks at threads that are in a call. */
+const BUSY_LOOKS = 200
+
+/** Looks at threads still loading their addon, where being ended by Node would end the process: they leave by themselves in a moment. */
+const STARTING_LOOKS = 2000
+
+/** Blocks until threads have left that `look` brings out of what they are in: a second, or ten while there are some not up yet. */
+export const waitForThreads = (look: () => "starting" | "busy" | "gone"): void => {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let busy = 0, starting = 0; busy < BUSY_LOOKS && starting < STARTING_LOOKS; ) {
+    const found = look()
+    if (found === "gone") return
+    if (found === "starting") starting++
+    else busy++
+    Atomics.wait(pause, 0, 0, PAUSE)
+  }
+}

@@ -1,6 +1,6 @@
 /** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See suspendProtocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { ABANDON_PAUSE, ABANDON_ROUNDS, ABANDON_STARTING_ROUNDS } from "./exit.ts"
+import { waitForThreads } from "./exit.ts"
 import { addressOf, syscall } from "./libc.ts"
 import { posixAioLibrary } from "./posixAio.ts"
 import { COUNT, INSIDE, MOST_WATCHED, ORDER, SHARED_SIZE, SIGNALLED, STOP, TID, views } from "./suspendProtocol.js"
@@ -120,17 +120,14 @@ export class SuspendThread {
     if (this.eventFd >= 0) syscall(NR.close, this.eventFd)
   }
 
-  /** At the exit of the process: brings the thread out of its wait, so that it can be joined. A second at most, once it is up. */
+  /** At the exit of the process: brings the thread out of its wait, so that it can be joined. */
   abandon(): void {
     if (this.worker === undefined) return
-    const pause = new Int32Array(new SharedArrayBuffer(4))
-    for (let rounds = 0, starting = 0; rounds < ABANDON_ROUNDS && starting < ABANDON_STARTING_ROUNDS; ) {
+    waitForThreads(() => {
       const tid = Atomics.load(this.views.control, TID)
-      if (tid === -1) return
-      if (tid === 0) starting++
-      else rounds++
+      if (tid === -1) return "gone"
       this.stop()
-      Atomics.wait(pause, 0, 0, ABANDON_PAUSE)
-    }
+      return tid === 0 ? "starting" : "busy"
+    })
   }
 }

@@ -1,6 +1,6 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { ABANDON_PAUSE, ABANDON_ROUNDS, ABANDON_STARTING_ROUNDS, abandonAtExit, forget } from "./exit.ts"
+import { abandonAtExit, forget, waitForThreads } from "./exit.ts"
 import { addressOf, setWord, syscall, type Word } from "./libc.ts"
 import {
   ARGUMENT_WORDS,
@@ -421,8 +421,7 @@ export class Threads {
     const { control, current, states, tids } = this.views
     for (let level = 0; level < LEVELS; level++) Atomics.store(control, HEADS + level, control[TAILS + level])
     Atomics.store(control, THREAD_LIMIT, 0)
-    const pause = new Int32Array(new SharedArrayBuffer(4))
-    for (let rounds = 0, starting = 0; rounds < ABANDON_ROUNDS && starting < ABANDON_STARTING_ROUNDS; ) {
+    waitForThreads(() => {
       let isBusy = false
       let isStarting = false
       for (let index = 0; index < this.workers.length; index++) {
@@ -434,10 +433,7 @@ export class Threads {
         Atomics.store(states, slot, CANCELLING)
         wakeThread(Atomics.load(tids, index))
       }
-      if (isStarting) starting++
-      else if (isBusy) rounds++
-      else return
-      Atomics.wait(pause, 0, 0, ABANDON_PAUSE)
-    }
+      return isStarting ? "starting" : isBusy ? "busy" : "gone"
+    })
   }
 }
