@@ -2,7 +2,7 @@
  * What tests run in processes and threads of their own, as JavaScript: Node starts it in half the time that a loader of
  * TypeScript takes. Every file becomes one in the same place under `.test-build`.
  */
-import { readdirSync, rmSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, type Plugin } from "esbuild"
@@ -29,9 +29,8 @@ const imports: Plugin = {
   }
 }
 
-/** Before the first test. */
+/** Before the first test. Nothing is removed: another run in this tree may be using it. */
 export const setup = async () => {
-  rmSync(built, { recursive: true, force: true })
   const files = ["src", "test", "examples"].flatMap((directory) =>
     readdirSync(join(project, directory), { recursive: true, encoding: "utf8" }).map((name) => `./${directory}/${name}`)
   )
