@@ -11,7 +11,7 @@ export default defineConfig({
     ]
   },
   test: {
-    globalSetup: "test/support/build.ts",
+    globalSetup: ["test/support/scratch.ts", "test/support/build.ts"],
     include: ["test/**/*.test.ts"],
     // Descriptors, signals and rings belong to a process: every test file gets one of its own.
     pool: "forks",
