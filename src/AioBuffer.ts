@@ -4,12 +4,22 @@
  * A buffer in flight belongs to the kernel: do not transfer it to another thread (`postMessage` with a transfer list,
  * `structuredClone`), since that frees it here. Everything else, dropping the last reference included, is safe.
  *
+ * Any view of memory is a buffer, shared memory included. Buffers that can be resized are copied on their way, since their memory can be
+ * taken away: an `ArrayBuffer` with a `maxByteLength` costs a copy where others cost none.
+ *
  * @since 0.1.0
  */
+import { AioBadArgument } from "./AioError.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
+import { show } from "./internal/operation/arguments.ts"
+
+const wrong = (argument: string, description: string): AioBadArgument =>
+  new AioBadArgument({ operation: "aligned", argument, description })
 
 /**
  * `length` zeroed bytes at an address that is a multiple of `alignment` (a power of two, default 4096): what O_DIRECT wants.
+ *
+ * This is no Effect: a length or an alignment that cannot be is thrown, as `AioBadArgument`.
  *
  * @since 0.1.0
  * @category constructors
@@ -23,9 +33,13 @@ export const aligned = (
   options?: { readonly alignment?: number | undefined }
 ): Uint8Array<ArrayBuffer> => {
   const alignment = options?.alignment ?? 4096
-  if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`length must be a whole number, not ${length}`)
-  if (!Number.isInteger(alignment) || alignment < 1 || (alignment & (alignment - 1)) !== 0) {
-    throw new RangeError(`alignment must be a power of two, not ${alignment}`)
+  if (!Number.isSafeInteger(length) || length < 0) throw wrong("length", `must be a whole number, not ${show(length)}`)
+  if (!Number.isInteger(alignment) || alignment < 1 || !Number.isInteger(Math.log2(alignment))) {
+    throw wrong("alignment", `must be a power of two, not ${show(alignment)}`)
   }
-  return allocateAligned(length, alignment)
+  try {
+    return allocateAligned(length, alignment)
+  } catch {
+    throw wrong("length", `no array can have ${length} bytes here`)
+  }
 }

@@ -6,8 +6,7 @@
 import * as Data from "effect/Data"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
 import type { Path } from "./internal/operation/arguments.ts"
-
-const show = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
+import { textOfPath } from "./internal/operation/names.ts"
 
 /** What an error is about: the input of an operation, as a rule. */
 interface ErrorSubject {
@@ -39,9 +38,9 @@ export class AioError extends Data.TaggedError("AioError")<{
   readonly fd?: number | undefined
 }> {
   override get message(): string {
-    const dest = this.dest === undefined ? "" : ` -> ${show(this.dest)}`
+    const dest = this.dest === undefined ? "" : ` -> ${textOfPath(this.dest)}`
     const subject =
-      this.path !== undefined ? ` ${show(this.path)}${dest}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
+      this.path !== undefined ? ` ${textOfPath(this.path)}${dest}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
     return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})`
   }
 

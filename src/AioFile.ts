@@ -69,7 +69,7 @@ export interface AioFile {
   readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
   /** Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2) */
   readonly write: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
-  /** Writes all of `buffer`, with as many writes as it takes. */
+  /** Writes all of `buffer`, with as many writes as it takes. EIO if one of them takes nothing: another one would not, either. */
   readonly writeAll: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<void, Failure>
   /** Writes from several buffers, in order. pwritev(2) */
   readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
@@ -95,7 +95,7 @@ export interface AioFile {
    * until it ends.
    */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
-  /** Writes everything it gets, from `offset` (default 0) on. */
+  /** Writes everything it gets, from `offset` (default 0) on, as `writeAll` does. */
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
 }
 

@@ -20,7 +20,7 @@ import { Create, ReadFile, WriteFile } from "./internal/filesystem/contents.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { CopyFile } from "./internal/filesystem/copyFile.ts"
 import { top } from "./internal/filesystem/directory.ts"
-import { badArgument, translate } from "./internal/filesystem/errors.ts"
+import { badArgument, fromWrongArgument, translate } from "./internal/filesystem/errors.ts"
 import { statInfo } from "./internal/filesystem/info.ts"
 import { makeDirectories, makeTempDirectory, randomHex } from "./internal/filesystem/makeDirectory.ts"
 import { readDirectory } from "./internal/filesystem/names.ts"
@@ -33,6 +33,8 @@ import { stream } from "./internal/filesystem/stream.ts"
 import { toFileTime } from "./internal/filesystem/times.ts"
 import { watch } from "./internal/filesystem/watch.ts"
 import { errno } from "./internal/native/errno.ts"
+import { BadArgument } from "./internal/operation/arguments.ts"
+import { checkBytes } from "./internal/operation/buffers.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import { type Operation, PENDING } from "./internal/operation/operation.ts"
 
@@ -103,9 +105,14 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
   const readFile = (method: string) => (path: string) => runSequence(() => new ReadFile(engine, path, method))
 
   const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
-    ArrayBuffer.isView(data)
-      ? runSequence(() => new WriteFile(engine, path, data, options, method))
-      : Effect.fail(badArgument(method, "data", "must be a Uint8Array"))
+    Effect.suspend(() => {
+      try {
+        const bytes = checkBytes(data, "data")
+        return runSequence(() => new WriteFile(engine, path, bytes, options, method))
+      } catch (problem) {
+        return problem instanceof BadArgument ? Effect.fail(fromWrongArgument(method, problem)) : Effect.die(problem)
+      }
+    })
 
   return {
     access: (path, options) => Effect.mapError(ask(path, options), translate({ method: "access", of: path, path })),

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { AioError, AioUnavailable } from "./AioError.ts"
+import { type AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
 import { MockBackend } from "./internal/backend/mock/backend.ts"
 import { type Code, Failure } from "./internal/backend/mock/failure.ts"
 import type { Fault, Filter } from "./internal/backend/mock/faults.ts"
@@ -20,9 +20,12 @@ import type { OperationName } from "./internal/backend/mock/operations.ts"
 import { SEEDS } from "./internal/backend/mock/random.ts"
 import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
+import { badArgument } from "./internal/execute.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { type Cancellations, cancelsAtOnceFrom, type Latency, latencyFrom, timerOf } from "./internal/mockTime.ts"
-import type { Path } from "./internal/operation/arguments.ts"
+import { isBytes } from "./internal/native/views.ts"
+import { BadArgument, checkPath, type Path, show } from "./internal/operation/arguments.ts"
+import { checkBytes } from "./internal/operation/buffers.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 export type { Cancellations, Code, Fault, Filter, JournalEntry, Latency, OperationName }
@@ -114,16 +117,23 @@ const fill = (backend: MockBackend, files: NonNullable<Options["files"]>): Effec
     { discard: true }
   )
 
-const putInto = ({ machine }: MockBackend, path: Path, content: string | Uint8Array | null): void =>
-  machine.put(path, content === null ? undefined : typeof content === "string" ? Buffer.from(content) : content)
+const bytesOf = (content: string | Uint8Array): Uint8Array => {
+  if (typeof content === "string") return Buffer.from(content)
+  if (isBytes(content)) return checkBytes(content, "content")
+  throw new BadArgument("content", `must be text, bytes or null, not ${show(content)}`)
+}
 
-/** What a call of the machine throws is an error number. */
-const attempt = <A>(operation: string, path: Path, call: () => A): Effect.Effect<A, AioError> =>
-  Effect.suspend(() => {
+const putInto = ({ machine }: MockBackend, path: Path, content: string | Uint8Array | null): void =>
+  machine.put(path, content === null ? undefined : bytesOf(content))
+
+/** What a call of the machine throws is an error number, or what is wrong with an argument. */
+const attempt = <A>(operation: string, path: Path, call: () => A): Effect.Effect<A, AioError | AioBadArgument> =>
+  Effect.suspend((): Effect.Effect<A, AioError | AioBadArgument> => {
     try {
+      checkPath(path)
       return Effect.succeed(call())
     } catch (problem) {
-      if (!(problem instanceof Failure)) return Effect.die(problem)
+      if (!(problem instanceof Failure)) return badArgument(operation, problem)
       return Effect.fail(AioError.fromErrno(problem.errno, operation, { path }))
     }
   })
@@ -257,7 +267,8 @@ export const fail = (operation: Which, error: Code, condition?: Condition): Effe
   inject({ ...condition, operation, error })
 
 /**
- * Transfers move at most so many bytes (at least 1).
+ * Transfers move at most so many bytes. Of reads and copies at least 1, since 0 would be the end of the file; a write of 0 is what a
+ * device answers that takes nothing.
  *
  * @since 0.1.0
  * @category faults
@@ -347,7 +358,7 @@ export const clearJournal: Effect.Effect<void, never, MockAio> = withBackend(({ 
  * @since 0.1.0
  * @category introspection
  */
-export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, AioError, MockAio> =>
+export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, AioError | AioBadArgument, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("tree", path, () => backend.machine.tree(path)))
 
 /**
@@ -356,7 +367,7 @@ export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, Ai
  * @since 0.1.0
  * @category introspection
  */
-export const contentOf = (path: Path): Effect.Effect<Uint8Array, AioError, MockAio> =>
+export const contentOf = (path: Path): Effect.Effect<Uint8Array, AioError | AioBadArgument, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("contentOf", path, () => backend.machine.contentOf(path)))
 
 /**
@@ -375,7 +386,10 @@ export const descriptors: Effect.Effect<ReadonlyMap<number, string>, never, Mock
  * @since 0.1.0
  * @category controls
  */
-export const put = (path: Path, content: string | Uint8Array | null): Effect.Effect<void, AioError, MockAio> =>
+export const put = (
+  path: Path,
+  content: string | Uint8Array | null
+): Effect.Effect<void, AioError | AioBadArgument, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("put", path, () => putInto(backend, path, content)))
 
 /**
@@ -386,7 +400,12 @@ export const put = (path: Path, content: string | Uint8Array | null): Effect.Eff
  */
 export const pipe: Effect.Effect<{ readonly read: number; readonly write: number }, AioError, MockAio> = Effect.flatMap(
   MockAio,
-  ({ backend }) => attempt("pipe", "pipe", () => backend.machine.pipe())
+  ({ backend }) =>
+    Effect.catchTag(
+      attempt("pipe", "", () => backend.machine.pipe()),
+      "AioBadArgument",
+      Effect.die
+    )
 )
 
 /**
@@ -398,7 +417,7 @@ export const pipe: Effect.Effect<{ readonly read: number; readonly write: number
 export const mkfifo = (
   path: Path,
   options?: { readonly mode?: number | undefined }
-): Effect.Effect<void, AioError, MockAio> =>
+): Effect.Effect<void, AioError | AioBadArgument, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) =>
     attempt("mkfifo", path, () => backend.machine.mkfifo(path, options?.mode ?? 0o666))
   )

@@ -126,11 +126,15 @@ export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A
 
 /**
  * The end of an operation that can be finished without waiting, or `undefined`. For entries with an inline form, while the engine's
- * budget lasts.
+ * budget lasts. `bytes`: as in `Submission.encode`.
  */
-export const finishInline = <A>(engine: Engine, { entry, input }: Operation<A>): Exit.Exit<A, Failure> | undefined => {
+export const finishInline = <A>(
+  engine: Engine,
+  { entry, input }: Operation<A>,
+  bytes?: number
+): Exit.Exit<A, Failure> | undefined => {
   try {
-    const result = engine.tryInline(entry, input)
+    const result = engine.tryInline(entry, input, bytes)
     if (result === PENDING) return undefined
     const exit = outcome<A>(entry, input, result, engine.scratch)
     engine.countInline()

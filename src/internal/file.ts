@@ -5,16 +5,20 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { AioBadArgument, AioEndOfFile } from "../AioError.ts"
+import { AioBadArgument, AioEndOfFile, AioError } from "../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../AioFile.ts"
 import type { Engine } from "./engine/engine.ts"
 import { badArgument, execute } from "./execute.ts"
 import { type FileRequests, fileRequests, ofFile } from "./fileRequests.ts"
+import { errno } from "./native/errno.ts"
 import { allocateAligned } from "./native/memory.ts"
+import { isBytes } from "./native/views.ts"
 import { checkOffset, type Offset } from "./operation/arguments.ts"
+import { checkBytes } from "./operation/buffers.ts"
 import * as catalogue from "./operation/catalogue.ts"
 import type { Advice, AllocateOptions, FileState, RangeOptions, TransferOptions } from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
+import { textOfPath } from "./operation/names.ts"
 import type { Operation } from "./operation/operation.ts"
 import { release } from "./release.ts"
 import type { Failure } from "./wait.ts"
@@ -59,7 +63,7 @@ export class FileImpl implements AioFile {
 
   toJSON(): unknown {
     const { closed, path } = this.state
-    const shown = path instanceof Uint8Array ? Buffer.from(path).toString() : path
+    const shown = path === undefined ? undefined : textOfPath(path)
     return { _id: "AioFile", fd: this.fd, path: shown, closed }
   }
 
@@ -134,25 +138,28 @@ export class FileImpl implements AioFile {
 
   readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
     return Effect.suspend(() => {
-      const problem = ArrayBuffer.isView(into) ? undefined : badLength("readExactly", into, "into")
+      const problem = isBytes(into) ? undefined : badLength("readExactly", into, "into")
       if (problem !== undefined) return problem
-      const buffer = typeof into === "number" ? this.allocateBuffer(into) : into
-      if (buffer === undefined) return tooLong("readExactly", "into", into as number)
-      const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
-        done === buffer.byteLength
-          ? Effect.succeed(buffer)
-          : Effect.flatMap(
-              this.transfer(
-                catalogue.read,
-                done === 0 ? buffer : buffer.subarray(done),
-                advance(options?.offset, done)
-              ),
-              (count) =>
-                count === 0 || (count < buffer.byteLength - done && this.endsWithin(count))
-                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected: buffer.byteLength, received: done + count }))
-                  : from(done + count)
-            )
-      return from(0)
+      const whole = typeof into === "number" ? this.allocateBuffer(into) : into
+      if (whole === undefined) return tooLong("readExactly", "into", into as number)
+      return inParts("readExactly", "into", whole, (buffer) => {
+        const expected = buffer.length
+        const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
+          done === expected
+            ? Effect.succeed(whole)
+            : Effect.flatMap(
+                this.transfer(
+                  catalogue.read,
+                  done === 0 ? buffer : buffer.subarray(done),
+                  advance(options?.offset, done)
+                ),
+                (count) =>
+                  count === 0 || (count < expected - done && this.endsWithin(count))
+                    ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
+                    : from(done + count)
+              )
+        return from(0)
+      })
     })
   }
 
@@ -165,12 +172,30 @@ export class FileImpl implements AioFile {
   }
 
   writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
-    const from = (done: number): Effect.Effect<void, Failure> =>
-      Effect.flatMap(
-        this.transfer(catalogue.write, done === 0 ? buffer : buffer.subarray(done), advance(options?.offset, done)),
-        (count) => (done + count >= buffer.byteLength ? Effect.void : from(done + count))
-      )
-    return from(0)
+    return Effect.asVoid(this.writeWhole(buffer, options?.offset))
+  }
+
+  /** The number of bytes: all that there are. */
+  private writeWhole(whole: Uint8Array, offset: Offset | undefined): Effect.Effect<number, Failure> {
+    return inParts("writeAll", "buffer", whole, (buffer) => {
+      const { length } = buffer
+      const from = (done: number): Effect.Effect<number, Failure> =>
+        Effect.flatMap(
+          this.transfer(catalogue.write, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
+          (count) =>
+            done + count >= length
+              ? Effect.succeed(length)
+              : count === 0
+                ? Effect.fail(this.writesNothing)
+                : from(done + count)
+        )
+      return from(0)
+    })
+  }
+
+  /** Asked again, it would take nothing again. */
+  private get writesNothing(): AioError {
+    return AioError.fromErrno(errno.EIO, "writeAll", { fd: this.fd, file: this.state })
   }
 
   writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
@@ -242,8 +267,8 @@ export class FileImpl implements AioFile {
     return Sink.suspend(() => {
       let offset: Offset = options.offset ?? 0
       return Sink.forEach((bytes: Uint8Array) =>
-        Effect.map(this.writeAll(bytes, this.at(offset)), () => {
-          offset = advance(offset, bytes.byteLength)!
+        Effect.map(this.writeWhole(bytes, this.at(offset)?.offset), (count) => {
+          offset = advance(offset, count)!
         })
       )
     })
@@ -253,6 +278,23 @@ export class FileImpl implements AioFile {
 /** A new array, not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers. */
 const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
+
+/** Goes through the memory of a view that somebody else made, which is measured once. */
+const inParts = <A, E>(
+  operation: string,
+  argument: string,
+  view: Uint8Array,
+  use: (bytes: Uint8Array) => Effect.Effect<A, E>
+): Effect.Effect<A, E | Failure> =>
+  Effect.suspend((): Effect.Effect<A, E | Failure> => {
+    let bytes: Uint8Array
+    try {
+      bytes = checkBytes(view, argument)
+    } catch (problem) {
+      return badArgument(operation, problem)
+    }
+    return use(bytes)
+  })
 
 const tooLong = (operation: string, argument: string, length: number): Effect.Effect<never, AioBadArgument> =>
   Effect.fail(new AioBadArgument({ operation, argument, description: `no array can have ${length} bytes here` }))

@@ -140,4 +140,67 @@ describe("the file system of the mock", () => {
       expect(yield* MockAio.journal).toEqual([])
     }).pipe(withMock({ journal: 2 }))
   )
+
+  it.effect("what cannot be put or looked at is told as with every other operation", () =>
+    Effect.gen(function* () {
+      const any = (value: unknown): never => value as never
+      yield* MockAio.put("/tmp/file", "text")
+      yield* MockAio.put("/tmp/directory", null)
+      const gone = new Uint8Array(8)
+      structuredClone(gone.buffer, { transfer: [gone.buffer] })
+      for (const path of [5, null, undefined, {}, "a\0b", gone, new Proxy(new Uint8Array(3), {}), ["a"], Symbol("a")]) {
+        for (const use of [
+          MockAio.put(any(path), "x"),
+          MockAio.tree(any(path ?? null)),
+          MockAio.contentOf(any(path))
+        ]) {
+          const exit = yield* Effect.exit(Effect.flip(use))
+          expect(exit).toMatchObject({ _tag: "Success", value: { _tag: "AioBadArgument", argument: "path" } })
+        }
+        expect(yield* Effect.exit(Effect.flip(MockAio.mkfifo(any(path))))).toMatchObject({
+          value: { _tag: "AioBadArgument" }
+        })
+      }
+      for (const content of [5, undefined, {}, [1], gone, new Proxy(new Uint8Array(3), {})]) {
+        expect(yield* Effect.exit(Effect.flip(MockAio.put("/tmp/x", any(content))))).toMatchObject({
+          value: { _tag: "AioBadArgument", argument: "content" }
+        })
+      }
+      for (const files of [{ "/a": any(5) }, { "/a\0": "x" }]) {
+        expect(yield* Effect.exit(Effect.flip(Effect.scoped(MockAio.make({ files }))))).toMatchObject({
+          value: { _tag: "AioUnavailable" }
+        })
+      }
+      expect(yield* Effect.flip(MockAio.put("/tmp/directory", "x"))).toMatchObject({ code: "EISDIR" })
+      expect(yield* Effect.flip(MockAio.put("/tmp/large", Buffer.alloc(5000)))).toMatchObject({ code: "ENOSPC" })
+      const lying = Object.defineProperty(new Uint8Array(4).fill(65), "byteLength", { value: 1 << 20 })
+      yield* MockAio.put("/tmp/file", lying)
+      expect((yield* MockAio.tree("/tmp")).file).toBe("AAAA")
+    }).pipe(withMock({ capacity: 4096 }))
+  )
+})
+
+describe("AioBuffer.aligned", () => {
+  it("throws what is wrong with its arguments", () => {
+    const any = (value: unknown): never => value as never
+    for (const [length, alignment] of [
+      [-1, 512],
+      [1.5, 512],
+      [Number.NaN, 512],
+      ["8", 512],
+      [Symbol("8"), 512],
+      [2 ** 53 - 1, 512],
+      [2 ** 40, 512],
+      [8, 0],
+      [8, 3],
+      [8, -512],
+      [8, 2 ** 32 + 1],
+      [8, "512"]
+    ]) {
+      const make = () => AioBuffer.aligned(any(length), { alignment: any(alignment) })
+      expect(make).toThrow(expect.objectContaining({ _tag: "AioBadArgument", operation: "aligned" }))
+    }
+    expect(AioBuffer.aligned(0).length).toBe(0)
+    expect(AioBuffer.aligned(100, { alignment: 1 }).length).toBe(100)
+  })
 })

@@ -223,7 +223,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     const { engine } = this
     const { startSpan } = (member ?? feed!).origin
     const tried = operation.entry.inline !== undefined && engine.mayInline && startSpan === undefined
-    const exit = tried ? this.finishInline(operation) : undefined
+    const exit = tried ? this.finishInline(operation, member?.bytes) : undefined
     if (exit !== undefined) {
       this.countMoved(operation, Exit.isSuccess(exit) ? exit.value : 0)
       if (member !== undefined) this.conclude(member, exit)
@@ -241,11 +241,11 @@ export class Group implements Owner<GroupMember>, Waiter {
     started.start()
   }
 
-  private finishInline(operation: Operation<any>): Exit.Exit<any, Failure> | undefined {
+  private finishInline(operation: Operation<any>, bytes: number | undefined): Exit.Exit<any, Failure> | undefined {
     const { observer } = this.engine
-    if (observer === null || this.name === undefined) return finishInline(this.engine, operation)
+    if (observer === null || this.name === undefined) return finishInline(this.engine, operation, bytes)
     observer.group = this.name
-    const exit = finishInline(this.engine, operation)
+    const exit = finishInline(this.engine, operation, bytes)
     observer.group = undefined
     return exit
   }

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { AioError, AioShortTransfer } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
-import { IDLE, type Request } from "../engine/request.ts"
+import { bytesOf, IDLE, type Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
 import { errno } from "../native/errno.ts"
@@ -54,6 +54,8 @@ class Chain implements Task<Results>, Owner<Link> {
   started = false
 
   private readonly ends: Array<End>
+  /** Of their buffers, as they were when the chain was made. */
+  private readonly bytes: ReadonlyArray<number>
   /** The first without an end. */
   private current = 0
   /** Nothing more is to be started. */
@@ -76,6 +78,7 @@ class Chain implements Task<Results>, Owner<Link> {
     private readonly origin: Origin
   ) {
     this.ends = new Array(operations.length)
+    this.bytes = operations.map(bytesOf)
   }
 
   get isPatient(): boolean {
@@ -108,7 +111,7 @@ class Chain implements Task<Results>, Owner<Link> {
       const operation = operations[this.current]
       const tried = operation.entry.inline !== undefined && engine.mayInline && this.origin.startSpan === undefined
       const size = transferSize(operation)
-      const exit = tried ? finishInline(engine, operation) : undefined
+      const exit = tried ? finishInline(engine, operation, this.bytes[this.current]) : undefined
       if (exit === undefined) this.submit(tried)
       else this.conclude(exit, size)
     }
@@ -124,6 +127,9 @@ class Chain implements Task<Results>, Owner<Link> {
     const links = operations
       .slice(current, end)
       .map((operation, index) => new Link(this, operation, current + index, this.origin))
+    links.forEach((link) => {
+      link.bytes = this.bytes[link.index]
+    })
     const [leader, ...followers] = links
     leader.triedInline = tried
     if (followers.length > 0) leader.chain = followers

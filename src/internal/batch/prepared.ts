@@ -3,7 +3,7 @@
  *
  * What is saved is the encoding, and with it the question for the buffer's address. That address was taken once: it is good for as
  * long as the buffer has its memory. The submission keeps the buffer, so it is not collected, but its owner may transfer it or
- * resize it. Both change its length, which every run looks at.
+ * resize it. Both change its length (the one that native/views.ts tells), which every run looks at.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -31,20 +31,15 @@ export interface Prepared<out A> {
 
 class PreparedRun<A> implements Prepared<A> {
   /** Nobody else's: its encoding stays. */
-  private readonly submission = new Submission(-1)
-  private readonly buffer: Uint8Array | undefined
+  private readonly submission = new Submission(-1, false)
   private readonly file: FileState | undefined
-  /** Bytes of the buffer when its address was taken. */
-  private length = 0
   readonly run: Effect.Effect<A, Failure>
 
   constructor(
     private readonly engine: Engine,
     readonly operation: Operation<A>
   ) {
-    const { buffer, file } = operation.input
-    this.buffer = ArrayBuffer.isView(buffer) ? (buffer as Uint8Array) : undefined
-    this.file = file
+    this.file = operation.input.file
     this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
       const problem = this.problem()
       if (problem !== undefined) return problem
@@ -57,24 +52,29 @@ class PreparedRun<A> implements Prepared<A> {
   /** Throws `BadArgument`. */
   encode(): void {
     this.submission.encode(this.operation.entry, this.operation.input)
-    this.length = this.buffer?.byteLength ?? 0
+  }
+
+  /** Bytes of its buffers now. */
+  private get bytes(): number {
+    const { entry, input } = this.operation
+    return entry.bytes?.(input) ?? 0
   }
 
   /** Why it cannot be run any more. */
   private problem(): Exit.Exit<never, Failure> | undefined {
     const { name } = this.operation.entry
     if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
-    if (this.length > 0 && this.buffer!.byteLength === 0) {
-      return badArgument(name, new BadArgument("buffer", "it was transferred since the request was prepared"))
+    if (this.submission.bytes > 0 && this.bytes === 0) {
+      return badArgument(name, new BadArgument("buffer", "its memory is gone since the request was prepared"))
     }
     return undefined
   }
 
   /** Its end without waiting, if that can be had. */
   private inline(): Exit.Exit<A, Failure> | undefined {
-    const { buffer, engine, operation, submission } = this
+    const { engine, operation, submission } = this
     // Resized in place: the address is the same for all that is known, but nobody promises it.
-    if (buffer !== undefined && buffer.byteLength !== this.length) {
+    if (this.bytes !== submission.bytes) {
       try {
         this.encode()
       } catch (error) {

@@ -3,16 +3,8 @@ import { MAX_RW_COUNT } from "../native/layout.ts"
 import { copyRange, read, readv, write, writev } from "../operation/catalogue.ts"
 import type { Entry, Operation } from "../operation/operation.ts"
 
-const inBuffer = ({ buffer }: { readonly buffer: Uint8Array }): number => buffer.byteLength
-
-const inBuffers = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8Array> }): number =>
-  buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-
 const sizes = new Map<Entry<any, any>, (input: any) => number>([
-  [read.entry, inBuffer],
-  [write.entry, inBuffer],
-  [readv.entry, inBuffers],
-  [writev.entry, inBuffers],
+  ...[read, write, readv, writev].map(({ entry }) => [entry, entry.bytes!] as const),
   [copyRange.entry, ({ length }) => Number(length)]
 ])
 

@@ -9,6 +9,7 @@ import type * as Tracer from "effect/Tracer"
 import { clockOf, runtimeOf } from "../fiber.ts"
 import type { Path } from "../operation/arguments.ts"
 import type { FileState } from "../operation/descriptors.ts"
+import { textOfPath } from "../operation/names.ts"
 
 const wanted: FiberRef.FiberRef<boolean> = globalValue("effect-aio/spans", () => FiberRef.unsafeMake(false))
 
@@ -37,7 +38,7 @@ const spanOptions = ({ entry, input }: Named): Tracer.SpanOptions => {
     attributes: {
       "aio.operation": entry.name,
       ...(input.fd === undefined ? {} : { "aio.fd": input.fd }),
-      ...(path === undefined ? {} : { "aio.path": String(path) })
+      ...(path === undefined ? {} : { "aio.path": textOfPath(path) })
     }
   }
 }

@@ -6,6 +6,7 @@
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
 import { errno } from "../native/errno.ts"
+import { endDetours } from "../operation/buffers.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
@@ -65,7 +66,7 @@ export class Engine implements Host {
   private paused = false
   private onIdle: (() => void) | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
-  readonly scratch = new Submission(-1)
+  readonly scratch = new Submission(-1, false)
   /** No new requests. */
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
@@ -149,11 +150,11 @@ export class Engine implements Host {
 
   /**
    * Tries an operation that has an inline form, on the spot: its result, or `PENDING`. A result is to be decoded from `scratch`
-   * before anything else happens. Throws `BadArgument`.
+   * before anything else happens. `bytes`: as in `Submission.encode`. Throws `BadArgument`.
    */
-  tryInline(entry: Entry<any, any>, input: unknown): number {
+  tryInline(entry: Entry<any, any>, input: unknown, bytes?: number): number {
     const { scratch } = this
-    scratch.encode(entry, input)
+    scratch.encode(entry, input, bytes)
     const result = this.tryEncoded(entry, scratch, input)
     if (result === PENDING) scratch.clear()
     return result
@@ -258,6 +259,10 @@ export class Engine implements Host {
   complete(submission: Submission, result: number): void {
     const request = submission.request!
     request.submission = null
+    if (submission.detours !== null && result > 0) {
+      request.problem = endDetours(submission.detours, result)
+      if (request.problem !== undefined) return this.settle(request, -errno.EINVAL, submission)
+    }
     // Interrupted by our own cancelling signal: a cancelled request, whatever the mechanism calls it.
     this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
   }
@@ -471,7 +476,7 @@ export class Engine implements Host {
         if (entry.inline !== undefined && !request.triedInline) {
           if (this.mayInline) {
             request.triedInline = true
-            const result = this.tryInline(entry, request.input)
+            const result = this.tryInline(entry, request.input, request.bytes)
             if (result !== PENDING) {
               queue.remove(request)
               this.counters.inline++

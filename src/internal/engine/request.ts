@@ -13,10 +13,16 @@ export const QUEUED = 1
 export const IN_FLIGHT = 2
 export const DONE = 3
 
+/** Bytes of the buffers that an operation is to move now, or -1. */
+export const bytesOf = ({ entry, input }: Operation<any>): number =>
+  entry.bytes === undefined ? -1 : entry.bytes(input)
+
 export abstract class Request {
   readonly entry: Entry<any, any>
   /** The arguments, which reference the user's buffers: alive as long as the request is. */
   readonly input: any
+  /** Of a transfer: bytes of its buffers, as they were when it was made. -1 of anything else. */
+  bytes: number
   state = IDLE
   /** `>= 0`, or `-errno`. Meaningful when done. */
   result = 0
@@ -48,6 +54,7 @@ export abstract class Request {
   constructor(operation: Operation<any>) {
     this.entry = operation.entry
     this.input = operation.input
+    this.bytes = bytesOf(operation)
   }
 
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */

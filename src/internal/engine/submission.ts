@@ -9,6 +9,7 @@
 import type { Word } from "../native/libc.ts"
 import { Cell } from "../native/memory.ts"
 import { BadArgument } from "../operation/arguments.ts"
+import type { Detour } from "../operation/buffers.ts"
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
 
@@ -27,6 +28,12 @@ export class Submission {
   request: Request | null = null
   /** Memory that the kernel reads or writes. */
   keep: unknown = null
+  /** Bytes of the buffers of a transfer. */
+  bytes = 0
+  /** Bytes that it may move at most. */
+  most = Number.POSITIVE_INFINITY
+  /** Views that the kernel does not read into itself, and what it reads into instead. */
+  detours: Array<Detour> | null = null
   /** Memory that the kernel fills and `decode` reads. */
   output: Buffer | null = null
   /** It is repeated until its buffer is full, or nothing more comes; then that is known. getdents64(2) */
@@ -38,7 +45,11 @@ export class Submission {
   cellHoldsPath = false
   private ownCell: Cell | null = null
 
-  constructor(readonly slot: number) {}
+  constructor(
+    readonly slot: number,
+    /** The kernel may touch its memory after the call that hands it over: other JavaScript runs meanwhile. */
+    readonly outlivesCall = true
+  ) {}
 
   /** 512 bytes for structures and a path, kept for the slot's next requests. */
   get cell(): Cell {
@@ -46,8 +57,13 @@ export class Submission {
     return this.ownCell
   }
 
-  /** Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then. */
-  encode(entry: Entry<any, any>, input: unknown): void {
+  /**
+   * Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then.
+   *
+   * `bytes`: what the buffers had when the request was made, if that is not known to be now. It is for these: what they have got since is
+   * none of its business. If they have fewer, the answer 0 would be the end of a file to whoever asked.
+   */
+  encode(entry: Entry<any, any>, input: unknown, bytes = -1): void {
     // What an entry leaves out is 0, and not what the slot's last request had there.
     this.a0 = 0
     this.a1 = 0
@@ -58,7 +74,15 @@ export class Submission {
     try {
       // Its number may be another file's by now.
       if (isOfClosedFile(input)) throw new BadArgument("file", "it is closed")
+      this.bytes = 0
+      this.most = bytes === -1 ? Number.POSITIVE_INFINITY : bytes
       entry.encode(this, input)
+      if (this.bytes < bytes) {
+        throw new BadArgument(
+          "buffer",
+          `it was made shorter since it was to be used: from ${bytes} to ${this.bytes} bytes`
+        )
+      }
     } catch (error) {
       this.clear()
       throw error
@@ -73,6 +97,7 @@ export class Submission {
   clear(): void {
     this.request = null
     this.keep = null
+    this.detours = null
     this.output = null
     this.cellHoldsPath = false
     this.isStuck = false

@@ -7,7 +7,7 @@ import { fstat, open, read, write } from "../operation/catalogue.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
 import type { Entry } from "../operation/operation.ts"
 import { PENDING } from "../operation/operation.ts"
-import { type Subject, systemError } from "./errors.ts"
+import { type Subject, systemError, writeZero } from "./errors.ts"
 import { FileSystemSequence, regularFile } from "./sequence.ts"
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
@@ -110,6 +110,7 @@ export class WriteFile extends FileSystemSequence<void> {
   constructor(
     engine: Engine,
     private readonly path: string,
+    /** An ordinary array. */
     private readonly bytes: Uint8Array,
     private readonly options: WriteFileOptions | undefined,
     private readonly method: string
@@ -143,8 +144,7 @@ export class WriteFile extends FileSystemSequence<void> {
     this.written += count
     if (this.written >= this.bytes.byteLength) this.end(Exit.void)
     else if (count > 0) this.more()
-    // A device that takes nothing would be asked for ever.
-    else this.failed(errno.EIO, "write")
+    else this.end(Exit.fail(writeZero(this.method, this.path)))
   }
 }
 

@@ -4,13 +4,14 @@ import { AioError } from "../../AioError.ts"
 import { wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { plainView } from "../native/views.ts"
 import type { Path } from "../operation/arguments.ts"
 import { close, open, readdir } from "../operation/catalogue.ts"
 import { type DirectoryEntry, openDirectory } from "../operation/directories.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import type { Failure, Restore } from "../wait.ts"
 
-const bytes = (path: Path): Uint8Array => (typeof path === "string" ? Buffer.from(path) : path)
+const bytes = (path: Path): Uint8Array => (typeof path === "string" ? Buffer.from(path) : plainView(path))
 
 /** A name in a directory, as a path. Bytes if one of them is. */
 export const join = (directory: Path, name: Path): Path => {

@@ -68,6 +68,17 @@ export const systemError = (errno: number, syscall: string, subject: Subject): S
   })
 }
 
+/** A write that took nothing of what there was: asked again, it would take nothing again. */
+export const writeZero = (method: string, of: string | number): SystemError =>
+  new SystemError({
+    module: "FileSystem",
+    method,
+    reason: "WriteZero",
+    pathOrDescriptor: of,
+    syscall: "write",
+    description: "write returned 0 bytes written"
+  })
+
 export const badArgument = (method: string, argument: string, problem: string, description?: string): BadArgument =>
   new BadArgument({
     module: "FileSystem",

@@ -1,5 +1,5 @@
 /** A transfer between a buffer and an open file, as one Effect: one request, or as many as it takes to write everything. */
-import { type PlatformError, SystemError } from "@effect/platform/Error"
+import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Request } from "../engine/request.ts"
@@ -8,7 +8,7 @@ import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import type { read } from "../operation/catalogue.ts"
 import { losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
-import { fromWrongArgument, systemError } from "./errors.ts"
+import { fromWrongArgument, systemError, writeZero } from "./errors.ts"
 import type { OpenFile } from "./openFile.ts"
 
 /** One request of a transfer. Its input, and so the buffer, is referenced until it has ended. */
@@ -45,12 +45,14 @@ export class Move<A> implements Task<A, PlatformError> {
   private cancelling = false
   private done = 0
 
-  /** `offset` is left out for files that are appended to. */
+  /** `buffer`: an ordinary one if it is `all` to be moved. `offset` is left out for files that are appended to. */
   constructor(
     private readonly file: OpenFile,
     private readonly operation: typeof read,
     private readonly method: string,
     private readonly buffer: Uint8Array,
+    /** Bytes of the buffer. */
+    private readonly length: number,
     private readonly offset: number | undefined,
     private readonly all: boolean,
     private readonly finish: (count: number) => A
@@ -104,8 +106,8 @@ export class Move<A> implements Task<A, PlatformError> {
     }
     if (result < 0) return this.fail(-result)
     this.done += result
-    if (!this.all || this.done === this.buffer.byteLength) return this.end(Exit.succeed(this.finish(this.done)))
-    if (result === 0) return this.end(Exit.fail(writeZero(this.file.fd)))
+    if (!this.all || this.done === this.length) return this.end(Exit.succeed(this.finish(this.done)))
+    if (result === 0) return this.end(Exit.fail(writeZero(this.method, this.file.fd)))
     if (this.cancelling) return this.fail(errno.ECANCELED)
     this.more()
   }
@@ -116,16 +118,7 @@ export class Move<A> implements Task<A, PlatformError> {
   }
 
   private end(exit: Exit.Exit<A, PlatformError>): void {
-    if (this.offset !== undefined) this.file.moved(this.offset, this.done, this.buffer.byteLength)
+    if (this.offset !== undefined) this.file.moved(this.offset, this.done, this.length)
     settle(this, exit)
   }
 }
-
-const writeZero = (fd: number): SystemError =>
-  new SystemError({
-    module: "FileSystem",
-    method: "writeAll",
-    reason: "WriteZero",
-    pathOrDescriptor: fd,
-    description: "write returned 0 bytes written"
-  })

@@ -5,15 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
-import type { Path } from "../operation/arguments.ts"
 import { open, readdir } from "../operation/catalogue.ts"
 import type { DirectoryChunk } from "../operation/directories.ts"
+import { textOfPath } from "../operation/names.ts"
 import { openNow, top } from "./directory.ts"
 import { type Subject, systemError, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
-
-const text = (path: Path): string => (typeof path === "string" ? path : Buffer.from(path).toString("utf8"))
 
 /** By their bytes, as libuv sorts them. UTF-16 sorts like UTF-8, but for what lies beyond its surrogates. */
 const byBytes = (a: string, b: string): number => {
@@ -93,7 +91,7 @@ const collect = (engine: Engine, path: string): Effect.Effect<Array<string>, Pla
   const collected = Stream.runForEachChunk(scanTree(engine, path, Number.POSITIVE_INFINITY), (entries) =>
     Effect.sync(() => {
       for (const { name, path, type } of entries) {
-        const full = text(path)
+        const full = textOfPath(path)
         const parent = full.slice(0, full.length - name.length)
         const siblings = byParent.get(parent)
         const listed = { name, path: full, isDirectory: type === "Directory" }
@@ -105,7 +103,7 @@ const collect = (engine: Engine, path: string): Effect.Effect<Array<string>, Pla
   return Effect.mapBoth(collected, {
     onFailure: (error) =>
       translate(
-        { method: "readDirectory", of: path, path: error._tag === "AioError" ? text(error.path ?? path) : path },
+        { method: "readDirectory", of: path, path: error._tag === "AioError" ? textOfPath(error.path ?? path) : path },
         "scandir"
       )(error),
     onSuccess: () => {

@@ -18,6 +18,7 @@ import { execute, executeMasked } from "../execute.ts"
 import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
+import { checkBytes, checkView } from "../operation/buffers.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import { type FileState, fileState } from "../operation/descriptors.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
@@ -30,6 +31,14 @@ import { Move } from "./move.ts"
 
 const asSize = (count: number): Size => BigInt(count) as Size
 const asNothing = (): void => {}
+
+const newBuffer = (length: number): Uint8Array => {
+  try {
+    return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  } catch {
+    throw new BadArgument("size", `no array can have ${length} bytes here`)
+  }
+}
 
 /**
  * A transfer takes its range when it starts: the position moves on by the whole length at once, so that the next one, which may run
@@ -91,9 +100,16 @@ export class OpenFile implements File {
       const { engine, state } = this
       if (state.closed) return this.closedFailure(method, operation.entry.name)
       const { entry } = operation
-      const buffer = makeBuffer()
+      let buffer: Uint8Array
+      let length: number
+      try {
+        buffer = makeBuffer()
+        length = checkView(buffer, "buffer")
+      } catch (problem) {
+        return problem instanceof BadArgument ? Exit.fail(fromWrongArgument(method, problem)) : Exit.die(problem)
+      }
       // Node asks no kernel for nothing.
-      if (buffer.byteLength === 0 && operation === catalogue.read) return Exit.succeed(finish(0, buffer))
+      if (length === 0 && (all || operation === catalogue.read)) return Exit.succeed(finish(0, buffer))
       if (entry.inline !== undefined && positional && engine.mayInline) {
         try {
           const count = engine.tryInline(entry, { fd: this.fd, buffer, offset: this.position, file: state })
@@ -110,9 +126,9 @@ export class OpenFile implements File {
         const offset = positional ? this.position : undefined
         if (offset !== undefined) {
           this.taken++
-          this.position = offset + buffer.byteLength
+          this.position = offset + length
         }
-        const move = new Move<A>(this, operation, method, buffer, offset, all, (count) => finish(count, buffer))
+        const move = new Move<A>(this, operation, method, buffer, length, offset, all, (count) => finish(count, buffer))
         move.priority = priorityOf(fiber)
         move.isOfInterrupted = isInterrupted(fiber)
         return inStages(move, restore, () => move.start())
@@ -132,7 +148,7 @@ export class OpenFile implements File {
     return this.transfer(
       catalogue.read,
       "readAlloc",
-      () => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer),
+      () => newBuffer(length),
       false,
       (count, buffer) =>
         count === 0 ? Option.none() : Option.some(count === length ? buffer : buffer.slice(0, count)),
@@ -145,10 +161,8 @@ export class OpenFile implements File {
   }
 
   writeAll(buffer: Uint8Array): Effect.Effect<void, PlatformError> {
-    if (buffer.byteLength === 0) return Effect.void
-    return this.inTurn(
-      this.transfer(catalogue.write, "writeAll", () => buffer, true, asNothing, this.turn === undefined)
-    )
+    const whole = () => checkBytes(buffer, "buffer")
+    return this.inTurn(this.transfer(catalogue.write, "writeAll", whole, true, asNothing, this.turn === undefined))
   }
 
   private inTurn<A>(effect: Effect.Effect<A, PlatformError>): Effect.Effect<A, PlatformError> {

@@ -75,16 +75,6 @@ export const writePath = (cell: Cell, path: string | Uint8Array): boolean => {
   return true
 }
 
-/** An `iovec` array (readv(2)) over views. The caller keeps both the array and the views referenced. */
-export const ioVector = (views: ReadonlyArray<Uint8Array>): BigUint64Array => {
-  const vector = new BigUint64Array(Math.max(views.length, 1) * 2)
-  for (let i = 0; i < views.length; i++) {
-    vector[i * 2] = BigInt(addressOf(views[i]))
-    vector[i * 2 + 1] = BigInt(views[i].byteLength)
-  }
-  return vector
-}
-
 /**
  * `length` bytes whose address is a multiple of `alignment` (a power of two), as O_DIRECT wants. Ordinary garbage-collected
  * memory: the view starts inside a slightly larger ArrayBuffer, which never moves.

@@ -1,8 +1,8 @@
 /** Checks of public arguments, and their encodings. Every check names the argument as the user wrote it. */
 import type { Submission } from "../engine/submission.ts"
-import { MAX_RW_COUNT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { cString, writePath } from "../native/memory.ts"
+import { isGone, isUint8Array, plainView } from "../native/views.ts"
 
 /** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
 export type Path = string | Uint8Array
@@ -18,11 +18,12 @@ export class BadArgument {
   ) {}
 }
 
-const bad = (argument: string, description: string): never => {
+export const bad = (argument: string, description: string): never => {
   throw new BadArgument(argument, description)
 }
 
-const show = (value: unknown): string => {
+/** A value of any kind, for a message. */
+export const show = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`
   if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value)
   if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object"
@@ -59,37 +60,23 @@ export const checkUint32 = (value: number, argument: string): number =>
     ? value
     : bad(argument, `must be an integer from 0 to 4294967295, not ${show(value)}`)
 
-/** Bytes to read into or write from. Returns their address; the input keeps the view, and so its memory, alive. */
-export const bufferAddress = (buffer: Uint8Array, argument = "buffer"): number => {
-  if (!ArrayBuffer.isView(buffer)) return bad(argument, `must be a Uint8Array, not ${show(buffer)}`)
-  return buffer.byteLength === 0 ? 0 : addressOf(buffer)
-}
-
-/** How many of a buffer's bytes one request moves. */
-export const bufferLength = (buffer: Uint8Array): number => Math.min(buffer.byteLength, MAX_RW_COUNT)
-
-/** Checks a list of buffers for readv(2) and writev(2): at most 1024 (`IOV_MAX`). */
-export const checkBuffers = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
-  if (!Array.isArray(buffers)) return bad("buffers", `must be an array of Uint8Arrays, not ${show(buffers)}`)
-  if (buffers.length > 1024) return bad("buffers", `at most 1024 (IOV_MAX) in one call, not ${buffers.length}`)
-  for (const buffer of buffers)
-    if (!ArrayBuffer.isView(buffer)) bad("buffers", `must hold Uint8Arrays, not ${show(buffer)}`)
-  return buffers
-}
-
-const checkPath = (path: Path, argument: string): void => {
+/** A path that a kernel would take. Bytes come back as an ordinary array. */
+export const checkPath = (path: Path, argument = "path"): Path => {
   if (typeof path === "string") {
     if (path.includes("\0")) bad(argument, `a path cannot contain a NUL character: ${show(path)}`)
     // A lone surrogate has no UTF-8: it would silently become another file's name.
     if (!path.isWellFormed()) bad(argument, `not a well-formed string, pass bytes: ${show(path)}`)
-  } else if (path instanceof Uint8Array) {
-    if (path.includes(0)) bad(argument, "a path cannot contain a NUL byte")
-  } else bad(argument, `must be a string or a Uint8Array, not ${show(path)}`)
+    return path
+  }
+  if (!isUint8Array(path)) return bad(argument, `must be a string or a Uint8Array, not ${show(path)}`)
+  const bytes = plainView(path)
+  if (bytes.length === 0 && isGone(path)) bad(argument, "its memory is gone: it was transferred, or cut off")
+  return bytes.includes(0) ? bad(argument, "a path cannot contain a NUL byte") : bytes
 }
 
 /** The address of a path, NUL-terminated, in the submission's cell or in memory that the submission keeps. */
-export const pathAddress = (submission: Submission, path: Path, argument = "path"): number => {
-  checkPath(path, argument)
+export const pathAddress = (submission: Submission, given: Path, argument = "path"): number => {
+  const path = checkPath(given, argument)
   const { cell } = submission
   if (!submission.cellHoldsPath && writePath(cell, path)) {
     submission.cellHoldsPath = true

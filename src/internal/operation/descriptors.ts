@@ -4,22 +4,14 @@ import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
 import { F_GETFL, S_IFDIR } from "../native/layout.ts"
-import { addressOf, syscall, type Word } from "../native/libc.ts"
-import { ioVector } from "../native/memory.ts"
+import { syscall, type Word } from "../native/libc.ts"
 import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
 import { descriptorType, isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
-import {
-  BadArgument,
-  bufferAddress,
-  bufferLength,
-  checkBuffers,
-  checkFd,
-  checkOffset,
-  checkUint32
-} from "./arguments.ts"
+import { BadArgument, checkFd, checkOffset, checkUint32 } from "./arguments.ts"
+import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "./buffers.ts"
 import { asNumber, asVoid, define, type KernelAioForm, PENDING, type UringForm } from "./operation.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
@@ -71,43 +63,47 @@ export interface VectorInput {
   readonly file: FileState | undefined
 }
 
-const encodeTransfer =
-  (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
-    submission.a0 = checkFd(input.fd)
-    submission.a1 = bufferAddress(input.buffer)
-    submission.keep = input.buffer
-    submission.a2 = bufferLength(input.buffer)
-    if (input.offset === undefined) {
-      submission.nr = NR[plain]
-      submission.a3 = CURRENT
-    } else {
-      submission.nr = NR[positional]
-      submission.a3 = checkOffset(input.offset)
-    }
-    if (input.file?.alignment !== undefined) {
-      checkAligned(input.file.alignment, submission.a1, submission.a2, submission.a3)
-    }
-  }
-
-const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
-  submission.a0 = checkFd(input.fd)
-  // A copy: the caller's array may change while the request is in flight, and with it what keeps the memory alive.
-  const buffers = checkBuffers(input.buffers).slice()
-  const vector = ioVector(buffers)
-  submission.keep = [buffers, vector]
-  submission.a1 = addressOf(vector)
-  submission.a2 = buffers.length
-  if (input.offset === undefined) {
+/** The descriptor and the position, into the first and the fourth word. */
+const encodePosition = (
+  submission: Submission,
+  { fd, offset }: TransferInput | VectorInput,
+  plain: SyscallName,
+  positional: SyscallName
+): void => {
+  submission.a0 = checkFd(fd)
+  if (offset === undefined) {
     submission.nr = NR[plain]
     submission.a3 = CURRENT
   } else {
     submission.nr = NR[positional]
-    submission.a3 = checkOffset(input.offset)
+    submission.a3 = checkOffset(offset)
   }
+}
+
+const filling: Use = { fills: true, alignment: undefined }
+const taking: Use = { fills: false, alignment: undefined }
+
+/** What buffers are used for. On a direct file they are aligned. */
+const useOf = (plain: SyscallName, alignment: Alignment | undefined): Use => {
+  const use = plain === "read" || plain === "readv" ? filling : taking
+  return alignment === undefined ? use : { ...use, alignment: alignment.memory }
+}
+
+const encodeTransfer =
+  (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
+    const alignment = input.file?.alignment
+    encodePosition(submission, input, plain, positional)
+    encodeBuffer(submission, input.buffer, useOf(plain, alignment))
+    if (alignment !== undefined) {
+      checkAligned(alignment, submission.a1 as number, submission.a2 as number, submission.a3)
+    }
+  }
+
+const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
   const alignment = input.file?.alignment
-  if (alignment !== undefined) {
-    for (const buffer of buffers) checkAligned(alignment, bufferAddress(buffer), buffer.byteLength, submission.a3)
-  }
+  encodePosition(submission, input, plain, positional)
+  const check = (address: number, length: number) => checkAligned(alignment!, address, length, submission.a3)
+  encodeBuffers(submission, input.buffers, useOf(plain, alignment), alignment === undefined ? undefined : check)
 }
 
 /**
@@ -180,8 +176,7 @@ export const fileState = ({ alignment, seekable }: Description, path?: Path): Fi
 /** `a2` counts buffers, not bytes. */
 const vectorForm = (opcode: number): UringForm => ({
   ...transferForm(opcode),
-  heavy: ({ request }) =>
-    request!.input.buffers.reduce((sum: number, { byteLength }: Uint8Array) => sum + byteLength, 0) > HEAVY
+  heavy: ({ bytes }) => bytes > HEAVY
 })
 
 const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
@@ -241,7 +236,7 @@ const vector = (
   options?: TransferOptions,
   file?: FileState
   // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
-): VectorInput => ({ fd, buffers: Array.isArray(buffers) ? buffers.slice() : buffers, offset: options?.offset, file })
+): VectorInput => ({ fd, buffers: listOf(buffers), offset: options?.offset, file })
 
 export const nop = define(() => ({}), {
   name: "nop",
@@ -273,6 +268,7 @@ export const read = define(transfer, {
   name: "read",
   man: "pread(2)",
   encode: encodeTransfer("read", "pread64"),
+  bytes: bytesIn,
   uring: transferForm(IORING_OP.READ),
   kernelAio: kernelTransfer(IOCB_CMD.PREAD),
   posixAio: { call: "aio_read" },
@@ -285,6 +281,7 @@ export const write = define(transfer, {
   name: "write",
   man: "pwrite(2)",
   encode: encodeTransfer("write", "pwrite64"),
+  bytes: bytesIn,
   uring: transferForm(IORING_OP.WRITE),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITE),
   posixAio: { call: "aio_write" },
@@ -296,6 +293,7 @@ export const readv = define(vector, {
   name: "readv",
   man: "preadv(2)",
   encode: encodeVector("readv", "preadv"),
+  bytes: bytesInAll,
   uring: vectorForm(IORING_OP.READV),
   kernelAio: kernelTransfer(IOCB_CMD.PREADV),
   peerEvents: peerEvents(POLLIN),
@@ -306,6 +304,7 @@ export const writev = define(vector, {
   name: "writev",
   man: "pwritev(2)",
   encode: encodeVector("writev", "pwritev"),
+  bytes: bytesInAll,
   uring: vectorForm(IORING_OP.WRITEV),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITEV),
   peerEvents: peerEvents(POLLOUT),

@@ -1,4 +1,5 @@
-/** File names from the kernel's bytes. */
+/** File names from the kernel's bytes, and for people. */
+import { isUint8Array, plainView } from "../native/views.ts"
 import type { Path } from "./arguments.ts"
 
 const REPLACEMENT = "\ufffd"
@@ -11,4 +12,12 @@ const isFaithful = (text: string, bytes: Buffer, start: number, end: number): bo
 export const pathFromBytes = (bytes: Buffer, start: number, end: number): Path => {
   const text = bytes.toString("utf8", start, end)
   return isFaithful(text, bytes, start, end) ? text : new Uint8Array(bytes.subarray(start, end))
+}
+
+/** A path for people: bytes that are not UTF-8 show as U+FFFD. Of a value that is none, what there is to show. */
+export const textOfPath = (path: Path): string => {
+  if (typeof path === "string") return path
+  if (!isUint8Array(path)) return typeof path
+  const { buffer, byteLength, byteOffset } = plainView(path)
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf8")
 }

@@ -61,6 +61,8 @@ export interface Entry<in I, out A> {
    * kernel will touch referenced by it (`cell`, `keep`, `output`). Throws `BadArgument`, and nothing else.
    */
   readonly encode: (submission: Submission, input: I) => void
+  /** Of a transfer: bytes of the buffers in the input, which may be wrong in any way. */
+  readonly bytes?: (input: I) => number
   /** The io_uring form, if there is one. */
   readonly uring?: UringForm
   /** The kernel AIO form, if there is one. */

@@ -98,7 +98,7 @@ export class IoUringBackend implements Backend {
     const { followers } = request
     if (followers !== undefined && this.submitChain(request, followers)) return true
     const submission = this.freeSlot()
-    submission.encode(request.entry, request.input)
+    submission.encode(request.entry, request.input, request.bytes)
     this.freeSlots.pop()
     submission.request = request
     request.submission = submission
@@ -147,7 +147,7 @@ export class IoUringBackend implements Backend {
         // An open that turns out to be a FIFO's is submitted again, alone.
         if (!this.supports(entry) || entry.producesDescriptor === true) return false
         const submission = this.freeSlot()
-        submission.encode(entry, input)
+        submission.encode(entry, input, request.bytes)
         this.freeSlots.pop()
         submissions.push(submission)
         submission.request = request

@@ -95,7 +95,7 @@ export class KernelAioBackend implements Backend {
       this.startTimer()
       return false
     }
-    submission.encode(request.entry, request.input)
+    submission.encode(request.entry, request.input, request.bytes)
     this.freeSlots.pop()
     submission.request = request
     request.submission = submission

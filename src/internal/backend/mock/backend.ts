@@ -10,6 +10,8 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
+import { keptVector } from "../../operation/buffers.ts"
+import { copyRange, readv, write, writev } from "../../operation/catalogue.ts"
 import type { Description, Descriptors } from "../../operation/descriptors.ts"
 import type { Entry } from "../../operation/operation.ts"
 import * as descriptors from "./descriptors.ts"
@@ -125,7 +127,7 @@ export class MockBackend implements Backend {
   submit(request: Request): boolean {
     const submission = this.free.pop() ?? new Submission(-1)
     try {
-      submission.encode(request.entry, request.input)
+      submission.encode(request.entry, request.input, request.bytes)
     } catch (problem) {
       this.free.push(submission)
       throw problem
@@ -223,8 +225,8 @@ export class MockBackend implements Backend {
       if (name === "close") this.machine.run(name, request.input, submission, call)
       return error
     }
-    const input = effects.short === undefined ? request.input : shorten(request.input, submission, effects.short)
-    return this.machine.run(name, input, submission, call)
+    if (effects.short !== undefined) shorten(request, submission, effects.short)
+    return this.machine.run(name, request.input, submission, call)
   }
 
   private wait(call: Call, target: object): void {
@@ -359,17 +361,17 @@ export class MockBackend implements Backend {
   }
 }
 
-/** The first bytes of a transfer. At least one: none would say that the file ends. */
-const shorten = (input: any, submission: Submission, most: number): any => {
-  const limit = Math.max(1, most)
-  if (input.buffer !== undefined) submission.a2 = Math.min(Number(submission.a2), limit)
-  if (input.length !== undefined) submission.a4 = Math.min(Number(submission.a4), limit)
-  if (input.buffers === undefined) return input
-  let left = limit
-  const buffers = input.buffers.map((view: Uint8Array) => {
-    const part = view.subarray(0, Math.min(view.byteLength, left))
-    left -= part.byteLength
-    return part
-  })
-  return { ...input, buffers }
+/** The first bytes of a transfer. Of a read at least one: none would say that the file ends. */
+const shorten = ({ entry }: Request, submission: Submission, most: number): void => {
+  const limit = Math.max(entry === write.entry || entry === writev.entry ? 0 : 1, most)
+  if (entry === copyRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)
+  else if (entry === readv.entry || entry === writev.entry) {
+    const { vector, views } = keptVector(submission)
+    let left = BigInt(limit)
+    for (let i = 0; i < views.length; i++) {
+      const length = vector[i * 2 + 1]
+      vector[i * 2 + 1] = length < left ? length : left
+      left -= vector[i * 2 + 1]
+    }
+  } else if (entry.bytes !== undefined) submission.a2 = Math.min(Number(submission.a2), limit)
 }

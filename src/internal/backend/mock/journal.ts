@@ -1,5 +1,6 @@
 /** What was asked of the machine, and what it answered. */
 import type { Request } from "../../engine/request.ts"
+import { byteLengthOf, isUint8Array } from "../../native/views.ts"
 import type { Code } from "./failure.ts"
 import { toByteString, toText } from "./paths.ts"
 
@@ -25,7 +26,7 @@ export interface JournalEntry {
 export type Draft = { -readonly [Key in keyof JournalEntry]: JournalEntry[Key] }
 
 export const textOf = (path: unknown): string | undefined =>
-  typeof path === "string" ? path : path instanceof Uint8Array ? toText(toByteString(path)) : undefined
+  typeof path === "string" ? path : isUint8Array(path) ? toText(toByteString(path)) : undefined
 
 /** Bytes would be kept alive, and changed by whoever uses their buffer again. */
 const summaryOf = (input: Record<string, unknown>): Record<string, unknown> => {
@@ -33,9 +34,9 @@ const summaryOf = (input: Record<string, unknown>): Record<string, unknown> => {
   for (const key in input) {
     const value = input[key]
     if (value === undefined || key === "file") continue
-    if (key === "buffer") summary.length = (value as Uint8Array).byteLength
-    else if (key === "buffers") summary.lengths = (value as ReadonlyArray<Uint8Array>).map((view) => view.byteLength)
-    else summary[key] = value instanceof Uint8Array ? textOf(value) : value
+    if (key === "buffer") summary.length = byteLengthOf(value as Uint8Array)
+    else if (key === "buffers") summary.lengths = (value as ReadonlyArray<Uint8Array>).map(byteLengthOf)
+    else summary[key] = isUint8Array(value) ? textOf(value) : value
   }
   return summary
 }

@@ -85,13 +85,13 @@ export class Machine {
   private putFile(path: string, content: Uint8Array): void {
     const place = this.fs.locate(path, "yes")
     const inode = place.inode ?? this.fs.newFile(place.directory, 0o666)
-    if (!(inode instanceof RegularFile)) throw new Error(`${toText(path)} is not a file`)
+    if (!(inode instanceof RegularFile)) return fail(inode instanceof Directory ? "EISDIR" : "EINVAL")
     if (place.inode === undefined) {
       place.directory.attach(place.name, inode)
       this.fs.log.record(`create ${place.name}`, [{ directory: place.directory, name: place.name, inode }])
     }
     inode.content.resize(0)
-    if (inode.content.write(content, 0) < content.byteLength) throw new Error("the disk of the mock is full")
+    if (inode.content.write(content, 0) < content.byteLength) fail("ENOSPC")
     inode.content.sync()
   }
 

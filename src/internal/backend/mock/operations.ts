@@ -3,6 +3,9 @@
  * encoded: numbers with their defaults stand in its words, answers go into its cell and its output.
  */
 import type { Submission } from "../../engine/submission.ts"
+import { plainView } from "../../native/views.ts"
+import { BadArgument } from "../../operation/arguments.ts"
+import { keptVector } from "../../operation/buffers.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
 import type { Constructor } from "../../operation/operation.ts"
 import { writeNames, writeStat, writeStatFs } from "./answers.ts"
@@ -30,11 +33,10 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   open: ({ fs, open }, { path }, { a2, a3 }, attempt) =>
     descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
-  read: ({ files }, { buffer, fd, offset }, { a2 }) => files.read(fd, [first(buffer, Number(a2))], offset),
-  readv: ({ files }, { buffers, fd, offset }) => files.readv(fd, buffers.map(bytesOf), offset),
-  write: ({ files }, { buffer, fd, offset }, { a2 }, attempt) =>
-    files.write(fd, [first(buffer, Number(a2))], offset, attempt),
-  writev: ({ files }, { buffers, fd, offset }, _, attempt) => files.write(fd, buffers.map(bytesOf), offset, attempt),
+  read: ({ files }, { fd, offset }, submission) => files.read(fd, memoryOf(submission), offset),
+  readv: ({ files }, { fd, offset }, submission) => files.readv(fd, memoriesOf(submission), offset),
+  write: ({ files }, { fd, offset }, submission, attempt) => files.write(fd, memoryOf(submission), offset, attempt),
+  writev: ({ files }, { fd, offset }, submission, attempt) => files.write(fd, memoriesOf(submission), offset, attempt),
   fsync: ({ files }, { fd }) => files.sync(fd),
   fdatasync: ({ files }, { fd }) => files.sync(fd),
   ftruncate: ({ files }, { fd, length }) => files.ftruncate(fd, length),
@@ -85,8 +87,17 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   }
 }
 
-/** Any view stands for its bytes. */
-const bytesOf = (view: ArrayBufferView): Uint8Array =>
-  view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+/** So many bytes of what the submission keeps: a kernel would find them at the address. */
+const part = (view: ArrayBufferView, length: number): Uint8Array => {
+  const bytes = plainView(view)
+  if (bytes.length < length)
+    throw new BadArgument("buffer", "its memory was taken away while the request was under way")
+  return bytes.subarray(0, length)
+}
 
-const first = (buffer: ArrayBufferView, length: number): Uint8Array => bytesOf(buffer).subarray(0, length)
+const memoryOf = ({ a2, keep }: Submission): ReadonlyArray<Uint8Array> => [part(keep as ArrayBufferView, Number(a2))]
+
+const memoriesOf = (submission: Submission): ReadonlyArray<Uint8Array> => {
+  const { vector, views } = keptVector(submission)
+  return views.map((view, index) => part(view, Number(vector[index * 2 + 1])))
+}

@@ -105,7 +105,7 @@ export class PosixAioBackend implements Backend {
     const slot = this.freeSlots[this.freeSlots.length - 1]
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
-    submission.encode(request.entry, request.input)
+    submission.encode(request.entry, request.input, request.bytes)
     this.freeSlots.pop()
     submission.request = request
     request.submission = submission

@@ -200,7 +200,7 @@ export class ThreadsBackend implements Backend {
     if (slot === -1 || this.controls.maxParallel === 0) return false
     this.slots[slot] ??= new Submission(slot)
     const submission = this.slots[slot]
-    submission.encode(request.entry, request.input)
+    submission.encode(request.entry, request.input, request.bytes)
     if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
       submission.clear()
       this.inFlight++
