@@ -90,6 +90,10 @@ export class Call<A> extends Request implements Task<A> {
     )
   }
 
+  override died(defect: unknown): void {
+    if (this.exit === undefined) settle(this, Exit.die(defect))
+  }
+
   override get hasPatience(): boolean {
     return this.restore !== undefined
   }

@@ -39,6 +39,10 @@ class Step extends Request {
     this.owner.advance(this.entry, this.result, memory, this.problem)
   }
 
+  override died(defect: unknown): void {
+    this.owner.died(defect)
+  }
+
   override get hasPatience(): boolean {
     return true
   }
@@ -113,7 +117,7 @@ class ReadFile implements Task<Uint8Array> {
       engine.submit(step)
       if (this.cancelling || this.isOfInterrupted) engine.hurry(step)
     } else if (entry === close.entry) {
-      engine.descriptors.close(this.fd)
+      engine.descriptors.close(input.fd)
       this.advance(entry, 0, null)
     } else this.advance(entry, -errno.ECANCELED, null)
   }
@@ -177,16 +181,23 @@ class ReadFile implements Task<Uint8Array> {
 
   /** Closes the descriptor, if there is one, then ends. */
   private end(exit: Exit.Exit<Uint8Array, AioError>): void {
-    if (this.fd === -1) this.finish(exit)
+    const { fd } = this
+    this.fd = -1
+    if (fd === -1) this.finish(exit)
     else if (this.local) {
       // A descriptor that was only read from, on a file system that has nobody to tell: close(2) just drops it. io_uring would do
       // the same on this thread, a turn later.
-      this.engine.descriptors.close(this.fd)
+      this.engine.descriptors.close(fd)
       this.finish(exit)
     } else {
       this.outcome = exit
-      this.run(close(this.fd))
+      this.run(close(fd))
     }
+  }
+
+  /** What follows a step threw, which is a defect. No step is under way. */
+  died(defect: unknown): void {
+    if (this.exit === undefined) this.end(Exit.die(defect))
   }
 
   private finish(exit: Exit.Exit<Uint8Array, Failure>): void {

@@ -11,6 +11,7 @@ import { type Descriptors, type FileState, nativeDescriptors } from "../operatio
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
+import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { Patience } from "./patience.ts"
@@ -297,7 +298,12 @@ export class Engine implements Host {
     this.counters.completed++
     if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
-    request.settled(memory)
+    // Whatever it throws: a backend is in the middle of its drain, and others wait for what comes next there.
+    try {
+      request.settled(memory)
+    } catch (defect) {
+      guarded(() => request.died(defect))
+    }
     if (this.gate.size > 0) this.wake()
     if (this.onIdle !== undefined && this.outstanding === 0) this.finish()
   }
@@ -495,7 +501,7 @@ export class Engine implements Host {
         request.state = IN_FLIGHT
         if (this.observer !== null) this.observer.started(request)
       } catch (error) {
-        queue.remove(request)
+        if (request.state === QUEUED) queue.remove(request)
         request.problem = error
         this.settle(request, -errno.EINVAL, null)
       }

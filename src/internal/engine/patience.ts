@@ -1,4 +1,5 @@
 /** The clock that tells requests they are overdue: from then on they can be cancelled. See wait.ts. */
+import { guarded } from "./guarded.ts"
 import type { Request } from "./request.ts"
 
 /**
@@ -45,7 +46,8 @@ export class Patience {
     this.ticks++
     for (let request = this.eldest; request !== null && request.tick + 2 <= this.ticks; request = this.eldest) {
       this.forget(request)
-      request.overdue()
+      // It is still under way, so that nothing may end for what this throws.
+      guarded(() => request.overdue())
     }
     if (this.eldest === null) this.close()
   }

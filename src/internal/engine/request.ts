@@ -60,6 +60,14 @@ export abstract class Request {
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */
   abstract settled(memory: Submission | null): void
 
+  /**
+   * `settled` threw: a defect of ours, or of what was handed in. Whoever waits for this request is to end with it. For everybody else it
+   * has ended like any other.
+   */
+  died(defect: unknown): void {
+    throw defect
+  }
+
   /** The result that its owner makes of `result`, for observers. */
   get reported(): number {
     return this.result

@@ -3,7 +3,8 @@ import { getSystemErrorMap } from "node:util"
 import { BadArgument, type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
 import { errnoName } from "../native/errno.ts"
-import type { BadArgument as WrongArgument } from "../operation/arguments.ts"
+import type { Path, BadArgument as WrongArgument } from "../operation/arguments.ts"
+import { textOfPath } from "../operation/names.ts"
 
 const reasons: Readonly<Record<string, SystemErrorReason>> = {
   ENOENT: "NotFound",
@@ -30,7 +31,7 @@ const syscalls: Readonly<Record<string, string>> = {
 
 export const syscallOf = (operation: string): string => syscalls[operation] ?? operation
 
-/** What a failed call was about. */
+/** What a failed call was about. Its types say string, as those of `FileSystem` do; like Node, it also works on a path of bytes. */
 export interface Subject {
   /** Of `FileSystem`. */
   readonly method: string
@@ -41,9 +42,14 @@ export interface Subject {
   readonly dest?: string | undefined
 }
 
+/** The path itself, or what its bytes say: errors of @effect/platform check their fields, and throw. */
+export const asText = <A extends string | number | undefined>(path: A | Path): A | string =>
+  typeof path === "object" ? textOfPath(path) : (path as A | string)
+
 /** An error as `node:fs` throws it: what programs find in `cause`. */
-const nodeError = (errno: number, syscall: string, { dest, path }: Subject): NodeJS.ErrnoException => {
+const nodeError = (errno: number, syscall: string, subject: Subject): NodeJS.ErrnoException => {
   const code = errnoName(errno)
+  const [path, dest] = [asText(subject.path), asText(subject.dest)]
   const names = path === undefined ? "" : dest === undefined ? ` '${path}'` : ` '${path}' -> '${dest}'`
   const error: NodeJS.ErrnoException & { dest?: string } = new Error(`${code}: ${sentence(errno)}, ${syscall}${names}`)
   error.errno = -errno
@@ -61,7 +67,7 @@ export const systemError = (errno: number, syscall: string, subject: Subject): S
     reason: reasons[cause.code!] ?? "Unknown",
     module: "FileSystem",
     method: subject.method,
-    pathOrDescriptor: subject.of,
+    pathOrDescriptor: asText(subject.of),
     syscall,
     description: cause.message,
     cause

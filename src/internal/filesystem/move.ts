@@ -24,6 +24,10 @@ class Step extends Request {
     this.owner.stepEnded(this)
   }
 
+  override died(defect: unknown): void {
+    if (this.owner.exit === undefined) settle(this.owner, Exit.die(defect))
+  }
+
   override get hasPatience(): boolean {
     return true
   }

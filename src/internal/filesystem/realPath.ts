@@ -17,6 +17,7 @@ import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
 import type { Path } from "../operation/arguments.ts"
 import { lstat, open, readlink } from "../operation/catalogue.ts"
+import { textOfPath } from "../operation/names.ts"
 import type { Failure } from "../wait.ts"
 import { type Subject, systemError, translate } from "./errors.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
@@ -75,7 +76,7 @@ const walk = (engine: Engine, path: string): Effect.Effect<string, Failure> => {
       })
     })
   }
-  return next("", resolve(path).split("/"), 0)
+  return next("", resolve(textOfPath(path)).split("/"), 0)
 }
 
 export const realPath = (engine: Engine, path: string): Effect.Effect<string, PlatformError> => {

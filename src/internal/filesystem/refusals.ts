@@ -3,17 +3,17 @@ import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
 import { errno, errnoName } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
-import { systemError, translate } from "./errors.ts"
+import { textOfPath } from "../operation/names.ts"
+import { asText, systemError, translate } from "./errors.ts"
 
-const text = (path: Path | undefined): string =>
-  path === undefined ? "" : typeof path === "string" ? path : Buffer.from(path).toString("utf8")
+const text = (path: Path | undefined): string => (path === undefined ? "" : textOfPath(path))
 
 const refusal = (method: string, of: string, syscall: string, code: string, description: string): SystemError =>
   new SystemError({
     module: "FileSystem",
     method,
     reason: "Unknown",
-    pathOrDescriptor: of,
+    pathOrDescriptor: asText(of),
     syscall,
     description,
     cause: Object.assign(new Error(description), { code, syscall })
@@ -34,7 +34,7 @@ export const removeFailure =
       )
     }
     // Node looks first, and finds what is missing by that.
-    const isFirst = text(error.path) === path && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
+    const isFirst = text(error.path) === text(path) && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
     return systemError(error.errno, isFirst ? "lstat" : error.operation, { method, of: path, path: text(error.path) })
   }
 

@@ -42,6 +42,10 @@ class Step extends Request {
     this.owner.stepEnded(this, memory)
   }
 
+  override died(defect: unknown): void {
+    this.owner.died(defect)
+  }
+
   override get hasPatience(): boolean {
     return true
   }
@@ -97,7 +101,11 @@ export abstract class Sequence<A, E> implements Task<A, E> {
 
   start(): void {
     this.started = true
-    this.begin()
+    try {
+      this.begin()
+    } catch (defect) {
+      this.died(defect)
+    }
   }
 
   cancel(): void {
@@ -161,6 +169,11 @@ export abstract class Sequence<A, E> implements Task<A, E> {
     if (step.problem !== undefined) this.refused(step.problem)
     else if (result < 0) step.otherwise.call(this, -result, entry.name)
     else step.then.call(this, entry.decode(memory!, result, input))
+  }
+
+  /** What follows a request threw, which is a defect. No request is under way. */
+  died(defect: unknown): void {
+    if (this.exit === undefined) this.end(Exit.die(defect))
   }
 
   /** A request failed, and with it the whole. */

@@ -128,10 +128,19 @@ export class MockBackend implements Backend {
     const submission = this.free.pop() ?? new Submission(-1)
     try {
       submission.encode(request.entry, request.input, request.bytes)
+      this.take(request, submission)
     } catch (problem) {
+      // An argument, or what a test's own function for the latency threw: nothing has happened.
+      this.calls.delete(request)
+      request.submission = null
+      submission.clear()
       this.free.push(submission)
       throw problem
     }
+    return true
+  }
+
+  private take(request: Request, submission: Submission): void {
     submission.request = request
     request.submission = submission
     const { input } = request
@@ -141,7 +150,6 @@ export class MockBackend implements Backend {
     const call = new Call(request, submission, draft, effects)
     this.calls.set(request, call)
     this.begin(call)
-    return true
   }
 
   /** Puts a request where it waits for its time. */
@@ -198,9 +206,9 @@ export class MockBackend implements Backend {
   /** Does it; false where it has to wait for somebody. */
   private complete(call: Call): boolean {
     if (call.place === "done") return false
+    let result: number
     try {
-      this.end(call, this.run(call))
-      return true
+      result = this.run(call)
     } catch (problem) {
       if (problem instanceof Waits) {
         this.wait(call, problem.target)
@@ -208,9 +216,10 @@ export class MockBackend implements Backend {
       }
       // A mistake of the mock's own: the fiber dies of it, and does not wait for ever.
       call.request.problem = problem
-      this.end(call, -errno.EINVAL)
-      return true
+      result = -errno.EINVAL
     }
+    this.end(call, result)
+    return true
   }
 
   private run(call: Call): number {
