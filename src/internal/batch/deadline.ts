@@ -3,6 +3,7 @@
  * what the kernel does not see: the time that a request waits in the engine. Where the program has a Clock of its own, which no kernel
  * knows, that is the timer.
  */
+
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
@@ -16,6 +17,7 @@ import type { Submission } from "../engine/submission.ts"
 import { Call, executeQueued, finishInline } from "../execute.ts"
 import { clockOf, runtimeOf } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
+import { clearTimeout, isTimeReplaced, now, setTimeout } from "../native/loop.ts"
 import type { Operation } from "../operation/operation.ts"
 import { startTimer } from "../timer.ts"
 import type { Failure } from "../wait.ts"
@@ -32,7 +34,7 @@ class TimedCall<A> extends Call<A> {
 
   constructor(engine: Engine, operation: Operation<A>, fiber: Fiber.RuntimeFiber<any, any>, milliseconds: number) {
     super(engine, operation, fiber)
-    this.end = performance.now() + milliseconds
+    this.end = now() + milliseconds
     const { backend } = engine
     this.native =
       backend.keepsDeadlines === true && backend.accepts(this) && operation.entry.producesDescriptor !== true
@@ -55,7 +57,7 @@ class TimedCall<A> extends Call<A> {
 
   /** Nobody here asked for it. */
   private get wasEndedByKernel(): boolean {
-    return this.native && !this.cancelled && performance.now() >= this.end
+    return this.native && !this.cancelled && now() >= this.end
   }
 
   private startTimer(grace: number): void {
@@ -65,7 +67,7 @@ class TimedCall<A> extends Call<A> {
         this.timedOut = true
         this.engine.cancel(this)
       },
-      Math.max(0, this.end - performance.now()) + grace
+      Math.max(0, this.end - now()) + grace
     ).unref()
   }
 
@@ -132,9 +134,11 @@ const callWith = <A>(
   fiber: Fiber.RuntimeFiber<any, any>
 ): Call<A> => {
   const clock = clockOf(fiber)
-  const longest = clock === machineClock ? LONGEST : Number.MAX_VALUE
+  // Where a test has replaced the timers, Effect's own Clock goes by those.
+  const isMachine = clock === machineClock && !isTimeReplaced()
+  const longest = isMachine ? LONGEST : Number.MAX_VALUE
   if (milliseconds > longest) return new Call(engine, operation, fiber)
-  return clock === machineClock
+  return isMachine
     ? new TimedCall(engine, operation, fiber, milliseconds)
     : new ClockedCall(engine, operation, fiber, clock, milliseconds)
 }

@@ -4,10 +4,12 @@
  * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
  * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
  */
+
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
+import { setImmediate } from "../native/loop.ts"
 import type { Operation } from "../operation/operation.ts"
 import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"

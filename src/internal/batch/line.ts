@@ -4,6 +4,7 @@
  * Whoever came first goes first: what a group is short of, those behind it do not take, or small requests of one group would keep a large
  * one of another waiting for ever. Who needs something else may pass.
  */
+import { queueMicrotask } from "../native/loop.ts"
 import type { Bucket } from "./throttle.ts"
 
 /** What groups need of the program around them. */

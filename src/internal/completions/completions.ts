@@ -3,12 +3,14 @@
  *
  * Times are kept only while somebody listens. Requests that were submitted before that are not known here, and not told of.
  */
+
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { isTransfer } from "../batch/transfers.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Observer } from "../engine/observer.ts"
 import { IN_FLIGHT, type Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
+import { now, timeOrigin } from "../native/loop.ts"
 import type { Path } from "../operation/arguments.ts"
 import type { Entry } from "../operation/operation.ts"
 import { Underway } from "./underway.ts"
@@ -109,7 +111,7 @@ class Ended implements Completion {
   }
 
   get submitted(): number {
-    return performance.timeOrigin + this.times[this.at]
+    return timeOrigin + this.times[this.at]
   }
 
   get queued(): number {
@@ -213,7 +215,7 @@ export class Completions implements Observer {
   }
 
   private get now(): number {
-    this.latest = performance.now()
+    this.latest = now()
     return this.latest
   }
 

@@ -1,6 +1,8 @@
 /** Waiting for completions with the thread blocked, and a descriptor for event loops of others. */
+
 import { errno } from "../native/errno.ts"
 import { Gathered } from "../native/gathered.ts"
+import { now } from "../native/loop.ts"
 import { unsupported } from "../native/platform.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
 import type { Backend } from "./backend.ts"
@@ -43,8 +45,8 @@ export class Blocking {
     if (engine.hasCompletions) return
     if (engine.poll(0) > 0 || engine.outstanding === 0) return
     const { descriptor } = this
-    const deadline = performance.now() + milliseconds
-    for (let left = milliseconds; left > 0; left = deadline - performance.now()) {
+    const deadline = now() + milliseconds
+    for (let left = milliseconds; left > 0; left = deadline - now()) {
       if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
       // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
       for (const backend of engine.backends) backend.tick()

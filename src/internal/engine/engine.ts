@@ -5,7 +5,9 @@
  * No Effect in here: plain objects, numbers and callbacks. One turn is one `setImmediate`: whatever fibers submitted before it goes
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
+
 import { errno } from "../native/errno.ts"
+import { now, setImmediate } from "../native/loop.ts"
 import { endDetours } from "../operation/buffers.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
@@ -390,8 +392,7 @@ export class Engine implements Host {
     this.inlineRequests = Math.min(limits.inlineRequests, this.room)
     this.inlineBytes = limits.inlineBytes
     const before = this.counters.completed
-    const deadline =
-      limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : performance.now() + limits.maxPollTime
+    const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : now() + limits.maxPollTime
     let left = limit
     // Another one first in every turn: a busy backend must not use up the limits of the others.
     this.first = (this.first + 1) % this.lanes.length
@@ -410,7 +411,7 @@ export class Engine implements Host {
         left -= drained
         this.inlineRequests = Math.min(this.inlineRequests, this.room)
         // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
-      } while (drained > 0 && queue.size > 0 && left > 0 && performance.now() < deadline)
+      } while (drained > 0 && queue.size > 0 && left > 0 && now() < deadline)
       // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
       if ((drained > 0 && queue.size > 0) || (backend.hasCompletions && !this.paused)) this.wake()
       backend.keepAlive(backend.inFlight > 0)
@@ -452,7 +453,7 @@ export class Engine implements Host {
     while (total < limit) {
       const count = backend.drain(Math.min(limit - total, TIME_CHECK))
       total += count
-      if (count < TIME_CHECK || performance.now() >= deadline) break
+      if (count < TIME_CHECK || now() >= deadline) break
     }
     return total
   }

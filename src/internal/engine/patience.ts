@@ -1,4 +1,5 @@
 /** The clock that tells requests they are overdue: from then on they can be cancelled. See wait.ts. */
+import { clearInterval, setInterval } from "../native/loop.ts"
 import { guarded } from "./guarded.ts"
 import type { Request } from "./request.ts"
 

@@ -4,6 +4,7 @@
  *
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
+
 import { constants, readFileSync } from "node:fs"
 import { release } from "node:os"
 import { errno } from "./errno.ts"
@@ -21,6 +22,7 @@ import {
   STATX_BTIME
 } from "./layout.ts"
 import { syscall, type Word } from "./libc.ts"
+import { now } from "./loop.ts"
 import { type Cell, permanent } from "./memory.ts"
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
@@ -106,14 +108,14 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
   const idHigh = cell.u32[MNT_ID / 4 + 1]
   const index = mounts.findIndex((mount) => mount.idLow === idLow && mount.idHigh === idHigh && mount.unique === unique)
   const known = index === -1 ? undefined : mounts[index]
-  if (known !== undefined && (unique || performance.now() - known.asked < RECHECK)) {
+  if (known !== undefined && (unique || now() - known.asked < RECHECK)) {
     if (index > 0) mounts.unshift(...mounts.splice(index, 1))
     return known.type
   }
   // mountinfo knows the other number only. The descriptor keeps its mount, and so that number, from being used again meanwhile.
   const type = !unique || statx(fd, STATX_MNT_ID, cell) ? localType(cell.u32[MNT_ID / 4]) : ""
   if (index !== -1) mounts.splice(index, 1)
-  mounts.unshift({ unique, idLow, idHigh, type, asked: performance.now() })
+  mounts.unshift({ unique, idLow, idHigh, type, asked: now() })
   mounts.length = Math.min(mounts.length, MOST_MOUNTS)
   // The cell is to hold the answer, and was just used for another question.
   return type !== "" && unique && !statx(fd, MASK, cell) ? "" : type

@@ -19,6 +19,7 @@ import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { addressOf } from "../../native/libc.ts"
+import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
@@ -185,7 +186,7 @@ export class IoUringBackend implements Backend {
 
   /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that has been under way for so long. */
   private writeTimeout(submission: Submission, deadline: number): void {
-    const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - performance.now()) * 1e6)))
+    const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - now()) * 1e6)))
     // struct timespec. Kept by the submission, though the kernel copies it when it takes the entry.
     const time = BigInt64Array.of(nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n)
     submission.keepAlso(time)
@@ -272,7 +273,7 @@ export class IoUringBackend implements Backend {
     }
     if (result === -errno.EINTR) {
       if (request.entry.finalOnInterrupt === true) result = 0
-      else if (request.deadline !== undefined && performance.now() >= request.deadline) result = -errno.ECANCELED
+      else if (request.deadline !== undefined && now() >= request.deadline) result = -errno.ECANCELED
       else if (!request.cancelled) return this.again(submission, 0)
     }
     this.inFlight--

@@ -16,12 +16,14 @@
  *   was submitted before it, on its descriptor, has ended.
  * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
  */
+
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { abandonAtExit, forget } from "../../native/exit.ts"
 import { S_IFBLK, S_IFDIR, S_IFREG } from "../../native/layout.ts"
+import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
 import type { FileState } from "../../operation/descriptors.ts"
@@ -385,7 +387,7 @@ export class PosixAioBackend implements Backend {
 
   /** Calls back what has not begun, and waits for what has, without the event loop. */
   abandon(): void {
-    const end = performance.now() + EXIT_PATIENCE
+    const end = now() + EXIT_PATIENCE
     for (const line of this.lines.values()) {
       for (let i = line.slots.length - 1; i >= 0; i--) {
         if (this.states[line.slots[i]] === STARTED) this.blocks.cancel(line.fd, line.slots[i])
@@ -394,7 +396,7 @@ export class PosixAioBackend implements Backend {
     for (const { slots } of this.lines.values()) {
       for (const slot of slots) {
         if (this.states[slot] !== STARTED) continue
-        while (!this.blocks.isComplete(slot) && performance.now() < end) this.blocks.suspend([slot], 50)
+        while (!this.blocks.isComplete(slot) && now() < end) this.blocks.suspend([slot], 50)
       }
     }
     this.notification.abandon()

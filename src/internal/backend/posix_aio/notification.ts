@@ -13,7 +13,9 @@
  * writes an eventfd. A completion between the last look and the wait is not lost: aio_suspend looks itself, under the lock under which
  * requests end.
  */
+
 import type { Host } from "../../engine/backend.ts"
+import { clearTimeout, now, setTimeout } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { MOST_WATCHED, SuspendThread } from "../../native/suspend.ts"
 
@@ -63,12 +65,12 @@ export class Notification {
   /** Requests were started. */
   started(): void {
     this.outdated = true
-    this.moved = performance.now()
+    this.moved = now()
   }
 
   /** Requests have ended. */
   ended(): void {
-    this.moved = performance.now()
+    this.moved = now()
   }
 
   /** There are more completions than could be delivered. */
@@ -81,7 +83,7 @@ export class Notification {
    * the addresses of blocks, at most `MOST_WATCHED`, of which one completes first.
    */
   expect(watched: () => ReadonlyArray<number>): void {
-    if (!this.exposed && performance.now() - this.moved < LOOKING) return this.host.wake()
+    if (!this.exposed && now() - this.moved < LOOKING) return this.host.wake()
     if (!this.watching || this.outdated) {
       this.thread.start()
       this.thread.watch(watched())

@@ -10,6 +10,7 @@
  * sockets and terminals therefore wait in an epoll set first (parking.ts). An open of a FIFO cannot; a thread that is in an open for
  * long does not count for `maxParallel`.
  */
+
 import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import { levelOf } from "../../engine/queue.ts"
@@ -17,6 +18,7 @@ import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { Gathered } from "../../native/gathered.ts"
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { mayHavePeer } from "../../native/readiness.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
