@@ -3,7 +3,6 @@
  * what the kernel does not see: the time that a request waits in the engine. Where the program has a Clock of its own, which no kernel
  * knows, that is the timer.
  */
-
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"

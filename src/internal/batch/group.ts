@@ -4,7 +4,6 @@
  * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
  * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
  */
-
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"

@@ -3,7 +3,6 @@
  *
  * Times are kept only while somebody listens. Requests that were submitted before that are not known here, and not told of.
  */
-
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { isTransfer } from "../batch/transfers.ts"
 import type { Engine } from "../engine/engine.ts"

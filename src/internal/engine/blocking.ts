@@ -1,5 +1,4 @@
 /** Waiting for completions with the thread blocked, and a descriptor for event loops of others. */
-
 import { errno } from "../native/errno.ts"
 import { Gathered } from "../native/gathered.ts"
 import { now } from "../native/loop.ts"

@@ -5,7 +5,6 @@
  * No Effect in here: plain objects, numbers and callbacks. One turn is one `setImmediate`: whatever fibers submitted before it goes
  * to the kernel in one call, and completions that are there already are delivered in the same turn.
  */
-
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
 import { endDetours } from "../operation/buffers.ts"

@@ -4,7 +4,6 @@
  *
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
-
 import { constants, readFileSync } from "node:fs"
 import { release } from "node:os"
 import { errno } from "./errno.ts"

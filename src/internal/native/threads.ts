@@ -1,5 +1,4 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
-
 import { SHARE_ENV, Worker } from "node:worker_threads"
 import { abandonAtExit, forget, waitForThreads } from "./exit.ts"
 import { addressOf, setWord, syscall, type Word } from "./libc.ts"

@@ -12,7 +12,6 @@
  * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
-
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"

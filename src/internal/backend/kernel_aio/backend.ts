@@ -19,7 +19,6 @@
  *   not been taken. A slot here stands for one of those, so the ring cannot overflow.
  * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
  */
-
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"

@@ -6,7 +6,6 @@
  * this mechanism is bad at: nothing is faster or slower than anything else, unless it is told to be, and no two things ever happen at
  * the same time. Bytes are copied when a request completes and not before, as a program has to expect from a real disk.
  */
-
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"

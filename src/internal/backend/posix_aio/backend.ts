@@ -16,7 +16,6 @@
  *   was submitted before it, on its descriptor, has ended.
  * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
  */
-
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"

@@ -13,7 +13,6 @@
  * writes an eventfd. A completion between the last look and the wait is not lost: aio_suspend looks itself, under the lock under which
  * requests end.
  */
-
 import type { Host } from "../../engine/backend.ts"
 import { clearTimeout, now, setTimeout } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"

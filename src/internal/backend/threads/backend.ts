@@ -10,7 +10,6 @@
  * sockets and terminals therefore wait in an epoll set first (parking.ts). An open of a FIFO cannot; a thread that is in an open for
  * long does not count for `maxParallel`.
  */
-
 import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import { levelOf } from "../../engine/queue.ts"
