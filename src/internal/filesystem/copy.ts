@@ -17,6 +17,7 @@ import {
   type Place,
   runAt,
   top,
+  unlessGone,
   withDirectory,
   within
 } from "./directory.ts"
@@ -201,9 +202,10 @@ class Copy {
           })
         : Effect.void
     const filled = forEachChunk(engine, source, (entries) =>
-      this.workers.forEach(entries, ({ path, type }: DirectoryEntry) =>
-        this.entry(type, within(engine, source, path), within(engine, destination, path))
-      )
+      this.workers.forEach(entries, ({ path, type }: DirectoryEntry) => {
+        const from = within(engine, source, path)
+        return unlessGone(engine, from, this.entry(type, from, within(engine, destination, path)), undefined)
+      })
     )
     const path = byDescriptor(engine, destination.fd, to)
     return Effect.zipRight(

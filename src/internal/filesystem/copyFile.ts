@@ -4,8 +4,9 @@ import * as Exit from "effect/Exit"
 import { AioBadArgument, AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
+import { O_PATH } from "../native/layout.ts"
 import type { BadArgument, Path } from "../operation/arguments.ts"
-import { chmod, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
+import { chmod, close, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
 import type { Stat } from "../operation/metadata.ts"
 import type { Failure } from "../wait.ts"
 import { byDescriptor, type Place } from "./directory.ts"
@@ -63,7 +64,30 @@ export class CopyFile extends Sequence<Stat, Failure> {
     const { from, options } = this
     // In a tree: a FIFO that took the file's place must not keep us waiting. fstat tells that it is one.
     const flag = options.exclusive ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY
-    this.run(open(from.path, { at: from.at, flag }), this.sourceOpened)
+    this.run(
+      open(from.path, { at: from.at, flag }),
+      this.sourceOpened,
+      options.exclusive ? this.sourceRefused : undefined
+    )
+  }
+
+  /** Another process has a lease on it, fcntl(2), and has now been asked to give it up. open(2) waits for that without O_NONBLOCK. */
+  private sourceRefused(number: number): void {
+    const { from } = this
+    // Descriptors that are not this process's have no leases.
+    if (number !== errno.EAGAIN || this.engine.backend.descriptors !== undefined) return this.failed(number)
+    // By a descriptor that opens nothing: what is waited for is this file, whatever has its name by then.
+    this.run(open(from.path, { at: from.at, flag: O_PATH | O_NOFOLLOW }), (pinned) => {
+      this.secondFd = pinned
+      this.run(fstat(pinned), ({ type }) => {
+        if (type !== "File") return this.failed(errno.EINVAL)
+        this.run(open(byDescriptor(this.engine, pinned, from), { flag: O_RDONLY }), (fd) => {
+          this.fd = fd
+          this.secondFd = -1
+          this.run(close(pinned), () => this.run(fstat(fd), this.sourceKnown))
+        })
+      })
+    })
   }
 
   private sourceOpened(fd: number): void {

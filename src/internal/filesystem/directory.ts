@@ -4,9 +4,11 @@ import { AioError } from "../../AioError.ts"
 import { wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { errno } from "../native/errno.ts"
 import { plainView } from "../native/views.ts"
+
 import type { Path } from "../operation/arguments.ts"
-import { close, open, readdir } from "../operation/catalogue.ts"
+import { close, lstat, open, readdir } from "../operation/catalogue.ts"
 import { type DirectoryEntry, openDirectory } from "../operation/directories.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import type { Failure, Restore } from "../wait.ts"
@@ -62,6 +64,30 @@ export const named =
 
 export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, Failure> =>
   Effect.mapError(execute(engine, operation), named(place.full))
+
+/** What system calls say of a name that is gone. The process or the thread is, in /proc; the server's file, on a network. */
+const gone = new Set<number>([errno.ENOENT, errno.ESRCH, errno.ESTALE])
+
+export const isGone = (error: Failure): boolean => error._tag === "AioError" && gone.has(error.errno)
+
+/**
+ * What vanishes while its tree is walked is left out: `otherwise` takes its place. What tells of it may be any error (the directory of
+ * a thread that has ended answers EINVAL), so the name is looked for again.
+ */
+export const unlessGone = <A>(
+  engine: Engine,
+  place: Place,
+  use: Effect.Effect<A, Failure>,
+  otherwise: A
+): Effect.Effect<A, Failure> =>
+  Effect.catchAll(use, (error): Effect.Effect<A, Failure> => {
+    if (error._tag !== "AioError") return Effect.fail(error)
+    return Effect.matchEffect(execute(engine, lstat(place.path, { at: place.at })), {
+      onFailure: (answer): Effect.Effect<A, Failure> =>
+        isGone(answer) ? Effect.succeed(otherwise) : Effect.fail(error),
+      onSuccess: () => Effect.fail(error)
+    })
+  })
 
 /** Opened on the spot where that needs no waiting; or -1. */
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {

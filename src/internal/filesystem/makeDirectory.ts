@@ -32,7 +32,11 @@ export const makeDirectories = (engine: Engine, path: string, mode?: number): Ef
     Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
       if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
       if (!isLast) return Effect.fail(AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
-      return Effect.fail(Either.isLeft(found) ? found.left : error)
+      return Effect.fail(
+        Either.isLeft(found) && found.left._tag === "AioError"
+          ? AioError.fromErrno(found.left.errno, "mkdir", { path })
+          : error
+      )
     })
   return one(path, true, path === "")
 }
@@ -58,13 +62,12 @@ export const makeTempDirectory = (
 ): Effect.Effect<string, PlatformError> => {
   const attempt = (prefix: string, left: number): Effect.Effect<string, PlatformError> => {
     const path = `${prefix}${randomName()}`
-    const template = `${prefix}XXXXXX`
     return Effect.catchAll(Effect.as(execute(engine, mkdir(path, { mode: 0o700 })), path), (error) =>
       isErrno(error, errno.EEXIST) && left > 0
         ? attempt(prefix, left - 1)
         : Effect.fail(
             error._tag === "AioError"
-              ? systemError(error.errno, "mkdtemp", { method, of: prefix, path: template })
+              ? systemError(error.errno, "mkdtemp", { method, of: prefix, path })
               : translate({ method, of: prefix })(error)
           )
     )

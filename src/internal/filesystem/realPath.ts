@@ -10,20 +10,15 @@ import { resolve } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute } from "../execute.ts"
-import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
-import type { Path } from "../operation/arguments.ts"
-import { lstat, open, readlink } from "../operation/catalogue.ts"
+import { BadArgument, checkPath, type Path } from "../operation/arguments.ts"
+import { lstat, open, readlink, stat } from "../operation/catalogue.ts"
 import { textOfPath } from "../operation/names.ts"
 import type { Failure } from "../wait.ts"
-import { type Subject, systemError, translate } from "./errors.ts"
+import { fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
-
-/** Links followed, as the kernel does at most. */
-const MAX_LINKS = 40
 
 /** What the kernel appends to the path of a name that is gone; a name may end like that, too. */
 const GONE = " (deleted)"
@@ -60,43 +55,55 @@ class Ask extends FileSystemSequence<string | undefined> {
   }
 }
 
+/**
+ * Link by link, as `fs.realpath` goes: a path may have any number of links in it. The kernel says of each whether it leads anywhere, so
+ * none goes round in circles.
+ */
 const walk = (engine: Engine, path: string): Effect.Effect<string, Failure> => {
-  const next = (done: string, rest: ReadonlyArray<string>, links: number): Effect.Effect<string, Failure> => {
+  const next = (done: string, rest: ReadonlyArray<string>): Effect.Effect<string, Failure> => {
     const [part, ...others] = rest
     if (part === undefined) return Effect.succeed(done === "" ? "/" : done)
-    if (part === "" || part === ".") return next(done, others, links)
-    if (part === "..") return next(done.slice(0, Math.max(0, done.lastIndexOf("/"))), others, links)
+    if (part === "" || part === ".") return next(done, others)
+    if (part === "..") return next(done.slice(0, Math.max(0, done.lastIndexOf("/"))), others)
     const here = `${done}/${part}`
     return Effect.flatMap(execute(engine, lstat(here)), ({ type }) => {
-      if (type !== "SymbolicLink") return next(here, others, links)
-      if (links === MAX_LINKS) return Effect.fail(AioError.fromErrno(errno.ELOOP, "lstat", { path: here }))
-      return Effect.flatMap(execute(engine, readlink(here)), (found) => {
-        const target = typeof found === "string" ? found : Buffer.from(found).toString()
-        return next(target.startsWith("/") ? "" : done, [...target.split("/"), ...others], links + 1)
+      if (type !== "SymbolicLink") return next(here, others)
+      const target = Effect.zipRight(execute(engine, stat(here)), execute(engine, readlink(here)))
+      return Effect.flatMap(target, (found) => {
+        const text = typeof found === "string" ? found : Buffer.from(found).toString()
+        return next(text.startsWith("/") ? "" : done, [...text.split("/"), ...others])
       })
     })
   }
-  return next("", resolve(textOfPath(path)).split("/"), 0)
+  return next("", path.split("/"))
 }
 
 export const realPath = (engine: Engine, path: string): Effect.Effect<string, PlatformError> => {
   const subject: Subject = { method: "realPath", of: path, path }
-  const walked = Effect.mapError(
-    Effect.suspend(() => walk(engine, path)),
-    (error) =>
+  return Effect.suspend(() => {
+    try {
+      checkPath(path)
+    } catch (problem) {
+      // Here and not by the first request: a walk begins with the names before the wrong one, and without a string there is none.
+      return problem instanceof BadArgument ? Effect.fail(fromWrongArgument("realPath", problem)) : Effect.die(problem)
+    }
+    // By its text, as in Node: `link/..` is what the link lies in, and not what is above its target.
+    const whole = resolve(textOfPath(path))
+    const walked = Effect.mapError(walk(engine, whole), (error) =>
       error._tag === "AioError"
-        ? systemError(error.errno, "lstat", { ...subject, path: String(error.path ?? path) })
+        ? systemError(error.errno, error.operation, { ...subject, path: String(error.path ?? path) })
         : translate(subject)(error)
-  )
-  // Descriptors that are not this process's have no place in its /proc.
-  if (engine.backend.descriptors !== undefined) return walked
-  return Effect.flatMap(
-    // Whatever went wrong, the walk finds it, and names the part of the path that it is about.
-    Effect.catchTag(
-      runSequence(() => new Ask(engine, subject, path === "" ? "." : path)),
-      "SystemError",
-      () => Effect.succeed(undefined)
-    ),
-    (answer) => (answer === undefined ? walked : Effect.succeed(answer))
-  )
+    )
+    // Descriptors that are not this process's have no place in its /proc.
+    if (engine.backend.descriptors !== undefined) return walked
+    return Effect.flatMap(
+      // Whatever went wrong, the walk finds it, and names the part of the path that it is about.
+      Effect.catchTag(
+        runSequence(() => new Ask(engine, subject, whole)),
+        "SystemError",
+        () => Effect.succeed(undefined)
+      ),
+      (answer) => (answer === undefined ? walked : Effect.succeed(answer))
+    )
+  })
 }

@@ -19,6 +19,8 @@ const refusal = (method: string, of: string, syscall: string, code: string, desc
     cause: Object.assign(new Error(description), { code, syscall })
   })
 
+const ofPath = new Set<number>([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG])
+
 /** Of `remove`. Without `recursive`, unlink(2) of a directory is what Node finds out with lstat(2) before. */
 export const removeFailure =
   (method: string, path: string) =>
@@ -33,8 +35,8 @@ export const removeFailure =
         `Path is a directory: rm returned EISDIR (is a directory) ${path}`
       )
     }
-    // Node looks first, and finds what is missing by that.
-    const isFirst = text(error.path) === text(path) && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
+    // Node looks first, and finds by that what is wrong with the path.
+    const isFirst = text(error.path) === text(path) && ofPath.has(error.errno)
     return systemError(error.errno, isFirst ? "lstat" : error.operation, { method, of: path, path: text(error.path) })
   }
 

@@ -6,7 +6,17 @@ import type { Path } from "../operation/arguments.ts"
 import { rmdir, unlink } from "../operation/catalogue.ts"
 import type { Failure } from "../wait.ts"
 import { runBatch } from "./batch.ts"
-import { type Directory, forEachChunk, named, type Place, runAt, top, withDirectory, within } from "./directory.ts"
+import {
+  type Directory,
+  forEachChunk,
+  isGone,
+  named,
+  type Place,
+  runAt,
+  top,
+  withDirectory,
+  within
+} from "./directory.ts"
 import { Workers } from "./workers.ts"
 
 /** Names of one directory under way at once. Its lock lets through one at a time anyway. Measured in bench/scenarios/filesystem.ts. */
@@ -14,8 +24,6 @@ const WINDOW = 64
 
 /** Times that a directory is read again, because it had names in it after all had been removed. */
 const ATTEMPTS = 8
-
-const isGone = (error: Failure): boolean => error._tag === "AioError" && error.errno === errno.ENOENT
 
 const isDirectory = (number: number): boolean => number === errno.EISDIR || number === errno.EPERM
 

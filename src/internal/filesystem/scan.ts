@@ -2,6 +2,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { execute } from "../execute.ts"
@@ -20,6 +21,7 @@ import {
   type Place,
   runAt,
   top,
+  unlessGone,
   within
 } from "./directory.ts"
 
@@ -37,6 +39,8 @@ export interface TreeEntry {
 
 interface Level {
   readonly directory: Directory
+  /** How it was opened. */
+  readonly place: Place
   /** From the root of the tree on. */
   readonly prefix: Path
   /** Subdirectories that have been listed and not walked into. */
@@ -44,7 +48,9 @@ interface Level {
   isRead: boolean
 }
 
-const isGone = (error: Failure): boolean => error._tag === "AioError" && error.errno === errno.ENOENT
+/** By something else, since it was listed as a directory. */
+const isReplaced = (error: Failure): boolean =>
+  error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
 
 const nothing = Chunk.empty<TreeEntry>()
 
@@ -58,7 +64,7 @@ class Scan {
 
   enter(place: Place, prefix: Path, follow: boolean, restore: Restore): Effect.Effect<void, Failure> {
     return Effect.map(enterDirectory(this.engine, place, follow, restore), (directory) => {
-      this.levels.push({ directory, prefix, pending: [], isRead: false })
+      this.levels.push({ directory, place, prefix, pending: [], isRead: false })
     })
   }
 
@@ -80,32 +86,28 @@ class Scan {
   private descend(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
     const name = level.pending.pop()
     if (name === undefined) return Effect.as(Effect.uninterruptible(this.leave()), nothing)
-    const entered = Effect.uninterruptibleMask((restore) =>
-      this.enter(within(this.engine, level.directory, name), join(level.prefix, name), false, restore)
-    )
+    const place = within(this.engine, level.directory, name)
+    const entered = Effect.uninterruptibleMask((restore) => this.enter(place, join(level.prefix, name), false, restore))
     return Effect.as(
-      Effect.catchAll(entered, (error) =>
-        // Removed or replaced since it was listed.
-        error._tag === "AioError" &&
-        (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
-          ? Effect.void
-          : Effect.fail(error)
+      unlessGone(
+        this.engine,
+        place,
+        Effect.catchIf(entered, isReplaced, () => Effect.void),
+        undefined
       ),
       nothing
     )
   }
 
   private read(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
-    const { directory, prefix } = level
+    const { directory, place, prefix } = level
     const depth = this.levels.length
     const listed = Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path))
     return Effect.flatMap(
       // Removed while it is listed: there is nothing more in it.
-      depth === 1
-        ? listed
-        : Effect.catchIf(listed, isGone, () => Effect.succeed<DirectoryChunk>({ done: true, entries: [] })),
+      depth === 1 ? listed : unlessGone<DirectoryChunk>(this.engine, place, listed, { done: true, entries: [] }),
       ({ done, entries }) => {
-        const found: Array<TreeEntry> = []
+        const found: Array<TreeEntry | undefined> = []
         const unknown: Array<{ readonly index: number; readonly path: Path }> = []
         for (const { ino, name, path, type } of entries) {
           if (type === "Unknown") unknown.push({ index: found.length, path })
@@ -116,9 +118,10 @@ class Scan {
           unknown,
           ({ index, path }) => {
             const place = within(this.engine, directory, path)
-            return Effect.map(runAt(this.engine, lstat(place.path, place), place), ({ type }) => {
-              found[index] = { ...found[index], type }
-              if (type === "Directory" && depth < this.maxDepth) level.pending.push(path)
+            const asked = runAt(this.engine, lstat(place.path, { at: place.at }), place)
+            return Effect.map(unlessGone(this.engine, place, asked, undefined), (stat) => {
+              found[index] = stat === undefined ? undefined : { ...found[index]!, type: stat.type }
+              if (stat?.type === "Directory" && depth < this.maxDepth) level.pending.push(path)
             })
           },
           { discard: true }
@@ -128,7 +131,9 @@ class Scan {
             level.isRead = true
             level.pending.reverse()
           }
-          return Chunk.unsafeFromArray(found)
+          return Chunk.unsafeFromArray(
+            unknown.length === 0 ? (found as Array<TreeEntry>) : found.filter(Predicate.isNotUndefined)
+          )
         })
       }
     )
