@@ -216,10 +216,11 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
 
     makeDirectory: (path, options) =>
       options?.recursive === true
-        ? Effect.mapError(
-            makeDirectories(engine, path, options.mode),
-            translate({ method: "makeDirectory", of: path, path })
-          )
+        ? Effect.mapError(makeDirectories(engine, path, options.mode), (error) => {
+            // Of a part of the path, perhaps.
+            const part = error._tag === "AioError" && typeof error.path === "string" ? error.path : path
+            return translate({ method: "makeDirectory", of: path, path: part })(error)
+          })
         : run("makeDirectory", catalogue.mkdir(path, { mode: options?.mode }), path),
 
     makeTempDirectory: (options) => makeTempDirectory(engine, options, "makeTempDirectory"),

@@ -102,6 +102,20 @@ describe.each(backends)("$name", ({ layer }) => {
       expect(yield* service.realPath(join(root, ".", "..", root.split("/").pop()!, "link"))).toBe(strange)
       fs.symlinkSync("loop", join(root, "loop"))
       expect(yield* Effect.flip(service.realPath(join(root, "loop")))).toMatchObject({ reason: "BadResource" })
+      // By its text, as in Node, though the kernel would go above the link's target.
+      fs.mkdirSync(join(root, "far", "away"), { recursive: true })
+      fs.symlinkSync("far/away", join(root, "there"))
+      expect(yield* service.realPath(`${root}/there/..`)).toBe(root)
+      // Forty links are the kernel's limit for one path.
+      let [deep, links] = [join(root, "deep"), join(root, "deep")]
+      fs.mkdirSync(deep)
+      for (let i = 0; i < 45; i++) {
+        fs.mkdirSync(join(deep, "d"))
+        fs.symlinkSync("d", join(deep, "l"))
+        deep = join(deep, "d")
+        links = join(links, "l")
+      }
+      expect(yield* service.realPath(links)).toBe(deep)
     }))
 
   test("readDirectory, recursive: as node:fs lists it, without what links point to", (service, directory) =>

@@ -34,7 +34,7 @@ export const visible = (exit: Exit.Exit<unknown, any>, root: string): unknown =>
 
 /** Methods whose failures agree to the letter. The others are made of several system calls here and there, and not of the same. */
 const EXACT = new Set(
-  "access chmod chown copyFile link open read readAlloc readFile readFileString rename stat symlink write writeAll writeFile truncate".split(
+  "access chmod chown copyFile link makeDirectory open read readAlloc readFile readFileString realPath rename stat symlink write writeAll writeFile truncate".split(
     " "
   )
 )
