@@ -61,6 +61,7 @@ export class Call<A> extends Request implements Task<A> {
   start(): void {
     const { file } = this.input
     if (file !== undefined) file.users++
+    if (this.entry === close.entry) this.engine.descriptors.disown(this.input.fd)
     if (this.engine.closed) this.settledAfterClose()
     else {
       this.engine.submit(this)
@@ -82,6 +83,7 @@ export class Call<A> extends Request implements Task<A> {
   override settled(memory: Submission | null): void {
     const { file } = this.input
     if (file !== undefined && --file.users === 0) file.onUnused?.()
+    if (this.entry.producesDescriptor === true && this.result >= 0) this.engine.descriptors.own(this.result)
     settle(
       this,
       this.problem === undefined
@@ -168,6 +170,11 @@ export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A
       : wait
   })
 
+/** It is the program's from here on. */
+const handOut = <A>({ engine, entry, result }: Call<A>): void => {
+  if (entry.producesDescriptor === true) engine.descriptors.disown(result)
+}
+
 /**
  * A descriptor, or a lock, is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
  * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
@@ -175,5 +182,8 @@ export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A
 const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>
   Effect.matchCauseEffect(restore(Effect.void), {
     onFailure: (cause) => Effect.zipRight(call.releaseOrphan(), Effect.failCause(cause)),
-    onSuccess: () => Effect.succeed(value)
+    onSuccess: () => {
+      handOut(call)
+      return Effect.succeed(value)
+    }
   })

@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Metric } from "effect"
 import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
-import { FREE } from "../../src/internal/native/protocol.js"
 import { realBackends as backends, ioUringBackends } from "../support/backends.ts"
 import { percentile } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -33,22 +32,6 @@ it.scopedLive("threads: every number at a moment at which it is known", () =>
     yield* Effect.forEach(Array.from({ length: 9 }), (_, index) => release(index), { concurrency: 9, discard: true })
     expect(yield* Aio.stats).toMatchObject({ ...nothing, submitted: 10, completed: 10, cancelled: 1, threads: 4 })
   }).pipe(Effect.provide(ThreadPool.layer({ inline: false, maxParallel: 4, maxOutstanding: 7 })))
-)
-
-it.scopedLive("threads: one that is put off on its way out of a call is in none, and takes the next", () =>
-  Effect.gen(function* () {
-    const { engine } = yield* Aio.Aio
-    yield* Aio.nop()
-    yield* numbers({ idleThreads: 1 })
-    // As it is between the completion, which may be delivered by then, and its next step.
-    const { views } = (engine.backend as any).threads
-    const slot = 0
-    expect([views.rounds[slot], views.currentRound[0], views.states[slot]]).toEqual([1, 1, FREE])
-    Atomics.store(views.current, 0, slot)
-    expect(yield* Aio.stats).toMatchObject({ outstanding: 0, executing: 0, threads: 1 })
-    yield* Aio.nop()
-    expect(yield* Aio.stats).toMatchObject({ outstanding: 0, executing: 0, threads: 1 })
-  }).pipe(Effect.provide(ThreadPool.layer({ inline: false, maxParallel: 4 })))
 )
 
 describe.each(backends)("$name", ({ layer }) => {

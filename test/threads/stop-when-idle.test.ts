@@ -39,6 +39,18 @@ it.scopedLive("threads beyond maxIdle end after idleTimeout, the others stay", (
   }).pipe(withPool({ maxIdle: 2, idleTimeout: 300 }))
 )
 
+it.scopedLive("of threads that go idle at the same moment, as many stay as may", () =>
+  Effect.gen(function* () {
+    const extra = yield* threadsFromHere
+    for (let round = 0; round < 40; round++) {
+      const { release } = yield* busy(6)
+      yield* executing(6)
+      yield* release()
+      expect([round, yield* settled(extra, 2)]).toEqual([round, 2])
+    }
+  }).pipe(withPool({ maxIdle: 2, idleTimeout: 10 }))
+)
+
 it.scopedLive("maxIdle 0: all end", () =>
   Effect.gen(function* () {
     const extra = yield* six

@@ -1,4 +1,5 @@
 /** Several descriptors as one that is readable when any of them is ready: epoll(7). */
+import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
@@ -18,7 +19,7 @@ const eventsAddress = permanent(events)
 
 export class Gathered {
   /** Readable while any of the descriptors is ready. */
-  readonly fd = syscall(NR.epoll_create1, EPOLL_CLOEXEC)
+  readonly fd = ownDescriptor(syscall(NR.epoll_create1, EPOLL_CLOEXEC))
 
   private control(operation: number, fd: number, wanted: number): number {
     events[0] = wanted
@@ -47,6 +48,6 @@ export class Gathered {
   }
 
   close(): void {
-    if (this.fd >= 0) syscall(NR.close, this.fd)
+    if (this.fd >= 0) closeDescriptor(this.fd)
   }
 }

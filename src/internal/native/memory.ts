@@ -5,7 +5,8 @@
  * taken from is referenced by the submission until its completion has been read. Its `cell`, `keep`, `output` and request are those
  * references; nothing else may hold an address across a turn of the event loop.
  */
-import { addressOf } from "./libc.ts"
+import { addressOf, syscall } from "./libc.ts"
+import { NR } from "./syscalls.ts"
 
 /** What `permanent` has been given: reachable from that function, and so for as long as the module is. */
 const permanents: Array<ArrayBufferView> = []
@@ -84,3 +85,10 @@ export const allocateAligned = (length: number, alignment: number): Uint8Array<A
   const address = addressOf(buffer)
   return new Uint8Array(buffer, (alignment - (address % alignment)) % alignment, length)
 }
+
+const PROT_READ_WRITE = 3
+const MAP_PRIVATE_ANONYMOUS = 0x22
+
+/** The address of so many zeros of memory that is nobody's: it stays until it is unmapped, also when this thread ends. Or `-errno`. */
+export const mapMemory = (length: number): number =>
+  syscall(NR.mmap, 0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)

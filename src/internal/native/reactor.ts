@@ -5,30 +5,40 @@
  * for the next JavaScript: the owner therefore only schedules a turn there. An exception in it is lost: it is one line. The
  * handle closes when it is collected: it is held here.
  *
- * A fourth: a worker thread that is ended by `worker.terminate()` just while a descriptor becomes readable takes the process with it,
- * since the callback cannot run any more.
+ * A fourth: koffi ends the process when the callback is called and no JavaScript may run any more, as in a worker thread that is being
+ * terminated. So worker threads have a handle of their own, see loopHandle.ts. The main thread keeps koffi's, whose callback costs less.
  */
-import type { node } from "koffi"
+import { isMainThread } from "node:worker_threads"
 import { koffi } from "./libc.ts"
+import { LoopHandle } from "./loopHandle.ts"
 
 /** Handles of this thread that watch. */
 const open = new Set<Reactor>()
 
-// A callback that comes after a worker thread's last JavaScript is an exception that nobody can take, and koffi ends the process.
 process.once("exit", () => {
   for (const reactor of open) reactor.close()
 })
 
+/** koffi's own handle, with the methods of ours. */
+const koffisHandle = (fd: number, onReady: () => void) => {
+  const handle = koffi.node.poll(fd, { readable: true }, onReady)
+  return {
+    start: () => handle.start({ readable: true }, onReady),
+    stop: () => handle.stop(),
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    close: () => handle.close()
+  }
+}
+
 export class Reactor {
-  private readonly handle: node.PollHandle
+  private readonly handle: ReturnType<typeof koffisHandle>
   private referenced = true
 
   /** `onReady` runs on the loop's thread while `fd` is readable, once a turn. It must not throw and should only schedule. */
-  constructor(
-    fd: number,
-    private readonly onReady: () => void
-  ) {
-    this.handle = koffi.node.poll(fd, { readable: true }, onReady)
+  constructor(fd: number, onReady: () => void) {
+    const own = isMainThread ? undefined : LoopHandle.open(fd, onReady)
+    this.handle = own ?? koffisHandle(fd, onReady)
     open.add(this)
     this.keepAlive(false)
   }
@@ -43,7 +53,7 @@ export class Reactor {
 
   /** Watches no more for a while, or again. */
   watch(yes: boolean): void {
-    if (yes) this.handle.start({ readable: true }, this.onReady)
+    if (yes) this.handle.start()
     else this.handle.stop()
   }
 

@@ -1,5 +1,6 @@
 /** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See suspendProtocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
+import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { waitForThreads } from "./exit.ts"
 import { addressOf, syscall } from "./libc.ts"
 import { posixAioLibrary } from "./posixAio.ts"
@@ -17,7 +18,7 @@ const MAX_FAILURES = 3
 
 export class SuspendThread {
   /** Readable after a watched request has completed, until `clear`. -errno where none could be had. */
-  readonly eventFd = syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK)
+  readonly eventFd = ownDescriptor(syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK))
   private readonly shared = new SharedArrayBuffer(SHARED_SIZE)
   private readonly views = views(this.shared)
   private readonly counter = new BigUint64Array(1)
@@ -117,7 +118,7 @@ export class SuspendThread {
       worker.ref()
       await new Promise<void>((resolve) => worker.once("exit", () => resolve()))
     }
-    if (this.eventFd >= 0) syscall(NR.close, this.eventFd)
+    if (this.eventFd >= 0) closeDescriptor(this.eventFd)
   }
 
   /** At the exit of the process: brings the thread out of its wait, so that it can be joined. */

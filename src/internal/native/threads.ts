@@ -1,45 +1,64 @@
-/** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See protocol.js. */
-import { SHARE_ENV, Worker } from "node:worker_threads"
-import { abandonAtExit, forget, waitForThreads } from "./exit.ts"
-import { addressOf, setWord, syscall, type Word } from "./libc.ts"
-import { setImmediate } from "./loop.ts"
+/** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See machine/machine.c. */
+import { bequeath, POOL as POOL_KIND, revoke } from "./estate.ts"
+import { abandonAtExit, forget } from "./exit.ts"
+import { addressOf, foreignMemory, setWord, syscall, type Word } from "./libc.ts"
+import { setImmediate, setTimeout } from "./loop.ts"
 import {
-  ARGUMENT_WORDS,
+  CALL_WORDS,
   CANCELLED,
   CANCELLING,
   CAPACITY,
-  COMPLETE,
   COMPLETION_TAIL,
+  CONTROL_WORDS,
   DISCARDED,
-  emptyPlace,
+  ENDED,
   FILL,
   FILLED_TO_END,
   FREE,
   HEADS,
+  IDLE_THREADS,
   IDLE_TIMEOUT,
   LEVELS,
   LIVE_THREADS,
   MAX_IDLE,
   MAX_THREADS,
+  NOTHING,
   ONCE,
+  POOL_CALLS,
+  POOL_COMPLETIONS,
+  POOL_EVENT_FD,
+  POOL_RESULTS,
+  POOL_SIZE,
+  POOL_STATES,
+  POOL_SUBMISSIONS,
+  POOL_THREADS,
+  POOL_WAKE_SIGNAL,
   PUBLISHED,
   QUEUED,
+  REFERENCES,
   RETIRED,
   RUNNING,
-  SHARED_SIZE,
   SIGNALLED,
-  SLEEPING,
   TAILS,
+  THREAD_CURRENT,
   THREAD_LIMIT,
-  views
-} from "./protocol.js"
+  THREAD_TID,
+  THREAD_WORDS
+} from "./machine/layout.ts"
+import { abandonPool, loadMachine, machineAddress } from "./machine.ts"
+import { mapMemory } from "./memory.ts"
+import { startThread } from "./pthread.ts"
 import { NR } from "./syscalls.ts"
-import { wakeThread } from "./wakeSignal.ts"
+import { wakeSignal, wakeThread } from "./wakeSignal.ts"
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
+const FUTEX_WAKE_PRIVATE = 129
 
 /** Slots that each priority leaves to those above it. */
 const RESERVED_SLOTS = 16
+
+/** Looks at threads that are leaving, one a turn of the event loop, before the looks are a millisecond apart. */
+const QUICK_LOOKS = 20
 
 export { MAX_THREADS }
 
@@ -57,13 +76,31 @@ export interface Call {
   readonly a5: Word
 }
 
+/** The parts of the shared memory. */
+const viewsOf = (memory: ArrayBuffer) => ({
+  control: new Int32Array(memory, 0, CONTROL_WORDS),
+  results: new Float64Array(memory, POOL_RESULTS, CAPACITY),
+  calls: new Int32Array(memory, POOL_CALLS, CAPACITY * CALL_WORDS),
+  threads: new Int32Array(memory, POOL_THREADS, MAX_THREADS * THREAD_WORDS),
+  /** LEVELS rings, one after the other. */
+  submissions: new Int32Array(memory, POOL_SUBMISSIONS, LEVELS * CAPACITY),
+  completions: new Int32Array(memory, POOL_COMPLETIONS, CAPACITY),
+  states: new Int32Array(memory, POOL_STATES, CAPACITY)
+})
+
+/** What an empty place of the completion ring holds: another number in each round, so that a late thread cannot fill a place of the past. */
+const emptyPlace = (position: number): number => -(position >>> 10) - 1
+
 export class Threads {
-  /** Readable when completions wait. */
+  /** Readable when completions wait, or a thread has ended. -errno, like `failure`, where none could be had. */
   readonly eventFd: number
-  private readonly shared = new SharedArrayBuffer(SHARED_SIZE)
-  private readonly views = views(this.shared)
-  private readonly workers: Array<Worker | undefined> = []
+  /** Memory of nobody's: threads may be on their way out of it when this object is gone. */
+  private readonly address: number = 0
+  private views = viewsOf(new ArrayBuffer(POOL_SIZE))
+  /** By index: whether a thread has that place. */
+  private readonly places: Array<boolean> = []
   private readonly freeSlots: Array<number> = []
+  private readonly bequest: number = -1
   private completionHead = 0
   /** Cancelled calls whose slots have not come back. */
   private dequeued = 0
@@ -72,41 +109,59 @@ export class Threads {
   private pushedTotal = 0
   private readonly counter = new BigUint64Array(1)
   private readonly counterAddress = addressOf(this.counter)
-  /** Threads that run, are starting, or are ending. */
+  /** Threads whose end has been seen. */
+  private endsSeen = 0
+  /** Threads that run, are starting, or whose end has not been seen. */
   count = 0
   /** Nobody is told of their ends any more. */
   private closed = false
 
-  /**
-   * `onEnd` is told when a thread has ended: the slot that it was working on (free again), or -1, and how it ended: by its own
-   * decision, unasked, or before it was ever up.
-   */
-  constructor(private readonly onEnd: (slot: number, how: "retired" | "died" | "stillborn") => void) {
-    this.eventFd = syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK)
-    this.views.current.fill(-1)
-    this.views.completions.fill(emptyPlace(0))
+  /** `onEnd` is told when a thread has ended: by its own decision, or because it could not be had. */
+  constructor(private readonly onEnd: (how: "retired" | "stillborn") => void) {
     for (let slot = CAPACITY - 1; slot >= 0; slot--) this.freeSlots.push(slot)
-    // A thread that is in a system call when the process exits would never be joined.
+    const machine = loadMachine()
+    this.eventFd = machine < 0 ? machine : syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK)
+    if (this.eventFd < 0) return
+    const address = mapMemory(POOL_SIZE)
+    if (address < 0) {
+      syscall(NR.close, this.eventFd)
+      this.eventFd = address
+      return
+    }
+    this.address = address
+    const memory = foreignMemory(address, POOL_SIZE)
+    this.views = viewsOf(memory)
+    this.views.completions.fill(emptyPlace(0))
+    this.views.control[REFERENCES] = 1
+    for (let index = 0; index < MAX_THREADS; index++)
+      this.views.threads[index * THREAD_WORDS + THREAD_CURRENT] = NOTHING
+    const words = new Int32Array(memory)
+    words[POOL_EVENT_FD / 4] = this.eventFd
+    words[POOL_WAKE_SIGNAL / 4] = wakeSignal() ?? 0
+    this.bequest = bequeath(POOL_KIND, address)
+    // A thread that is in a system call when this one exits would go on writing into memory that is freed.
     abandonAtExit(this)
   }
 
-  /** Orders to the threads; see protocol.js. */
+  /** Orders to the threads. */
   configure(threadLimit: number, maxIdle: number, idleTimeout: number): void {
     const { control } = this.views
     Atomics.store(control, THREAD_LIMIT, threadLimit)
     Atomics.store(control, MAX_IDLE, maxIdle)
     Atomics.store(control, IDLE_TIMEOUT, Math.min(idleTimeout, 0x7fffffff))
     Atomics.add(control, PUBLISHED, 1)
-    Atomics.notify(control, PUBLISHED)
+    this.wake(MAX_THREADS)
+  }
+
+  /** Wakes threads that sleep, after PUBLISHED has grown: the wait of one that is about to sleep fails on the new number. */
+  private wake(threads: number): void {
+    if (Atomics.load(this.views.control, IDLE_THREADS) === 0) return
+    syscall(NR.futex, this.address + PUBLISHED * 4, FUTEX_WAKE_PRIVATE, threads)
   }
 
   /** Threads that wait for work. */
   get idle(): number {
-    let sum = 0
-    for (let index = 0; index < this.workers.length; index++) {
-      if (Atomics.load(this.views.current, index) === SLEEPING) sum++
-    }
-    return sum
+    return Atomics.load(this.views.control, IDLE_THREADS)
   }
 
   /** Calls that no thread has taken yet, those included that have been cancelled. */
@@ -126,23 +181,24 @@ export class Threads {
 
   /** Threads that are in a system call. */
   get executing(): number {
+    const { states } = this.views
     let sum = 0
-    for (let index = 0; index < this.workers.length; index++) {
-      const slot = Atomics.load(this.views.current, index)
-      if (slot >= 0 && this.isExecuting(index, slot)) sum++
+    for (let index = 0; index < this.places.length; index++) {
+      const slot = this.slotOf(index)
+      if (slot < 0) continue
+      // A thread names its slot until the call is over, and for a moment longer.
+      const state = Atomics.load(states, slot)
+      if (state === QUEUED || state === RUNNING || state === CANCELLING) sum++
     }
     return sum
   }
 
-  /**
-   * A thread names its slot until the completion is in the ring, and for a moment longer, in which the system may put it off: by then
-   * the call is over, perhaps delivered, and the slot perhaps somebody else's.
-   */
-  private isExecuting(index: number, slot: number): boolean {
-    const { currentRound, rounds, states } = this.views
-    const state = Atomics.load(states, slot)
-    const isOpen = state === QUEUED || state === RUNNING || state === CANCELLING
-    return isOpen && Atomics.load(rounds, slot) === Atomics.load(currentRound, index)
+  private slotOf(index: number): number {
+    return Atomics.load(this.views.threads, index * THREAD_WORDS + THREAD_CURRENT)
+  }
+
+  private tidOf(index: number): number {
+    return Atomics.load(this.views.threads, index * THREAD_WORDS + THREAD_TID)
   }
 
   /** Completions that have not been taken. */
@@ -150,119 +206,40 @@ export class Threads {
     return (Atomics.load(this.views.control, COMPLETION_TAIL) - this.completionHead) | 0
   }
 
-  /** Starts one thread. It takes work as soon as it is up, in 25 to 50 milliseconds. */
+  /** Starts one thread. It takes work as soon as it is up, in 50 microseconds or so. */
   start(): void {
-    let index = this.workers.indexOf(undefined)
-    if (index === -1) index = this.workers.length
+    let index = this.places.indexOf(false)
+    if (index === -1) index = this.places.length
     if (index >= MAX_THREADS) return
-    const { control, tids } = this.views
+    const { control, threads } = this.views
+    this.places[index] = true
     this.count++
     Atomics.add(control, LIVE_THREADS, 1)
-    Atomics.store(tids, index, 0)
-    const worker = this.makeWorker(index)
-    if (worker === undefined) {
-      // As if it had ended at once: nobody is in the middle of anything then.
-      setImmediate(() => {
-        this.count--
-        Atomics.sub(control, LIVE_THREADS, 1)
-        if (!this.closed) this.onEnd(-1, "stillborn")
-      })
-      return
-    }
-    this.workers[index] = worker
-    // An error is always followed by the exit, which does all there is to do.
-    worker.on("error", () => {})
-    worker.on("exit", () => {
-      this.workers[index] = undefined
+    Atomics.add(control, REFERENCES, 1)
+    const at = index * THREAD_WORDS
+    setWord(threads, at, this.address)
+    Atomics.store(threads, at + THREAD_TID, 0)
+    if (startThread(machineAddress("pool_thread"), this.address + POOL_THREADS + at * 4) === 0) return
+    // The system gives no more threads (EAGAIN). Told when nobody is in the middle of anything; until then it counts.
+    Atomics.sub(control, LIVE_THREADS, 1)
+    Atomics.sub(control, REFERENCES, 1)
+    setImmediate(() => {
+      this.places[index] = false
       this.count--
-      const tid = Atomics.load(tids, index)
-      if (tid !== RETIRED) Atomics.sub(control, LIVE_THREADS, 1)
-      if (this.closed) return
-      const slot = tid === RETIRED ? -1 : this.mourn(index)
-      this.onEnd(slot, tid === RETIRED ? "retired" : tid === 0 ? "stillborn" : "died")
+      if (!this.closed) this.onEnd("stillborn")
     })
-    // What is in flight keeps the process alive, not the threads.
-    worker.unref()
   }
 
-  /**
-   * After a thread that was ended from outside, at whatever point: repairs what it left half done. The slot of the call that it was in
-   * (free again), or -1.
-   */
-  private mourn(index: number): number {
-    const { claims, completions, control, current, currentRound, rounds, states } = this.views
-    const slot = Atomics.exchange(current, index, -1)
-    const claimed = Atomics.exchange(claims, index, -1)
-    let lost = -1
-    // Otherwise the completion has been taken, and the slot used again.
-    if (slot >= 0 && Atomics.load(rounds, slot) === Atomics.load(currentRound, index)) {
-      const state = Atomics.load(states, slot)
-      if (state === COMPLETE || state === DISCARDED) {
-        if (!completions.includes(slot + 1)) this.append(slot)
-      } else if (state === QUEUED || state === CANCELLED) this.enqueue(slot, LEVELS - 1)
-      else if (state === RUNNING || state === CANCELLING) {
-        Atomics.store(states, slot, FREE)
-        this.freeSlots.push(slot)
-        lost = slot
-      }
-    } else if (claimed >= 0 && !this.isKnown(claimed)) this.enqueue(claimed, LEVELS - 1)
-    // It may have been about to write.
-    if (Atomics.load(control, SIGNALLED) !== 0) this.signal()
-    return lost
-  }
-
-  /** Whether a slot that some thread tried to take is free, still in its ring, or with another thread. */
-  private isKnown(slot: number): boolean {
-    const { claims, control, current, states, submissions } = this.views
-    const state = Atomics.load(states, slot)
-    if (state !== QUEUED && state !== CANCELLED) return true
-    for (let level = 0; level < LEVELS; level++) {
-      const tail = (control[TAILS + level] + this.pushed[level]) | 0
-      for (let at = Atomics.load(control, HEADS + level); at !== tail; at = (at + 1) | 0) {
-        if (submissions[level * CAPACITY + (at & (CAPACITY - 1))] === slot) return true
-      }
-    }
-    // In this order: a thread names its slot in `current` before it withdraws its claim.
-    return claims.includes(slot) || current.includes(slot)
-  }
-
-  /** As a thread does it, see thread.js. */
-  private append(slot: number): void {
-    const { completions, control } = this.views
-    for (;;) {
-      const tail = Atomics.load(control, COMPLETION_TAIL)
-      const empty = emptyPlace(tail)
-      const filled = Atomics.compareExchange(completions, tail & (CAPACITY - 1), empty, slot + 1) === empty
-      Atomics.compareExchange(control, COMPLETION_TAIL, tail, (tail + 1) | 0)
-      if (filled) return
-    }
-  }
-
-  /** Whether the process stays alive for the threads that there are: while somebody waits for their end. */
-  keepAlive(yes: boolean): void {
-    for (const worker of this.workers) yes ? worker?.ref() : worker?.unref()
-  }
-
-  /** `undefined` where the system gives no more threads (EAGAIN). */
-  private makeWorker(index: number): Worker | undefined {
-    try {
-      return new Worker(new URL("./thread.js", import.meta.url), {
-        name: `effect-aio ${index}`,
-        workerData: {
-          shared: this.shared,
-          index,
-          eventFd: this.eventFd,
-          closeNumber: NR.close,
-          gettidNumber: NR.gettid,
-          writeNumber: NR.write
-        },
-        // Nothing of the program's own start-up (loaders, inspectors) belongs into a thread that makes system calls.
-        execArgv: [],
-        env: SHARE_ENV,
-        trackUnmanagedFds: false
-      })
-    } catch {
-      return undefined
+  /** Forgets threads that have ended, and tells of each. */
+  private seeEnds(): void {
+    const ended = Atomics.load(this.views.control, ENDED)
+    if (ended === this.endsSeen) return
+    for (let index = 0; index < this.places.length && this.endsSeen !== ended; index++) {
+      if (!this.places[index] || this.tidOf(index) !== RETIRED) continue
+      this.endsSeen = (this.endsSeen + 1) | 0
+      this.places[index] = false
+      this.count--
+      this.onEnd("retired")
     }
   }
 
@@ -277,26 +254,21 @@ export class Threads {
   push(call: Call, level: number): void {
     const { slot } = call
     this.freeSlots.pop()
-    const { args, rounds, states } = this.views
-    const at = slot * ARGUMENT_WORDS
-    args[at] = call.nr
-    args[at + 1] = call.fills ? FILL : ONCE
-    setWord(args, at + 2, call.a0)
-    setWord(args, at + 4, call.a1)
-    setWord(args, at + 6, call.a2)
-    setWord(args, at + 8, call.a3)
-    setWord(args, at + 10, call.a4)
-    setWord(args, at + 12, call.a5)
-    Atomics.add(rounds, slot, 1)
+    const { calls, states } = this.views
+    const at = slot * CALL_WORDS
+    calls[at] = call.nr
+    calls[at + 1] = call.fills ? FILL : ONCE
+    setWord(calls, at + 2, call.a0)
+    setWord(calls, at + 4, call.a1)
+    setWord(calls, at + 6, call.a2)
+    setWord(calls, at + 8, call.a3)
+    setWord(calls, at + 10, call.a4)
+    setWord(calls, at + 12, call.a5)
     // Plain writes: threads see the slot after `publish`, whose store of the tail orders them.
     states[slot] = QUEUED
-    this.enqueue(slot, level)
-  }
-
-  private enqueue(slot: number, level: number): void {
     const { control, submissions } = this.views
     const position = (control[TAILS + level] + this.pushed[level]) & (CAPACITY - 1)
-    Atomics.store(submissions, level * CAPACITY + position, slot)
+    submissions[level * CAPACITY + position] = slot
     this.pushed[level]++
     this.pushedTotal++
   }
@@ -313,8 +285,7 @@ export class Threads {
     }
     this.pushedTotal = 0
     Atomics.add(control, PUBLISHED, 1)
-    // The wait of a thread that is about to sleep fails on the new number: no wake-up is lost.
-    Atomics.notify(control, PUBLISHED, pushedTotal)
+    this.wake(pushedTotal)
   }
 
   /** Whether a call to `take` would find a completion. */
@@ -330,6 +301,7 @@ export class Threads {
       // EAGAIN: the thread has set the flag and is about to write. Then the flag stands until that write wakes us.
       const emptied = syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) > 0
       if (emptied) Atomics.store(control, SIGNALLED, 0)
+      this.seeEnds()
     }
     let count = 0
     while (count < limit) {
@@ -363,16 +335,16 @@ export class Threads {
    * been woken; repeat until the completion is there, since the signal may come before the system call. `"done"`: it is too late.
    */
   cancel(slot: number): "dequeued" | "signalled" | "done" {
-    const { current, states, tids } = this.views
+    const { states } = this.views
     if (Atomics.compareExchange(states, slot, QUEUED, CANCELLED) === QUEUED) {
       this.dequeued++
       return "dequeued"
     }
     Atomics.compareExchange(states, slot, RUNNING, CANCELLING)
     if (Atomics.load(states, slot) !== CANCELLING) return "done"
-    for (let index = 0; index < this.workers.length; index++) {
-      if (Atomics.load(current, index) === slot) {
-        wakeThread(Atomics.load(tids, index))
+    for (let index = 0; index < this.places.length; index++) {
+      if (this.slotOf(index) === slot) {
+        wakeThread(this.tidOf(index))
         return "signalled"
       }
     }
@@ -381,7 +353,7 @@ export class Threads {
 
   /** Whether a call that fills its buffer came to the end. For the slot of a completion that is being delivered. */
   reachedEnd(slot: number): boolean {
-    return this.views.args[slot * ARGUMENT_WORDS + 1] === FILLED_TO_END
+    return this.views.calls[slot * CALL_WORDS + 1] === FILLED_TO_END
   }
 
   /** Whether a thread has taken up the call. */
@@ -393,48 +365,30 @@ export class Threads {
   discard(): void {
     this.closed = true
     forget(this)
-    if (this.eventFd >= 0) syscall(NR.close, this.eventFd)
+    if (this.eventFd < 0) return
+    revoke(this.bequest)
+    // The views first: touching memory that is unmapped would end the process.
+    this.views = viewsOf(new ArrayBuffer(POOL_SIZE))
+    syscall(NR.munmap, this.address, POOL_SIZE)
+    syscall(NR.close, this.eventFd)
   }
 
   /** Ends all threads, which must have nothing to do. */
   async close(): Promise<void> {
     this.closed = true
-    forget(this)
     this.configure(0, 0, 0)
-    // Only then: a thread that is still there may write to the descriptor, whose number may be somebody else's by then.
-    // They leave by themselves: `terminate` in the middle of a start leaks what the start had opened, or ends the process (an addon
-    // that is being loaded cannot throw).
-    await Promise.all(
-      this.workers.map(
-        (worker) =>
-          worker &&
-          new Promise<void>((resolve) => {
-            worker.ref()
-            worker.once("exit", () => resolve())
-          })
-      )
-    )
-    syscall(NR.close, this.eventFd)
+    // A thread that has told of its end needs the memory and the descriptor for a moment more.
+    for (let look = 0; Atomics.load(this.views.control, REFERENCES) > 1; look++) {
+      await new Promise<void>((resolve) => {
+        if (look < QUICK_LOOKS) setImmediate(resolve)
+        else setTimeout(resolve, 1)
+      })
+    }
+    this.discard()
   }
 
-  /** At the exit of the process: brings threads out of calls that may wait for ever, so that they can be joined. */
+  /** At the exit of this thread: brings others out of calls that may wait for ever, and waits until nobody works for this one. */
   abandon(): void {
-    const { control, current, states, tids } = this.views
-    for (let level = 0; level < LEVELS; level++) Atomics.store(control, HEADS + level, control[TAILS + level])
-    Atomics.store(control, THREAD_LIMIT, 0)
-    waitForThreads(() => {
-      let isBusy = false
-      let isStarting = false
-      for (let index = 0; index < this.workers.length; index++) {
-        if (this.workers[index] === undefined) continue
-        if (Atomics.load(tids, index) === 0) isStarting = true
-        const slot = Atomics.load(current, index)
-        if (slot < 0) continue
-        isBusy = true
-        Atomics.store(states, slot, CANCELLING)
-        wakeThread(Atomics.load(tids, index))
-      }
-      return isStarting ? "starting" : isBusy ? "busy" : "gone"
-    })
+    abandonPool(this.address)
   }
 }

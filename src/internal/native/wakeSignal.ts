@@ -22,7 +22,7 @@ const previousAddress = permanent(previous)
 let signal: number | undefined
 
 /** The number of the signal, installed on first use; `undefined` where every candidate is taken. */
-const wakeSignal = (): number | undefined => {
+export const wakeSignal = (): number | undefined => {
   if (signal !== undefined) return signal
   const harmless = BigInt(functionAddress("abs"))
   action[0] = harmless

@@ -3,6 +3,7 @@ import { constants } from "node:fs"
 import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
+import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
 import { F_GETFL, S_IFDIR } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
 import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
@@ -154,12 +155,18 @@ export interface Descriptors {
   readonly describe: (fd: number, direct: boolean) => Description
   /** For a descriptor that no backend is left to close. */
   readonly close: (fd: number) => void
+  /** It is closed with this thread, however that ends. */
+  readonly own: (fd: number) => void
+  /** It is about to be closed. */
+  readonly disown: (fd: number) => void
 }
 
 /** Those of this process. */
 export const nativeDescriptors: Descriptors = {
   describe: (fd, direct) => ({ seekable: isSeekable(fd), alignment: direct ? directAlignment(fd) : undefined }),
-  close: (fd) => syscall(NR.close, fd)
+  close: closeDescriptor,
+  own: ownDescriptor,
+  disown: disownDescriptor
 }
 
 /** Property by property: made for every small file that is loaded, where a spread would cost more than anything else. */

@@ -16,11 +16,13 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
+import { OF_OPEN } from "../../native/estate.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
-import { addressOf } from "../../native/libc.ts"
+import { addressOf, syscall } from "../../native/libc.ts"
 import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
+import { NR } from "../../native/syscalls.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import type { Entry } from "../../operation/operation.ts"
 import { ioPriority } from "../ioPriority.ts"
@@ -32,6 +34,9 @@ import type { Ring } from "./ring.ts"
 const OF_REQUEST = 0
 const OF_CANCEL = 1
 const OF_TIMEOUT = 2
+// OF_OPEN, 3: of a request, too, whose result is a descriptor that somebody has to close.
+
+const HIGH = 4294967296
 
 /** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
 const RETRY_INTERVAL = 10
@@ -178,7 +183,7 @@ export class IoUringBackend implements Backend {
       timed ? sqeFlags | IOSQE_IO_LINK : sqeFlags,
       entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
       submission.slot,
-      OF_REQUEST
+      entry.producesDescriptor === true ? OF_OPEN : OF_REQUEST
     )
     if (timed) this.writeTimeout(submission, deadline)
   }
@@ -255,7 +260,7 @@ export class IoUringBackend implements Backend {
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
     // A cancel's or a timeout's own answer decides nothing: found, too late or not found, the target's completion is what counts.
-    if (owner !== OF_REQUEST) return
+    if (owner !== OF_REQUEST && owner !== OF_OPEN) return
     const submission = this.slots[slot]
     const request = submission.request!
     if (this.chains.wasCut(submission)) result = -errno.ECANCELED
@@ -300,8 +305,9 @@ export class IoUringBackend implements Backend {
       this.toCancel.push(request)
       return
     }
-    // The target is named by its user data: the slot, with a high half of 0.
-    this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, submission.slot, 0, 0, 0)
+    // The target is named by its user data.
+    const owner = request.entry.producesDescriptor === true ? OF_OPEN : OF_REQUEST
+    this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, owner * HIGH + submission.slot, 0, 0, 0)
     this.ring.commit(0, 0, submission.slot, OF_CANCEL)
   }
 
@@ -369,8 +375,9 @@ export class IoUringBackend implements Backend {
       this.forEachInFlight((request) => this.writeCancel(request))
       this.ring.enter()
       pollEvents(this.ring.fd, POLLIN, RETRY_INTERVAL)
-      this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner) => {
-        if (owner !== OF_REQUEST) return
+      this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner, result) => {
+        if (owner === OF_OPEN && result >= 0) syscall(NR.close, result)
+        else if (owner !== OF_REQUEST && owner !== OF_OPEN) return
         this.slots[slot].clear()
         this.inFlight--
       })

@@ -5,6 +5,7 @@
  * barrier. The completion queue's tail is written by the kernel at any time: it is loaded with `Atomics`, before the entries.
  */
 import { errno } from "../../native/errno.ts"
+import { bequeath, closeDescriptor, MEMORY, ownDescriptor, RING, revoke } from "../../native/estate.ts"
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { NR } from "../../native/syscalls.ts"
 import {
@@ -41,6 +42,7 @@ export class RingUnavailable {
 interface Mapping {
   readonly address: number
   readonly length: number
+  readonly bequest: number
 }
 
 export class Ring implements SubmissionEntry {
@@ -51,6 +53,7 @@ export class Ring implements SubmissionEntry {
   readonly supported: ReadonlySet<number>
 
   private readonly mappings: Array<Mapping> = []
+  private bequest = -1
   private words: Uint32Array
   private results: Int32Array
   private sqes: Uint32Array
@@ -72,7 +75,7 @@ export class Ring implements SubmissionEntry {
     params[PARAMS.flags] = setupFlags
     const fd = syscall(NR.io_uring_setup, entries, addressOf(params))
     if (fd < 0) throw new RingUnavailable("io_uring_setup", -fd)
-    this.fd = fd
+    this.fd = ownDescriptor(fd)
     const required = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS
     if ((params[PARAMS.features] & required) !== required) this.fail("features", errno.ENOSYS)
     this.entries = params[PARAMS.sqEntries]
@@ -93,6 +96,9 @@ export class Ring implements SubmissionEntry {
     this.cqTail = params[PARAMS.cqTail] / 4
     this.cqMask = this.words[params[PARAMS.cqMask] / 4]
     this.cqes = params[PARAMS.cqCqes] / 4
+    const [{ address }] = this.mappings
+    const [head, tail, events] = [PARAMS.cqHead, PARAMS.cqTail, PARAMS.cqCqes].map((at) => address + params[at])
+    this.bequest = bequeath(RING, fd, head, tail, events, this.cqMask)
     // The indirection array is not used: entry i of the ring is always submission entry i.
     const array = params[PARAMS.sqArray] / 4
     for (let i = 0; i < this.entries; i++) this.words[array + i] = i
@@ -117,7 +123,7 @@ export class Ring implements SubmissionEntry {
   private map(length: number, offset: number): ArrayBuffer {
     const address = syscall(NR.mmap, 0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, this.fd, offset)
     if (address < 0) this.fail("mmap", -address)
-    this.mappings.push({ address, length })
+    this.mappings.push({ address, length, bequest: bequeath(MEMORY, address, length) })
     return foreignMemory(address, length)
   }
 
@@ -229,7 +235,11 @@ export class Ring implements SubmissionEntry {
     this.words = new Uint32Array(0)
     this.results = new Int32Array(0)
     this.sqes = new Uint32Array(0)
-    for (const { address, length } of this.mappings.splice(0)) syscall(NR.munmap, address, length)
-    syscall(NR.close, this.fd)
+    for (const { address, bequest, length } of this.mappings.splice(0)) {
+      revoke(bequest)
+      syscall(NR.munmap, address, length)
+    }
+    revoke(this.bequest)
+    closeDescriptor(this.fd)
   }
 }

@@ -9,6 +9,7 @@
  * since the kernel takes what is behind it for free.
  */
 import { errno } from "../../native/errno.ts"
+import { bequeath, CONTEXT, closeDescriptor, ownDescriptor, revoke } from "../../native/estate.ts"
 import {
   AIO_RING,
   AIO_RING_MAGIC,
@@ -45,6 +46,7 @@ export class Context implements ControlBlock {
   /** Readable when there are completions; it may be for a moment after they have been taken. */
   readonly eventFd: number
   private readonly address: number
+  private readonly bequest: number
   private readonly blocks: Uint32Array
   private readonly blocksAddress: number
   /** Addresses of blocks, for io_submit(2): 64 bits each. */
@@ -84,8 +86,9 @@ export class Context implements ControlBlock {
       syscall(NR.close, eventFd)
       throw new ContextUnavailable("io_setup", -result)
     }
-    this.eventFd = eventFd
+    this.eventFd = ownDescriptor(eventFd)
     this.address = Number(context[0])
+    this.bequest = bequeath(CONTEXT, this.address)
     this.blocks = new Uint32Array(entries * IOCB.words)
     this.blocksAddress = addressOf(this.blocks)
     this.pointers = new Uint32Array(entries * 2)
@@ -242,19 +245,20 @@ export class Context implements ControlBlock {
     this.ring = new Uint32Array(0)
     this.ringResults = new Int32Array(0)
     this.mayHaveMore = false
+    revoke(this.bequest)
   }
 
   /** Frees the context, in which nothing may be in flight, and the eventfd. */
   async close(): Promise<void> {
     this.letGo()
     await destroyContext(this.address)
-    syscall(NR.close, this.eventFd)
+    closeDescriptor(this.eventFd)
   }
 
   /** The same at once, whatever is in flight: polls are cancelled, transfers waited for. */
   destroy(): void {
     this.letGo()
     syscall(NR.io_destroy, this.address)
-    syscall(NR.close, this.eventFd)
+    closeDescriptor(this.eventFd)
   }
 }

@@ -122,7 +122,10 @@ export class MockBackend implements Backend {
     },
     close: (fd) => {
       if (this.machine.open.peek(fd) !== undefined) descriptors.close(this.machine.fs, this.machine.open, fd)
-    }
+    },
+    // They end with the machine.
+    own: () => {},
+    disown: () => {}
   }
 
   submit(request: Request): boolean {

@@ -167,13 +167,14 @@ export class ThreadsBackend implements Backend {
     const most = Math.max(limit, this.controls.maxParallel)
     const reached = this.threadCount <= (most === 0 ? 0 : most + this.stuck)
     if (!reached) this.watchOpens()
-    this.threads?.keepAlive(!reached)
     if (reached) done()
     else this.onFewer.push(() => this.whenAtMost(limit, done))
+    this.keepAlive(this.inFlight > 0)
   }
 
   private lookAgain(): void {
     for (const look of this.onFewer.splice(0)) look()
+    this.keepAlive(this.inFlight > 0)
   }
 
   get threadCount(): number {
@@ -275,12 +276,13 @@ export class ThreadsBackend implements Backend {
     submission.clear()
   }
 
-  /** A thread has ended. If it died in a call, nobody works on that any more: its request fails, others go on with other threads. */
-  private readonly onEnd = (slot: number, how: "retired" | "died" | "stillborn"): void => {
+  /** A thread has ended, or could not be had. */
+  private readonly onEnd = (how: "retired" | "stillborn"): void => {
     const threads = this.threads!
-    if (slot !== -1 && this.slots[slot].request !== null) this.deliver(slot, -errno.EIO)
     this.failedStarts = how === "stillborn" ? this.failedStarts + 1 : 0
-    if (this.failedStarts >= MAX_FAILED_STARTS && threads.count === 0) {
+    // Those that there are go on, and each of their completions is a turn in which another start is tried.
+    if (how === "stillborn" && threads.count > 0) return
+    if (this.failedStarts >= MAX_FAILED_STARTS) {
       // No thread can be had (RLIMIT_NPROC, memory): waiting for one would be waiting for ever.
       this.failedStarts = 0
       this.slots.forEach(({ request, slot }) => {
@@ -332,7 +334,8 @@ export class ThreadsBackend implements Backend {
   }
 
   keepAlive(yes: boolean): void {
-    this.reactor?.keepAlive(yes)
+    // Somebody waits for the end of threads.
+    this.reactor?.keepAlive(yes || this.onFewer.length > 0)
   }
 
   prepareClose(): void {

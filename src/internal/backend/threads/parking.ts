@@ -6,6 +6,7 @@
  * lives (in a child process, say) would be reported for ever, and could not be taken out any more.
  */
 import type { Request } from "../../engine/request.ts"
+import { closeDescriptor, ownDescriptor } from "../../native/estate.ts"
 import type { Gathered } from "../../native/gathered.ts"
 import { F_DUPFD_CLOEXEC } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
@@ -26,10 +27,10 @@ export class Parking {
     const { entry, input } = request
     const events = entry.peerEvents?.(input) ?? 0
     if (events === 0) return false
-    const duplicate = syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0)
+    const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
     if (duplicate < 0) return false
     if (!this.gathered.watch(duplicate, events)) {
-      syscall(NR.close, duplicate)
+      closeDescriptor(duplicate)
       return false
     }
     this.byDuplicate.set(duplicate, request)
@@ -44,7 +45,7 @@ export class Parking {
     this.duplicates.delete(request)
     this.byDuplicate.delete(duplicate)
     this.gathered.unwatch(duplicate)
-    syscall(NR.close, duplicate)
+    closeDescriptor(duplicate)
     return true
   }
 

@@ -1,0 +1,143 @@
+/* Memory that JavaScript and machine.c share. scripts/machine-code.sh writes these numbers, and where the fields are, into code.ts. */
+
+/* Slots, and places in each ring: 2^10. */
+#define CAPACITY 1024
+#define MAX_THREADS 256
+/* Priorities -4 to 4. */
+#define LEVELS 9
+
+/* Indices of the control words. Those that different threads write stand on cache lines of their own. */
+enum {
+  /* Grows with every publication of work or orders; what idle threads sleep on. */
+  PUBLISHED = 0,
+  /* Threads that sleep. */
+  IDLE_THREADS = 16,
+  COMPLETION_TAIL = 32,
+  /* The eventfd has been written and not been read yet. */
+  SIGNALLED = 48,
+  /* Threads that have not decided to end. */
+  LIVE_THREADS = 64,
+  /* 0: all threads end, when they find nothing to do. Otherwise those beyond this many end as soon as they are done with a call. */
+  THREAD_LIMIT = 65,
+  /* Idle threads that may stay for ever. */
+  MAX_IDLE = 66,
+  /* Milliseconds after which the others end. */
+  IDLE_TIMEOUT = 67,
+  /* Threads that have ended since the beginning. */
+  ENDED = 68,
+  /* Who may touch this memory: the loop's side and every thread. */
+  REFERENCES = 69,
+  /* The loop does not run any more: nothing is taken from now on. */
+  ABANDONED = 70,
+  /* Heads and tails of the submission rings, by level. */
+  HEADS = 80,
+  TAILS = 96,
+  CONTROL_WORDS = 112
+};
+
+/* States of a slot. Only the loop's thread moves it from FREE to QUEUED and from RUNNING to CANCELLING. */
+enum {
+  FREE = 0,
+  QUEUED = 1,
+  RUNNING = 2,
+  /* Asked to end while a thread was in the system call. */
+  CANCELLING = 3,
+  /* Ended while it was queued: its request is long completed, the slot comes back when a thread meets it. */
+  CANCELLED = 4,
+  /* The call is over: its number is in the completion ring, or is about to be. */
+  COMPLETE = 5,
+  /* The same of one that was CANCELLED. */
+  DISCARDED = 6
+};
+
+/* In place of a slot: the thread has none, or is about to take one. */
+enum { NOTHING = -1, TAKING = -2 };
+
+/* In place of a thread's number: it has ended, or is about to. */
+enum { RETIRED = -1 };
+
+/* How a call is run. */
+enum {
+  ONCE = 0,
+  /* getdents64(2): again and again, until its buffer is full, or it has said that there is nothing more to come. */
+  FILL = 1,
+  /* What a thread makes of FILL when it has been said. */
+  FILLED_TO_END = 2
+};
+
+/* With less room in its buffer, getdents64(2) is not asked again: that may be too little for a name. */
+#define NAME_ROOM 288
+
+/* Looks at threads that are to leave a call, and milliseconds between two. */
+#define LOOKS 200
+#define LOOK_PAUSE 5
+
+struct Call {
+  int number;
+  int mode;
+  long a[6];
+};
+
+struct Thread {
+  struct Pool *pool;
+  /* Its kernel number; 0 before it runs. */
+  int tid;
+  /* The slot that it works on. */
+  int current;
+};
+
+struct Pool {
+  int control[CONTROL_WORDS];
+  int eventFd;
+  int wakeSignal;
+  double results[CAPACITY];
+  struct Call calls[CAPACITY];
+  struct Thread threads[MAX_THREADS];
+  int submissions[LEVELS * CAPACITY];
+  int completions[CAPACITY];
+  int states[CAPACITY];
+};
+
+/* What a worker thread leaves behind, in the order in which it is seen to. */
+enum {
+  NO_BEQUEST = 0,
+  /* A handle of libuv: its address, then those of uv_poll_stop, uv_close, free. */
+  POLL = 1,
+  /* An io_uring: its descriptor, the addresses of the completion queue's head, its tail and its entries, and the mask of its indices. */
+  RING = 2,
+  /* A context of kernel AIO: its address. */
+  CONTEXT = 3,
+  /* A pool of threads: its address. */
+  POOL = 4,
+  /* Mapped memory: address, bytes. */
+  MEMORY = 5
+};
+
+#define MOST_BEQUESTS 1024
+/* A bit for each descriptor. */
+#define DESCRIPTOR_WORDS 32768
+
+struct Bequest {
+  long kind, a, b, c, d, e;
+};
+
+/* struct io_uring_cqe; the user data is a slot and whose completion it is. */
+struct Completion {
+  unsigned slot, high;
+  int result;
+  unsigned flags;
+};
+
+struct Ring {
+  unsigned *head, *tail;
+  struct Completion *completions;
+  unsigned mask;
+};
+
+/* The upper half of the user data of a request that produces a descriptor. */
+#define OF_OPEN 3
+
+struct Estate {
+  struct Bequest bequests[MOST_BEQUESTS];
+  int descriptors[DESCRIPTOR_WORDS];
+};
