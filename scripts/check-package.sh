@@ -32,7 +32,7 @@ const program = Effect.gen(function* () {
 
 const layers = [
   IoUring.layer().pipe(Layer.orElse(() => ThreadPool.layer())),
-  // Nothing on the spot: the threads' own script has to be found in the package.
+  // Nothing on the spot: a thread does it.
   ThreadPool.layer({ inline: false })
 ]
 void AioFileSystem.layer

@@ -1,5 +1,5 @@
 /**
- * The thread pool backend: system calls in worker threads. Works wherever Linux does, io_uring or not.
+ * The thread pool backend: system calls in native threads. Works wherever Linux does, io_uring or not.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { notThisPlatform } from "./internal/backend/unavailable.ts"
 import { checkCounts, checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
-import { errnoMessage, errnoName } from "./internal/native/errno.ts"
+import { errno, errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
@@ -78,7 +78,10 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> => 
         new AioUnavailable({
           backend: "threads",
           reason: `${errnoMessage(-failure)} (${errnoName(-failure)})`,
-          remedy: "Raise the limit on open files (ulimit -n).",
+          remedy:
+            failure === -errno.EMFILE || failure === -errno.ENFILE
+              ? "Raise the limit on open files (ulimit -n)."
+              : "Allow this process executable memory of a file (memfd_create), and memory at all.",
           errno: -failure
         })
       )

@@ -1,10 +1,10 @@
 /**
  * A pool of threads, each in one system call at a time: what runs everything everywhere.
  *
- * What threads are bad at, and what is done about it here: a thread costs 25-50 ms to start and megabytes to keep, so they start on
- * demand and end when idle; every request crosses to another core and back, so what is cached is tried without one first, and the
- * rings in shared memory are written and read in batches; a thread in a call that may wait for ever cannot be given up, so it is
- * woken by a signal.
+ * What threads are bad at, and what is done about it here: every program has some already, so they start on demand and end when idle;
+ * workers of Node take tens of milliseconds to start, so they are none; every request crosses to another core and back, so what is
+ * cached is tried without one first, and the rings in shared memory are written and read in batches; a thread in a call that may wait
+ * for ever cannot be given up, so it is woken by a signal.
  *
  * A handful of threads in calls that wait for a peer would stop everything else, the closing of files included. Transfers on pipes,
  * sockets and terminals therefore wait in an epoll set first (parking.ts). An open of a FIFO cannot; a thread that is in an open for
