@@ -179,6 +179,17 @@ export class Threads {
     return Math.max(this.queued - this.dequeued, 0)
   }
 
+  /**
+   * Calls that have been published and are not over: as many threads are busy, or will be. One number: of two, one after the other, a
+   * thread that takes a call in between would be counted twice or not at all.
+   */
+  get unfinished(): number {
+    const { control } = this.views
+    let published = 0
+    for (let level = 0; level < LEVELS; level++) published += control[TAILS + level]
+    return ((published - Atomics.load(control, COMPLETION_TAIL)) | 0) - this.dequeued
+  }
+
   /** Threads that are in a system call. */
   get executing(): number {
     const { states } = this.views

@@ -238,7 +238,7 @@ export class ThreadsBackend implements Backend {
     // Surplus threads leave by the idle timeout, or when the controls are set.
     if (most > this.allowed) this.allow(most)
     // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
-    const needed = waiting - (threads.count - threads.executing)
+    const needed = threads.unfinished - threads.count
     // Slots of cancelled calls come back through a thread.
     const least = Math.max(this.used ? minParallel : 0, threads.queued > 0 ? 1 : 0)
     const wanted = Math.min(Math.max(needed, least - threads.count), most - threads.count)
