@@ -91,11 +91,15 @@ export interface AioFile {
     readonly length: number
   }) => Effect.Effect<void, Failure>
   /**
-   * The bytes from `offset` (default 0) on, `length` of them or up to the end of the file. Of a pipe or a terminal: what comes,
-   * until it ends.
+   * The bytes from `offset` on, `length` of them or up to the end of the file. Of a pipe or a terminal: what comes, until it ends.
+   *
+   * Without an `offset`: from the start of a file that was opened, and from where it stands, which moves, of `fromDescriptor`.
    */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
-  /** Writes everything it gets, from `offset` (default 0) on, as `writeAll` does. */
+  /**
+   * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where it stands, which
+   * moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
+   */
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
 }
 
@@ -106,7 +110,7 @@ export type { FileRequests }
  * @category models
  */
 export interface StreamOptions {
-  /** Bytes from the start of the file. Default 0. */
+  /** Bytes from the start of the file. Default 0; of a borrowed descriptor, where it stands. */
   readonly offset?: Offset | undefined
   /** Bytes at most. Default: up to the end of the file. */
   readonly length?: Offset | undefined
@@ -221,7 +225,9 @@ const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effec
 }
 
 /**
- * A descriptor that somebody else opened and will close: standard input, an inherited pipe.
+ * A descriptor that somebody else opened and will close: standard input, an inherited pipe. What is not told an offset goes on where it
+ * stands, streams and sinks included, so that what others read and write before and after joins on: `fromDescriptor(1)` behind
+ * `{ echo header; program; } > file`. A stream reads ahead of its consumer, by a mebibyte at most.
  *
  * @since 0.1.0
  * @category constructors
@@ -230,8 +236,5 @@ export const fromDescriptor = (fd: number): Effect.Effect<AioFile, never, Aio> =
   Effect.map(
     Aio,
     ({ engine }) =>
-      new internal.FileImpl(engine, fd, {
-        ...fileState(engine.descriptors.describe(fd, false)),
-        noWait: false
-      })
+      new internal.FileImpl(engine, fd, { ...fileState(engine.descriptors.describe(fd, false)), noWait: false }, true)
   )

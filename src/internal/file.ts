@@ -54,7 +54,9 @@ export class FileImpl implements AioFile {
   constructor(
     private readonly engine: Engine,
     readonly fd: number,
-    readonly state: FileState
+    readonly state: FileState,
+    /** Somebody else's, who may have read or written a part: streams and sinks go on where it stands. */
+    private readonly isBorrowed = false
   ) {}
 
   get request(): FileRequests {
@@ -102,9 +104,12 @@ export class FileImpl implements AioFile {
     return alignment !== undefined && count % alignment.offset !== 0
   }
 
-  /** A position, for files that have them; pipes and their like go on where they are. */
-  private at(offset: Offset | undefined): TransferOptions | undefined {
-    return this.state.seekable ? { offset } : undefined
+  /**
+   * Where a stream or a sink starts that was not told: of a file that was opened for it, at its start. What takes no offsets goes on
+   * where it is.
+   */
+  private start(writes: boolean): Offset | undefined {
+    return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined
   }
 
   private wholeSectors(length: number): number {
@@ -240,7 +245,7 @@ export class FileImpl implements AioFile {
           badOffset("stream", options.offset, "offset") ??
           badOffset("stream", length, "length")
         if (problem !== undefined) return problem
-        const start = options.offset ?? 0
+        const start = options.offset ?? this.start(false)
         // What a pipe has is a chunk at most.
         const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
         return Effect.succeed(
@@ -249,7 +254,7 @@ export class FileImpl implements AioFile {
             const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
             if (left <= 0) return Effect.succeed(Option.none())
             const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
-            return Effect.map(this.readAlloc(asked, this.at(advance(start, done))), (bytes) => {
+            return Effect.map(this.readAlloc(asked, { offset: advance(start, done) }), (bytes) => {
               if (bytes.length === 0) return Option.none()
               const next = this.endsWithin(bytes.length) ? END : done + bytes.length
               const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
@@ -265,10 +270,10 @@ export class FileImpl implements AioFile {
 
   sink(options: { readonly offset?: Offset | undefined } = {}): Sink.Sink<void, Uint8Array, never, Failure> {
     return Sink.suspend(() => {
-      let offset: Offset = options.offset ?? 0
+      let offset = options.offset ?? this.start(true)
       return Sink.forEach((bytes: Uint8Array) =>
-        Effect.map(this.writeWhole(bytes, this.at(offset)?.offset), (count) => {
-          offset = advance(offset, count)!
+        Effect.map(this.writeWhole(bytes, offset), (count) => {
+          offset = advance(offset, count)
         })
       )
     })

@@ -6,24 +6,8 @@ import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { isRoot, runFixture } from "../fixtures/child.ts"
 import { realBackends } from "../support/backends.ts"
+import { tiny } from "../support/mounts.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
-
-/** A file system of 64 KiB in memory, or `undefined` where this process may not mount. */
-const tiny = Effect.acquireRelease(
-  Effect.map(temporaryDirectory, (directory) => {
-    if (!isRoot) return undefined
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "effect-aio", directory], { stdio: "pipe" })
-      return directory
-    } catch {
-      return undefined
-    }
-  }),
-  (directory) =>
-    Effect.sync(() => {
-      if (directory !== undefined) execFileSync("umount", [directory])
-    })
-)
 
 describe.each(realBackends)("$name: what a file system refuses", ({ layer }) => {
   it.scopedLive("/dev/full is full", () =>

@@ -22,8 +22,15 @@ const file = Effect.gen(function* () {
   return { fd, text: () => readFileSync(path, "utf8") }
 })
 
-const writes = (fd: number, count: number) =>
-  Array.from({ length: count }, (_, i) => Aio.request.write(fd, Buffer.from(`${i},`)))
+/** One behind the other, from an offset on: only such writes are for the ring. */
+const writes = (fd: number, count: number, from = 0) => {
+  let offset = from
+  return Array.from({ length: count }, (_, i) => {
+    const bytes = Buffer.from(`${i},`)
+    offset += bytes.length
+    return Aio.request.write(fd, bytes, { offset: offset - bytes.length })
+  })
+}
 
 const numbers = (count: number): string => Array.from({ length: count }, (_, i) => `${i},`).join("")
 
@@ -55,7 +62,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
       const seen = watched(engine)
       yield* Aio.linked(writes(fd, 10))
       expect(seen).toEqual({ chains: 1, followers: 9 })
-      yield* Aio.linked([...writes(fd, 3), Aio.request.fdatasync(fd), ...writes(fd, 2)])
+      yield* Aio.linked([...writes(fd, 3, 20), Aio.request.fdatasync(fd), ...writes(fd, 2, 26)])
       expect(seen).toEqual({ chains: 3, followers: 13 })
       expect(text()).toBe(numbers(10) + numbers(3) + numbers(2))
     }).pipe(Effect.provide(layer))

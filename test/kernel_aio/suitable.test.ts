@@ -32,7 +32,8 @@ describe("a transfer", () => {
       const { fd } = yield* directFile(1)
       expect(isSuitable({ fd, offset: 0, file: direct })).toBe(true)
       expect(isSuitable({ fd, offset: undefined, file: direct })).toBe(false)
-      expect(isSuitable({ fd, offset: 0, file: fileState({ seekable: false, alignment }) })).toBe(false)
+      const [{ read }] = yield* pipes(1)
+      expect(isSuitable({ fd: read, offset: 0, file: fileState({ seekable: false, alignment }) })).toBe(false)
       expect(isSuitable({ fd, offset: 0, file: buffered })).toBe(false)
       // Somebody else's descriptor, of which the flags are to be asked.
       expect(isSuitable({ fd, offset: 0, file: { ...buffered, noWait: false } })).toBe(true)

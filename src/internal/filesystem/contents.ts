@@ -106,6 +106,8 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
 
 export class WriteFile extends FileSystemSequence<void> {
   private written = 0
+  private readonly file = regularFile()
+  private takesOffsets = false
 
   constructor(
     engine: Engine,
@@ -129,15 +131,17 @@ export class WriteFile extends FileSystemSequence<void> {
 
   private opened(fd: number): void {
     this.fd = fd
+    this.takesOffsets = this.engine.descriptors.takesOffsets(fd, true)
     // Nothing to write is nothing to do, but for a file that could not be written to: EBADF.
     if (this.bytes.byteLength === 0 && this.options?.flag !== "r") this.end(Exit.void)
     else this.more()
   }
 
   private more(): void {
-    const { bytes, written } = this
-    // At the descriptor's own position, which starts at 0: also pipes and devices can be written to, and "a" appends.
-    this.run(write(this.fd, written === 0 ? bytes : bytes.subarray(written)), this.hasWritten)
+    const { bytes, file, takesOffsets, written } = this
+    // Pipes and their like have no offsets; with "a", the kernel appends whatever the offset is.
+    const options = takesOffsets ? { offset: written } : undefined
+    this.run(write(this.fd, written === 0 ? bytes : bytes.subarray(written), options, file), this.hasWritten)
   }
 
   private hasWritten(count: number): void {

@@ -49,6 +49,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
   private inBlock = 0
   private written = 0
   private readonly file = regularFile()
+  private readonly destination = regularFile()
 
   constructor(
     engine: Engine,
@@ -166,9 +167,9 @@ export class CopyFile extends Sequence<Stat, Failure> {
   }
 
   private writeBlock(): void {
-    const { block, file, inBlock, position, secondFd, written } = this
+    const { block, destination, inBlock, position, secondFd, written } = this
     this.run(
-      write(secondFd, block!.subarray(written, inBlock), { offset: position }, file),
+      write(secondFd, block!.subarray(written, inBlock), { offset: position }, destination),
       this.blockWritten,
       this.broken
     )

@@ -62,6 +62,7 @@ export const regularFile = (): FileState => ({
   seekable: true,
   alignment: undefined,
   noWait: true,
+  way: undefined,
   closed: false,
   users: 0,
   onUnused: undefined

@@ -16,13 +16,15 @@ import {
   OPEN_HOW,
   RESOLVE_CACHED,
   RWF_NOWAIT,
+  S_IFMT,
+  S_IFREG,
   STATX,
   STATX_BASIC_STATS,
   STATX_BTIME
 } from "./layout.ts"
 import { syscall, type Word } from "./libc.ts"
 import { now } from "./loop.ts"
-import { type Cell, permanent } from "./memory.ts"
+import { Cell, permanent } from "./memory.ts"
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
 
@@ -58,7 +60,11 @@ const STATX_MNT_ID_UNIQUE = 0x4000
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 const MNT_ID = 144
 
-/** File systems on which statx(2) of a cached inode reads memory only. Network and user-space ones may wait for a peer. */
+/**
+ * File systems of this machine's own: on them statx(2) of a cached inode reads memory only, and asynchronous transfers do what pread(2)
+ * and pwrite(2) do. Network and user-space ones may wait for a peer, and what they make of a request that is not a plain system call
+ * is theirs: FUSE answers direct reads with bytes that are none (docs/backends.md).
+ */
 const local = new Set(
   "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
 )
@@ -81,7 +87,22 @@ const localType = (mount: number): string => {
   } catch {
     // No procfs: nothing is certain.
   }
-  return ""
+  return mount === memoryMount() ? "tmpfs" : ""
+}
+
+const nameAddress = permanent(Buffer.from("effect-aio\0"))
+const MFD_CLOEXEC = 1
+let memory: number | undefined
+
+/** The kernel's own mount of files without a place (memfd_create(2)), which no list shows. -1 where it cannot be told. */
+const memoryMount = (): number => {
+  if (memory !== undefined) return memory
+  const fd = syscall(NR.memfd_create, nameAddress, MFD_CLOEXEC)
+  if (fd < 0) return -1
+  const cell = new Cell()
+  memory = statx(fd, STATX_MNT_ID, cell) ? cell.u32[MNT_ID / 4] : -1
+  syscall(NR.close, fd)
+  return memory
 }
 
 /** How long an answer holds where mounts have no unique numbers: another file system may have got the number since. */
@@ -105,7 +126,8 @@ const statx = (fd: number, mask: number, cell: Cell): boolean =>
 const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
   const idLow = cell.u32[MNT_ID / 4]
   const idHigh = cell.u32[MNT_ID / 4 + 1]
-  const index = mounts.findIndex((mount) => mount.idLow === idLow && mount.idHigh === idHigh && mount.unique === unique)
+  const isIt = (mount: Mount): boolean => mount.idLow === idLow && mount.idHigh === idHigh && mount.unique === unique
+  const index = mounts.length > 0 && isIt(mounts[0]) ? 0 : mounts.findIndex(isIt)
   const known = index === -1 ? undefined : mounts[index]
   if (known !== undefined && (unique || now() - known.asked < RECHECK)) {
     if (index > 0) mounts.unshift(...mounts.splice(index, 1))
@@ -121,11 +143,28 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
 }
 
 /** statx(2) of a descriptor into the cell, from memory only: the type of its file system, or "" if the cell does not hold the answer. */
-const statWithType = (fd: number, cell: Cell): string => {
-  if (!statx(fd, MASK, cell)) return ""
+const statWithType = (fd: number, cell: Cell): string => (statx(fd, MASK, cell) ? typeOfAnswer(fd, cell) : "")
+
+const typeOfAnswer = (fd: number, cell: Cell): string => {
   const answered = cell.u32[STATX.mask / 4]
   const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
   return unique || (answered & STATX_MNT_ID) !== 0 ? typeOf(fd, cell, unique) : ""
+}
+
+/** Of no use when the call is over. */
+const passing = new Cell()
+
+/** Added to the type of a regular file that is not on a file system of this machine's own. */
+export const ELSEWHERE = 1
+
+/**
+ * The type of a descriptor's file (`S_IFMT`), from memory only: 0 for an eventfd and its like, `S_IFREG + ELSEWHERE` for a regular
+ * file whose file system is not known to answer by itself, -1 where there is no descriptor.
+ */
+export const typeAndPlace = (fd: number): number => {
+  if (!statx(fd, MASK, passing)) return -1
+  const type = passing.u32[STATX.mode / 4] & S_IFMT
+  return type === S_IFREG && typeOfAnswer(fd, passing) === "" ? type + ELSEWHERE : type
 }
 
 /** statx(2) of a descriptor into the cell, from memory only: whether the cell now holds the answer. */

@@ -4,10 +4,11 @@ import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { errno } from "../native/errno.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
-import { F_GETFL, S_IFDIR } from "../native/layout.ts"
+import { F_GETFL } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
 import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
-import { descriptorType, isSeekable, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
+import { DISK, STREAM, takesOffsets, type Way, wayOf } from "../native/positions.ts"
+import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
@@ -18,7 +19,11 @@ import { asNumber, asVoid, define, type KernelAioForm, PENDING, type UringForm }
 /** Offset of the system calls that means "at the file's own position". */
 const CURRENT = -1
 
-/** Where a transfer starts. Left out: at the descriptor's own position, which moves; the only choice for pipes and sockets. */
+/**
+ * Where a transfer starts. Left out: at the descriptor's own position, which moves; the only choice for pipes, sockets, and files of
+ * /proc that are written to. Several at the position at once keep their bytes together, as in read(2) and write(2); which of them comes
+ * first is not said.
+ */
 export interface TransferOptions {
   /** Bytes from the start of the file. */
   readonly offset?: Offset | undefined
@@ -30,6 +35,8 @@ export interface FileState extends Description {
   readonly path: Path | undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
+  /** What may run its transfers, once that was asked. */
+  way: Way | undefined
   /** Its number may be another file's by now. */
   closed: boolean
   /** Requests that name its descriptor and have not ended: it is not closed before they have. */
@@ -112,14 +119,28 @@ const encodeVector = (plain: SyscallName, positional: SyscallName) => (submissio
  */
 const HEAVY = 1 << 20
 
+/** What may run a transfer: of an open file asked once. Whatever was passed as a descriptor. */
+export const wayOfTransfer = ({ fd, file }: TransferInput | VectorInput): Way => {
+  if (file !== undefined) {
+    file.way ??= wayOf(fd)
+    return file.way
+  }
+  // What is none is refused where it is encoded.
+  return Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff ? wayOf(fd) : STREAM
+}
+
+/**
+ * The kernel does not move a descriptor's position when a transfer of the ring ends short, and two of them at once may start at the same
+ * place: so at the position of what has one, only read(2) and write(2) are right. It also ignores the offset of what takes none, which
+ * pread(2) refuses.
+ */
+const suitsRing = (input: TransferInput | VectorInput): boolean =>
+  wayOfTransfer(input) === (input.offset === undefined ? STREAM : DISK)
+
 const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
-  // io_uring ignores the offset of what has none (pipes, sockets, terminals), and reads no bytes of a directory without complaint.
-  refuse: ({ a0, a2, a3, request }) => {
-    if (a3 !== CURRENT && !hasPositions(a0 as number, request!.input.file)) return -errno.ESPIPE
-    return a2 === 0 && opcode === IORING_OP.READ && descriptorType(a0 as number) === S_IFDIR ? -errno.EISDIR : 0
-  },
+  suits: suitsRing,
   heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
@@ -139,12 +160,9 @@ const kernelSync = (opcode: number): KernelAioForm => ({
   prepare: (block, r) => block.prepare(opcode, r.a0 as number, 0, 0, 0)
 })
 
-const hasPositions = (fd: number, file: FileState | undefined): boolean =>
-  file === undefined ? isSeekable(fd) : file.seekable
-
 /** What can be known of a descriptor without waiting. */
 export interface Description {
-  /** Whether it has positions: not pipes, sockets, terminals. */
+  /** Whether it can be read at an offset: not pipes, sockets, terminals. */
   readonly seekable: boolean
   /** What O_DIRECT asks of buffers, lengths and offsets; `undefined` for files that go through the page cache. */
   readonly alignment: Alignment | undefined
@@ -153,6 +171,8 @@ export interface Description {
 /** What is to be known and done about descriptors without a request. */
 export interface Descriptors {
   readonly describe: (fd: number, direct: boolean) => Description
+  /** Whether it can be read, or written, at an offset. */
+  readonly takesOffsets: (fd: number, writes: boolean) => boolean
   /** For a descriptor that no backend is left to close. */
   readonly close: (fd: number) => void
   /** It is closed with this thread, however that ends. */
@@ -163,7 +183,11 @@ export interface Descriptors {
 
 /** Those of this process. */
 export const nativeDescriptors: Descriptors = {
-  describe: (fd, direct) => ({ seekable: isSeekable(fd), alignment: direct ? directAlignment(fd) : undefined }),
+  describe: (fd, direct) => ({
+    seekable: takesOffsets(fd, false),
+    alignment: direct ? directAlignment(fd) : undefined
+  }),
+  takesOffsets,
   close: closeDescriptor,
   own: ownDescriptor,
   disown: disownDescriptor
@@ -175,6 +199,7 @@ export const fileState = ({ alignment, seekable }: Description, path?: Path): Fi
   seekable,
   alignment,
   noWait: alignment === undefined,
+  way: undefined,
   closed: false,
   users: 0,
   onUnused: undefined
@@ -200,10 +225,18 @@ const peerEvents =
     file?.closed !== true &&
     mayHavePeer(fd) &&
     pollEvents(fd, events, 0) === 0 &&
-    // A descriptor with O_NONBLOCK does not want to wait: EAGAIN is its answer.
-    (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) === 0
+    // One with O_NONBLOCK is asked first: of a FIFO that nobody has opened for writing yet, read(2) says the end.
+    !isNonBlocking(fd)
       ? events
       : 0
+
+const isNonBlocking = (fd: number): boolean => (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) !== 0
+
+/** O_NONBLOCK is for whoever must not wait; here nothing does, so a transfer waits for its peer all the same. */
+const eventsAfterRefusal =
+  (events: number) =>
+  ({ fd, file, offset }: TransferInput | VectorInput): number =>
+    offset === undefined && file?.closed !== true && mayHavePeer(fd) && isNonBlocking(fd) ? events : 0
 
 const readInline = (submission: Submission, input: TransferInput): number => {
   const length = submission.a2 as number
@@ -280,6 +313,7 @@ export const read = define(transfer, {
   kernelAio: kernelTransfer(IOCB_CMD.PREAD),
   posixAio: { call: "aio_read" },
   peerEvents: peerEvents(POLLIN),
+  eventsAfterRefusal: eventsAfterRefusal(POLLIN),
   inline: readInline,
   decode: asNumber
 })
@@ -293,6 +327,7 @@ export const write = define(transfer, {
   kernelAio: kernelTransfer(IOCB_CMD.PWRITE),
   posixAio: { call: "aio_write" },
   peerEvents: peerEvents(POLLOUT),
+  eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
   decode: asNumber
 })
 
@@ -304,6 +339,7 @@ export const readv = define(vector, {
   uring: vectorForm(IORING_OP.READV),
   kernelAio: kernelTransfer(IOCB_CMD.PREADV),
   peerEvents: peerEvents(POLLIN),
+  eventsAfterRefusal: eventsAfterRefusal(POLLIN),
   decode: asNumber
 })
 
@@ -315,6 +351,7 @@ export const writev = define(vector, {
   uring: vectorForm(IORING_OP.WRITEV),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITEV),
   peerEvents: peerEvents(POLLOUT),
+  eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
   decode: asNumber
 })
 

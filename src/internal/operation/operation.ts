@@ -22,8 +22,11 @@ export interface UringForm {
    * worker (IOSQE_ASYNC).
    */
   readonly heavy?: (submission: Submission) => boolean
-  /** The error (`-errno`) that the system call would give and io_uring would not, or 0. */
-  readonly refuse?: (submission: Submission) => number
+  /**
+   * Whether the ring does with this input what the system call does. Left out: with any. Asked before anything is encoded: the input
+   * may be wrong in any way.
+   */
+  readonly suits?: (input: any) => boolean
   /** Its submission entry has an I/O priority. */
   readonly takesPriority?: boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
@@ -79,6 +82,8 @@ export interface Entry<in I, out A> {
    * without waiting, of input that has been encoded once.
    */
   readonly peerEvents?: (input: I) => number
+  /** What to wait for after the call has answered EAGAIN, if it is to wait although the descriptor says that it does not; otherwise 0. */
+  readonly eventsAfterRefusal?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
   /** What gives back what it has obtained, for a fiber that was interrupted meanwhile. A descriptor is closed without. */

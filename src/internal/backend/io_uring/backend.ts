@@ -9,6 +9,8 @@
  * - A cancel can miss: the target may just be moving between the ring, a poll and a worker. It is asked again until the target's
  *   own completion is there, and only that completion counts.
  * - It opens a FIFO without waiting for the other side (it opens with O_NONBLOCK first): see fifo.ts.
+ * - It does not move the position of a file when a transfer at the position ends short, and answers reads of FUSE files with bytes that
+ *   are none. So it gets transfers with an offset on files of local file systems, and those at the position of what has none.
  * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
@@ -51,8 +53,6 @@ export class IoUringBackend implements Backend {
   private readonly freeSlots: Array<number> = []
   /** What is to be handed to the kernel once more. */
   private toRepeat: Array<{ readonly submission: Submission; readonly sqeFlags: number }> = []
-  /** What was refused without asking the kernel: completions like others. */
-  private readonly refused: Array<{ readonly submission: Submission; readonly result: number }> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -90,8 +90,8 @@ export class IoUringBackend implements Backend {
     return uring !== undefined && this.ring.supported.has(uring.opcode)
   }
 
-  accepts({ entry }: Request): boolean {
-    return this.supports(entry)
+  accepts({ entry, input }: Request): boolean {
+    return this.supports(entry) && entry.uring!.suits?.(input) !== false
   }
 
   submit(request: Request): boolean {
@@ -108,9 +108,7 @@ export class IoUringBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    const refusal = request.entry.uring!.refuse?.(submission) ?? 0
-    if (refusal < 0) this.refused.push({ submission, result: refusal })
-    else this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
+    this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
     return true
   }
 
@@ -150,13 +148,12 @@ export class IoUringBackend implements Backend {
       for (const request of requests) {
         const { entry, input } = request
         // An open that turns out to be a FIFO's is submitted again, alone.
-        if (!this.supports(entry) || entry.producesDescriptor === true) return false
+        if (!this.accepts(request) || entry.producesDescriptor === true) return false
         const submission = this.freeSlot()
         submission.encode(entry, input, request.bytes)
         this.freeSlots.pop()
         submissions.push(submission)
         submission.request = request
-        if ((entry.uring!.refuse?.(submission) ?? 0) < 0) return false
       }
       return true
     } catch {
@@ -244,18 +241,13 @@ export class IoUringBackend implements Backend {
   }
 
   drain(limit: number): number {
-    let count = 0
-    for (; count < limit && this.refused.length > 0; count++) {
-      const { submission, result } = this.refused.pop()!
-      this.deliver(submission.slot, OF_REQUEST, result)
-    }
-    count += this.ring.reap(limit - count, this.deliver)
+    const count = this.ring.reap(limit, this.deliver)
     this.completions += count
     return count
   }
 
   get hasCompletions(): boolean {
-    return this.ring.ready > 0 || this.refused.length > 0 || this.ring.needsEnter
+    return this.ring.ready > 0 || this.ring.needsEnter
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
@@ -286,7 +278,10 @@ export class IoUringBackend implements Backend {
       this.host.wake()
     }
     if (request.cancelled) this.cancelling.delete(request)
-    this.host.complete(submission, result)
+    // With O_NONBLOCK some kernels wait for the peer and some do not: then the pool does.
+    if (result === -errno.EAGAIN && (request.entry.eventsAfterRefusal?.(request.input) ?? 0) !== 0)
+      this.host.passOn(submission)
+    else this.host.complete(submission, result)
     submission.clear()
     this.freeSlots.push(slot)
   }

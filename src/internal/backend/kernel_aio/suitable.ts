@@ -1,12 +1,13 @@
 /** Which transfers are for kernel AIO: those that do not wait within io_submit(2). */
 import { constants } from "node:fs"
-import { F_GETFL, S_IFBLK, S_IFREG } from "../../native/layout.ts"
+import { F_GETFL } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
-import { descriptorType } from "../../native/readiness.ts"
+import { DISK } from "../../native/positions.ts"
 import { NR } from "../../native/syscalls.ts"
+import { wayOfTransfer } from "../../operation/descriptors.ts"
 
 /**
- * Direct I/O at an offset, on a regular file or a disk. Buffered transfers are not asynchronous here: io_submit(2) runs them to their
+ * Direct I/O at an offset, on a regular file of a local file system or a disk: FUSE answers it wrongly. Buffered transfers are not asynchronous here: io_submit(2) runs them to their
  * end, and a cold one would stop the event loop. With RWF_NOWAIT they would not wait, but what such a call can answer has been
  * tried before, at less expense (preadv2(2), the engine's inline form), and for what it cannot answer it would be one more detour:
  * cached reads that came too late for the turn's budget were no faster with it, at depths from 1 to 1024.
@@ -15,7 +16,7 @@ export const isSuitable = (input: any): boolean => {
   if (input.offset === undefined) return false
   const { fd, file } = input
   if (file !== undefined) {
-    if (file.alignment !== undefined) return file.seekable
+    if (file.alignment !== undefined) return wayOfTransfer(input) === DISK
     // Opened here, and buffered. Of others' descriptors that is not known.
     if (file.noWait) return false
   }
@@ -24,6 +25,5 @@ export const isSuitable = (input: any): boolean => {
   const flags = syscall(NR.fcntl, fd, F_GETFL)
   if (flags < 0 || (flags & constants.O_DIRECT) === 0) return false
   // A pipe may have the flag, and means packets by it.
-  const type = descriptorType(fd)
-  return type === S_IFREG || type === S_IFBLK
+  return wayOfTransfer(input) === DISK
 }

@@ -115,11 +115,11 @@ export class MockBackend implements Backend {
   }
 
   readonly descriptors: Descriptors = {
-    describe: (fd, direct): Description => {
-      const inode = this.machine.open.peek(fd)?.inode
-      const alignment = direct ? { memory: DIRECT_UNIT, offset: DIRECT_UNIT } : undefined
-      return { seekable: inode === undefined || !(inode instanceof Fifo), alignment }
-    },
+    describe: (fd, direct): Description => ({
+      seekable: this.descriptors.takesOffsets(fd, false),
+      alignment: direct ? { memory: DIRECT_UNIT, offset: DIRECT_UNIT } : undefined
+    }),
+    takesOffsets: (fd) => !(this.machine.open.peek(fd)?.inode instanceof Fifo),
     close: (fd) => {
       if (this.machine.open.peek(fd) !== undefined) descriptors.close(this.machine.fs, this.machine.open, fd)
     },

@@ -35,7 +35,7 @@ export class Files {
     if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
     if (!description.readable) fail("EBADF")
     if (inode instanceof Directory) return fail("EISDIR")
-    if (inode instanceof Fifo) return this.receive(description, inode.pipe, into)
+    if (inode instanceof Fifo) return this.receive(inode.pipe, into)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const at = position(description, offset, into)
     demandAligned(description, into, at)
@@ -90,11 +90,10 @@ export class Files {
     if (inode.atime <= inode.mtime || inode.atime <= inode.ctime || now - inode.atime > DAY) inode.atime = now
   }
 
-  private receive(description: Description, pipe: Pipe, into: ReadonlyArray<Uint8Array>): number {
+  private receive(pipe: Pipe, into: ReadonlyArray<Uint8Array>): number {
     if (into.every(({ byteLength }) => byteLength === 0)) return 0
     if (pipe.isEmpty) {
       if (pipe.writers === 0) return 0
-      if (!description.waits) fail("EAGAIN")
       throw new Waits(pipe)
     }
     let done = 0
@@ -115,8 +114,9 @@ export class Files {
       this.fs.wake(pipe)
     }
     if (attempt.progress === bytes.byteLength) return attempt.progress
-    if (description.waits) throw new Waits(pipe)
-    return attempt.progress > 0 ? attempt.progress : fail("EAGAIN")
+    // With O_NONBLOCK, a part is enough. Nothing is not: it is waited for on the other backends, too.
+    if (description.waits || attempt.progress === 0) throw new Waits(pipe)
+    return attempt.progress
   }
 
   // --- Syncing

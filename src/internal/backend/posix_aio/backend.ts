@@ -23,9 +23,10 @@ import { errno } from "../../native/errno.ts"
 import { abandonAtExit, forget } from "../../native/exit.ts"
 import { S_IFBLK, S_IFDIR, S_IFREG } from "../../native/layout.ts"
 import { clearInterval, now, setInterval } from "../../native/loop.ts"
+import { DISK } from "../../native/positions.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
-import type { FileState } from "../../operation/descriptors.ts"
+import { type FileState, wayOfTransfer } from "../../operation/descriptors.ts"
 import type { Entry } from "../../operation/operation.ts"
 import { type Line, Lines } from "./lines.ts"
 import { MOST_WATCHED, type Notification } from "./notification.ts"
@@ -68,7 +69,7 @@ export class PosixAioBackend implements Backend {
   /** What `drain` found complete, and may deliver. */
   private readonly found: Array<number> = []
   private watchdog: NodeJS.Timeout | undefined
-  /** Whether a file's requests are for glibc: asked once for each file. */
+  /** Whether a file's syncs are for glibc: asked once for each file. */
   private readonly suitable = new WeakMap<FileState, boolean>()
 
   constructor(
@@ -89,9 +90,10 @@ export class PosixAioBackend implements Backend {
 
   accepts({ entry, input }: Request): boolean {
     if (entry.posixAio === undefined) return false
-    // At the current position: two of them would have to be kept in order, and it may be a pipe.
-    if (entry.posixAio.call !== "aio_fsync" && input.offset === undefined) return false
     const { fd, file } = input
+    // At the current position: two of them would have to be kept in order, and it may be a pipe. Where the kernel takes no offset
+    // (ESPIPE), glibc leaves it out instead of saying so.
+    if (entry.posixAio.call !== "aio_fsync") return input.offset !== undefined && wayOfTransfer(input) === DISK
     if (file === undefined) return !Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff || endsByItself(fd)
     let answer = this.suitable.get(file)
     if (answer === undefined) {

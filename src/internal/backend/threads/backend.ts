@@ -19,7 +19,7 @@ import { errno } from "../../native/errno.ts"
 import { Gathered } from "../../native/gathered.ts"
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
-import { mayHavePeer } from "../../native/readiness.ts"
+import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
 import { Parking } from "./parking.ts"
 
@@ -47,6 +47,9 @@ const RETRY_INTERVAL = 5
 
 /** Milliseconds between two looks at opens: one that is seen twice takes long. */
 const LONG_OPEN = 20
+
+/** After so many answers of EAGAIN from a descriptor that is ready all the same, that is its answer. */
+const MAX_REFUSALS = 100
 
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
@@ -87,6 +90,8 @@ export class ThreadsBackend implements Backend {
   private opensSeen = new Set<Request>()
   /** Called when a thread has ended: who waits for fewer of them. */
   private onFewer: Array<() => void> = []
+  /** Answers of EAGAIN from descriptors that were ready. */
+  private readonly refusals = new WeakMap<Request, number>()
 
   constructor(
     private readonly host: Host,
@@ -270,10 +275,29 @@ export class ThreadsBackend implements Backend {
     this.inFlight--
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
+    if (result === -errno.EAGAIN && this.waitsAfterAll(submission)) return
     submission.atEnd = submission.fills && result >= 0 && this.threads!.reachedEnd(slot)
     const { entry } = submission.request!
     this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()
+  }
+
+  /** Takes back a request on a descriptor with O_NONBLOCK: it waits for its peer, and is tried again. */
+  private waitsAfterAll(submission: Submission): boolean {
+    const request = submission.request!
+    const { cancelled, entry, input } = request
+    const events = cancelled ? 0 : (entry.eventsAfterRefusal?.(input) ?? 0)
+    if (events === 0) return false
+    const isReady = pollEvents(input.fd, events, 0) !== 0
+    const refusals = (this.refusals.get(request) ?? 0) + 1
+    if (isReady ? refusals > MAX_REFUSALS : !this.parking!.park(request, events)) return false
+    submission.clear()
+    request.submission = null
+    if (isReady) {
+      this.refusals.set(request, refusals)
+      this.host.giveBack(request)
+    } else this.inFlight++
+    return true
   }
 
   /** A thread has ended, or could not be had. */

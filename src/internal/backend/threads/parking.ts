@@ -23,9 +23,8 @@ export class Parking {
   }
 
   /** Parks a request that has to wait; false if it can go ahead, or nobody can tell. */
-  park(request: Request): boolean {
-    const { entry, input } = request
-    const events = entry.peerEvents?.(input) ?? 0
+  park(request: Request, events = request.entry.peerEvents?.(request.input) ?? 0): boolean {
+    const { input } = request
     if (events === 0) return false
     const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
     if (duplicate < 0) return false
