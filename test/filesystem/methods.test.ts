@@ -4,7 +4,8 @@ import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { AioFileSystem } from "effect-aio"
+import { Aio, AioFileSystem } from "effect-aio"
+import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
 import { realBackends as backends } from "../support/backends.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -19,6 +20,20 @@ describe.each(backends)("$name", ({ layer }) => {
         body(service, directory)
       ).pipe(Effect.provide(Layer.provide(AioFileSystem.layer, layer)))
     )
+
+  it.scopedLive("stat of a time that no Date can say tells none", () =>
+    Effect.gen(function* () {
+      // tmpfs keeps whatever it is given; disks of this machine may not.
+      const path = join(yield* memoryDirectory, "file")
+      fs.writeFileSync(path, "")
+      const service = yield* FileSystem.FileSystem
+      yield* Aio.utimes(path, { atimeNs: 0n, mtimeNs: 2n ** 62n * 10n ** 9n })
+      expect(yield* service.stat(path)).toMatchObject({ atime: Option.some(new Date(0)), mtime: Option.none() })
+      yield* service.utimes(path, new Date(8.64e15), new Date(-8.64e15))
+      const most = { atime: Option.some(new Date(8.64e15)), mtime: Option.some(new Date(-8.64e15)) }
+      expect(yield* service.stat(path)).toMatchObject(most)
+    }).pipe(Effect.provide(Layer.provideMerge(AioFileSystem.layer, layer)))
+  )
 
   test("reads of one File side by side each have a range of their own", (service, directory) =>
     Effect.gen(function* () {

@@ -1,8 +1,9 @@
 /** What the random programs do not reach: large files, whole directories, descriptors without a name. */
 import { constants } from "node:fs"
+import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Aio, AioBuffer, AioDirectory, AioFile, MockAio } from "effect-aio"
+import { Effect, Option } from "effect"
+import { Aio, AioBuffer, AioDirectory, AioFile, AioFileSystem, MockAio } from "effect-aio"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
 
 const withMock = (options?: MockAio.Options) => Effect.provide(MockAio.layer(options))
@@ -32,6 +33,31 @@ describe("the file system of the mock", () => {
       expect(yield* file.write(Buffer.alloc(10), { offset: 2 ** 44 - 4096 - 4 })).toBe(4)
       expect(yield* file.read(Buffer.alloc(1), { offset: 2n ** 62n })).toBe(0)
     }).pipe(Effect.scoped, withMock())
+  )
+
+  it.effect("times are kept as ext4 keeps them, and each is one that a Date can say", () =>
+    Effect.gen(function* () {
+      yield* AioFile.withFile("/tmp/a", { flag: "w" }, () => Effect.void)
+      const second = 10n ** 9n
+      const [earliest, latest] = [-(2n ** 31n) * second, 15_032_385_535n * second]
+      // As tried on ext4.
+      const times: ReadonlyArray<readonly [asked: bigint, kept: bigint]> = [
+        [earliest - 5n, earliest],
+        [earliest + 7n, earliest],
+        [earliest + second + 7n, earliest + second + 7n],
+        [latest - 1n, latest - 1n],
+        [latest + 9n, latest],
+        [latest + second, latest],
+        [(2n ** 63n - 1n) * second, latest],
+        [-(2n ** 63n) * second, earliest]
+      ]
+      for (const [asked, kept] of times) {
+        yield* Aio.utimes("/tmp/a", { atimeNs: asked, mtimeNs: asked })
+        expect(yield* Aio.stat("/tmp/a")).toMatchObject({ atimeNs: kept, mtimeNs: kept })
+        const { mtime } = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.stat("/tmp/a"))
+        expect(Option.map(mtime, Number)).toEqual(Option.some(Math.round(Number(kept) / 1e6)))
+      }
+    }).pipe(Effect.provide(AioFileSystem.layer), withMock())
   )
 
   it.effect("a file without a name lives as long as a descriptor", () =>

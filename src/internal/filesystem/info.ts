@@ -20,16 +20,19 @@ const decodeInfo = (submission: Submission): File.Info => {
   const { i64, u32 } = submission.cell
   const word = (offset: number): number => u32[offset / 4]
   const wide = (offset: number): number => u32[offset / 4] + u32[offset / 4 + 1] * HIGH
-  const time = (offset: number): Date =>
-    new Date(Math.round(Number(i64[offset / 8]) * 1000 + u32[offset / 4 + 2] / 1_000_000))
+  // tmpfs and btrfs keep times that are beyond a Date's 275,760 years.
+  const time = (offset: number): Option.Option<Date> => {
+    const date = new Date(Math.round(Number(i64[offset / 8]) * 1000 + u32[offset / 4 + 2] / 1_000_000))
+    return Number.isNaN(date.getTime()) ? Option.none() : Option.some(date)
+  }
   const mode = word(STATX.mode) & 0xffff
   const device = (major: number, minor: number, whole: "dev" | "rdev"): number =>
     isShort(major, minor) ? major * 256 + minor : Number(decodeStat(submission)[whole])
   return {
     type: fileType(mode >> 12),
-    mtime: Option.some(time(STATX.mtime)),
-    atime: Option.some(time(STATX.atime)),
-    birthtime: (word(STATX.mask) & STATX_BTIME) === 0 ? Option.none() : Option.some(time(STATX.btime)),
+    mtime: time(STATX.mtime),
+    atime: time(STATX.atime),
+    birthtime: (word(STATX.mask) & STATX_BTIME) === 0 ? Option.none() : time(STATX.btime),
     dev: device(word(STATX.devMajor), word(STATX.devMinor), "dev"),
     rdev: Option.some(device(word(STATX.rdevMajor), word(STATX.rdevMinor), "rdev")),
     ino: Option.some(wide(STATX.ino)),

@@ -29,6 +29,13 @@ export const chown = (fs: FileSystem, inode: Inode, uid: number, gid: number): v
   fs.changed(inode)
 }
 
+const SECOND = 1_000_000_000n
+const EARLIEST = -(2n ** 31n) * SECOND
+const LATEST = (2n ** 34n - 2n ** 31n - 1n) * SECOND
+
+/** What ext4 makes of a time: 1901 to 2446, and whole seconds at both ends. */
+export const kept = (time: bigint): bigint => (time >= LATEST ? LATEST : time < EARLIEST + SECOND ? EARLIEST : time)
+
 export const utimes = (fs: FileSystem, inode: Inode, atime: FileTime, mtime: FileTime): void => {
   const isNow = atime === "now" && mtime === "now"
   if (!fs.owns(inode)) {
@@ -36,6 +43,6 @@ export const utimes = (fs: FileSystem, inode: Inode, atime: FileTime, mtime: Fil
     if (!fs.permits(inode, MAY_WRITE)) fail("EACCES")
   }
   fs.changed(inode)
-  if (atime !== undefined) inode.atime = atime === "now" ? inode.ctime : atime
-  if (mtime !== undefined) inode.mtime = mtime === "now" ? inode.ctime : mtime
+  if (atime !== undefined) inode.atime = atime === "now" ? inode.ctime : kept(atime)
+  if (mtime !== undefined) inode.mtime = mtime === "now" ? inode.ctime : kept(mtime)
 }

@@ -1,6 +1,7 @@
 /** A computer for programs under test: a file system, open files, a disk that may lose power. */
 import type { Submission } from "../../engine/submission.ts"
 import type { Path } from "../../operation/arguments.ts"
+import { kept } from "./attributes.ts"
 import { Description, Descriptors, join } from "./descriptors.ts"
 import { type Attempt, Failure, fail } from "./failure.ts"
 import { Files } from "./files.ts"
@@ -32,7 +33,8 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.random = randomFrom(options.seed)
     const { maxFileSize, umask, user } = options
-    this.fs = new FileSystem({ maxFileSize, umask, user }, options.capacity, this.random, options.now, options.wake)
+    const now = (): bigint => kept(options.now())
+    this.fs = new FileSystem({ maxFileSize, umask, user }, options.capacity, this.random, now, options.wake)
     this.open = new Descriptors(options.maxDescriptors)
     this.files = new Files(this.fs, this.open)
     this.asRoot(() => {
