@@ -97,8 +97,8 @@ export interface AioFile {
    */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
   /**
-   * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where it stands, which
-   * moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
+   * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where
+   * it stands, which moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
    */
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
 }

@@ -7,8 +7,8 @@ import { Chunk, Effect, Either, Fiber, Stream } from "effect"
 import { Aio, AioFile, AioFileSystem } from "effect-aio"
 import { backends, realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
-import { tiny } from "../support/mounts.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { tiny } from "../support/tinyFileSystem.ts"
 import { descriptorOf } from "../support/world.ts"
 
 const opened = (path: string, flags: string | number) =>

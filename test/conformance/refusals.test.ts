@@ -6,8 +6,8 @@ import { Effect } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { isRoot, runFixture } from "../fixtures/child.ts"
 import { realBackends } from "../support/backends.ts"
-import { tiny } from "../support/mounts.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { tiny } from "../support/tinyFileSystem.ts"
 
 describe.each(realBackends)("$name: what a file system refuses", ({ layer }) => {
   it.scopedLive("/dev/full is full", () =>

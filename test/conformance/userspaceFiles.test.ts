@@ -1,23 +1,27 @@
 /** Files of a user-space file system that reads and writes past the page cache: what pread(2) says, on every backend. */
-import { closeSync, constants, openSync } from "node:fs"
+import { closeSync, constants, openSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioBuffer, AioFile, AioFileSystem } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
-import { direct } from "../support/mounts.ts"
+import { hasUserFileSystems, userFileSystem } from "../support/userFileSystem.ts"
+
+const EIO = 5
 
 const SIZE = 10_000
 const content = Buffer.from(Array.from({ length: SIZE }, (_, i) => 65 + Math.floor(i / 1000)))
 
-describe.each(realBackends)("$name", ({ layer }) => {
-  it.scopedLive("reads tell as many bytes as there are, and errors", (context) =>
+describe.runIf(hasUserFileSystems).each(realBackends)("$name", ({ layer }) => {
+  it.scopedLive("reads tell as many bytes as there are, and errors", () =>
     Effect.gen(function* () {
-      const directory = yield* direct
-      if (directory === undefined) return context.skip("takes root, and python3-fusepy in /usr/bin/python3")
+      const served = yield* userFileSystem({ direct_io: true, attr_timeout: 0, entry_timeout: 0 })
+      for (const name of ["plain", "zero", "broken"]) writeFileSync(join(served.source, name), content)
       for (const name of ["plain", "zero"]) {
-        const path = join(directory, name)
+        // As files of /proc have it: a size of 0, and bytes.
+        if (name === "zero") yield* served.when("getattr", { size: 0 })
+        const path = join(served.path, name)
         for (const flags of [constants.O_RDWR, constants.O_RDWR | constants.O_DIRECT]) {
           const raw = yield* Effect.acquireRelease(
             Effect.sync(() => openSync(path, flags)),
@@ -53,7 +57,9 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const read = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFile(path))
         expect(content.equals(yield* Effect.provide(read, AioFileSystem.layer))).toBe(true)
       }
-      const broken = yield* AioFile.open(join(directory, "broken"))
+      yield* served.when("getattr")
+      yield* served.when("read", { error: EIO, from: 4096 })
+      const broken = yield* AioFile.open(join(served.path, "broken"))
       for (const read of [
         broken.read(new Uint8Array(65536), { offset: 0 }),
         Aio.read(broken.fd, new Uint8Array(65536), { offset: 0 }),
