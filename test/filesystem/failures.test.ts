@@ -16,7 +16,23 @@ const bytes = new Uint8Array(2)
 
 /** What is wrong with each is another thing. */
 const paths = [
-  ...["no", "no/such", "f/x", "f/", "loop", "loop/x", "dangling", "dangling/x", "d", "f", "link/..", "a\0", "no/a\0"],
+  ...[
+    "no",
+    "no/such",
+    "f/x",
+    "f/",
+    "loop",
+    "loop/x",
+    "dangling",
+    "dangling/x",
+    "d",
+    "d/",
+    "f",
+    "link/",
+    "link/..",
+    "a\0",
+    "no/a\0"
+  ],
   "x".repeat(300)
 ]
 
@@ -25,6 +41,7 @@ const methods: Readonly<Record<string, Method>> = {
   chmod: (fs, path) => fs.chmod(path, 0o700),
   chown: (fs, path) => fs.chown(path, 0, 0),
   "copy from": (fs, path, root) => fs.copy(path, join(root, "new")),
+  "copy to": (fs, path, root) => fs.copy(join(root, "d", "x"), path),
   "copyFile from": (fs, path, root) => fs.copyFile(path, join(root, "new")),
   "copyFile to": (fs, path, root) => fs.copyFile(join(root, "f"), path),
   exists: (fs, path) => fs.exists(path),

@@ -38,7 +38,9 @@ const PERMISSIONS = 0o7777
 /** A refusal of ours: nothing the kernel said. `dest` is what it is about. */
 const refusal = (number: number, place: Place): AioError => AioError.fromErrno(number, "copy", { path: place.full })
 
-const exists = (error: Failure): boolean => error._tag === "AioError" && error.errno === errno.EEXIST
+/** EISDIR: a directory, with a slash behind its name. */
+const exists = (error: Failure): boolean =>
+  error._tag === "AioError" && (error.errno === errno.EEXIST || error.errno === errno.EISDIR)
 
 const same = (a: Stat, b: Stat): boolean => a.ino === b.ino && a.dev === b.dev
 
