@@ -9,7 +9,10 @@ describe("where there are no Linux system calls, the package is imported and say
     ["macOS", { PLATFORM: "darwin" }, "darwin has none of the Linux system calls"],
     ["Windows", { PLATFORM: "win32" }, "win32 has none of the Linux system calls"],
     ["an unknown processor", { ARCH: "riscv64" }, "the system call numbers of riscv64 are not known"],
-    ["a platform that the native library does not know", { PLATFORM: "sunos", KOFFI: "missing" }, "sunos has none"]
+    ["a platform that the native library does not know", { PLATFORM: "sunos", KOFFI: "missing" }, "sunos has none"],
+    // Where the native library would end the process: nothing of it is touched.
+    ["Bun", { RUNTIME: "bun", KOFFI: "missing" }, "Bun has no uv_poll"],
+    ["Deno", { RUNTIME: "deno", KOFFI: "missing" }, "Deno has no uv_poll"]
   ]
   for (const [what, env, reason] of places) {
     it(what, async () => {
@@ -27,5 +30,39 @@ describe("where there are no Linux system calls, the package is imported and say
   it("here it is available", async () => {
     const { stdout } = await runFixture("elsewhere.ts", { preload })
     expect(stdout).toMatch(/success\n$/)
+  })
+})
+
+describe("where Node was started with too few permissions, the Layer names the flag that is missing", () => {
+  const model = process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission"
+  const read = "--allow-fs-read=*"
+  const places: ReadonlyArray<readonly [flags: ReadonlyArray<string>, remedy: string]> = [
+    [["--no-addons"], "without --no-addons"],
+    [[model, read, "--allow-worker"], "with --allow-addons"],
+    [[model, read, "--allow-addons"], "with --allow-worker"]
+  ]
+  for (const [flags, remedy] of places) {
+    it(flags.join(" "), async () => {
+      const [real, mock] = await Promise.all([
+        runFixture("elsewhere.ts", { flags }),
+        runFixture("mockElsewhere.ts", { flags })
+      ])
+      const lines = real.stdout.trim().split("\n")
+      expect([lines.length, real.code]).toEqual([3, 0])
+      for (const line of lines) {
+        expect(line).toMatch(/^AioUnavailable: \w+ is not available: /)
+        expect(line).toContain(remedy)
+      }
+      // It needs no permission.
+      expect(mock.stdout).toMatch(/^1024 AAA .*ENOSYS/)
+      expect(mock.code).toBe(0)
+    })
+  }
+
+  it(`${model} with all of them: it is available`, async () => {
+    const { code, stdout } = await runFixture("elsewhere.ts", {
+      flags: [model, read, "--allow-addons", "--allow-worker"]
+    })
+    expect([stdout, code]).toEqual(["success\nsuccess\nsuccess\n", 0])
   })
 })

@@ -5,14 +5,10 @@
  * keeps nothing alive: whoever passes an address says what does.
  */
 import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { isMainThread } from "node:worker_threads"
-import type Koffi from "koffi"
-import { unsupported } from "./platform.ts"
+import { koffi, unsupported } from "./platform.ts"
 
-/** Not a static import: where this package does nothing, koffi may have no binary, and would throw. */
-export const koffi: typeof Koffi =
-  unsupported === undefined ? createRequire(import.meta.url)("koffi") : (undefined as never)
+export { koffi }
 
 /** An argument of a system call. A bigint only where a Number would lose bits: offsets from 2^53 up. */
 export type Word = number | bigint
@@ -20,10 +16,19 @@ export type Word = number | bigint
 /** The process itself: every C function that is loaded. */
 export const lib = unsupported === undefined ? koffi.load(null) : undefined
 
+/** Empty where Node's permission model does not let it be read. */
+const ownMaps = (): string => {
+  try {
+    return readFileSync("/proc/self/maps", "utf8")
+  } catch {
+    return ""
+  }
+}
+
 // Node unloads koffi with the last worker thread that uses it, and closes handles afterwards with code that is not there any more. If
 // the main thread does not hold it, pin it: dlopen(3) again, with RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE.
 if (lib !== undefined && !isMainThread) {
-  const path = /^.* (\/.*koffi\.node)$/m.exec(readFileSync("/proc/self/maps", "utf8"))?.[1]
+  const path = /^.* (\/.*koffi\.node)$/m.exec(ownMaps())?.[1]
   if (path !== undefined) lib.func("dlopen", "void *", ["str", "int"])(path, 1 | 4 | 0x1000)
 }
 
