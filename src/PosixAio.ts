@@ -27,7 +27,7 @@ import { checkOptions } from "./internal/counts.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
-import { unsupported } from "./internal/native/platform.ts"
+import { unsupported, withoutWorkers } from "./internal/native/platform.ts"
 import { aioInit, ControlBlocks, PosixAioUnavailable, selfTest } from "./internal/native/posixAio.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
@@ -60,7 +60,8 @@ const unavailable = (reason: string, remedy: string, number?: number): AioUnavai
 
 const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
   Effect.suspend(() => {
-    if (unsupported !== undefined) return Effect.fail(notThisPlatform("posix"))
+    const refusal = unsupported ?? withoutWorkers
+    if (refusal !== undefined) return Effect.fail(notThisPlatform("posix", refusal))
     try {
       const requests = Math.min(options.requests ?? REQUESTS, MOST_REQUESTS)
       const idle = options.idleTimeout === undefined ? 0 : Math.ceil(Duration.toSeconds(options.idleTimeout))

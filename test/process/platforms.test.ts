@@ -38,8 +38,7 @@ describe("where Node was started with too few permissions, the Layer names the f
   const read = "--allow-fs-read=*"
   const places: ReadonlyArray<readonly [flags: ReadonlyArray<string>, remedy: string]> = [
     [["--no-addons"], "without --no-addons"],
-    [[model, read, "--allow-worker"], "with --allow-addons"],
-    [[model, read, "--allow-addons"], "with --allow-worker"]
+    [[model, read], "with --allow-addons"]
   ]
   for (const [flags, remedy] of places) {
     it(flags.join(" "), async () => {
@@ -59,9 +58,19 @@ describe("where Node was started with too few permissions, the Layer names the f
     })
   }
 
-  it(`${model} with all of them: it is available`, async () => {
+  it("POSIX AIO needs a worker", async () => {
+    const { code, stdout } = await runFixture("exercise.ts", {
+      args: ["auto"],
+      env: { AIO_BACKEND: "posix" },
+      flags: [model, read, "--allow-addons"]
+    })
+    expect(stdout).toMatch(/AioUnavailable.*--allow-worker/)
+    expect(code).toBe(0)
+  })
+
+  it(`${model} with what is needed: it is available`, async () => {
     const { code, stdout } = await runFixture("elsewhere.ts", {
-      flags: [model, read, "--allow-addons", "--allow-worker"]
+      flags: [model, read, "--allow-addons"]
     })
     expect([stdout, code]).toEqual(["success\nsuccess\nsuccess\n", 0])
   })

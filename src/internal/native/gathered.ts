@@ -30,8 +30,13 @@ export class Gathered {
 
   /** Watches a descriptor for these events (poll(2)'s). False where that cannot be: it is always ready, or closed. */
   watch(fd: number, wanted = EPOLLIN): boolean {
-    if (this.control(EPOLL_CTL_MOD, fd, wanted) === 0) return true
-    return this.control(EPOLL_CTL_ADD, fd, wanted) === 0
+    return this.tryWatch(fd, wanted) === 0
+  }
+
+  /** The same: 0, or `-errno`. */
+  tryWatch(fd: number, wanted: number): number {
+    if (this.control(EPOLL_CTL_MOD, fd, wanted) === 0) return 0
+    return this.control(EPOLL_CTL_ADD, fd, wanted)
   }
 
   unwatch(fd: number): void {

@@ -61,10 +61,6 @@ const refusal = (error: unknown): Unsupported => {
 /** Not a static import: where this package does nothing, koffi may have no binary, and would throw. */
 const load = (): { readonly koffi?: typeof Koffi; readonly unsupported?: Unsupported } => {
   if (system !== undefined) return { unsupported: system }
-  // Asked before any thread is needed: without them a request would fail long after the Layer was built.
-  if (permission?.has("worker") === false) {
-    return { unsupported: forbidden("Node's permission model allows no worker threads", "--allow-worker") }
-  }
   try {
     return { koffi: createRequire(import.meta.url)("koffi") }
   } catch (error) {
@@ -82,3 +78,9 @@ export const koffi = loaded.koffi as typeof Koffi
  * `internal/native`.
  */
 export const unsupported: Unsupported | undefined = loaded.unsupported
+
+/** Why there can be no worker threads of Node's. */
+export const withoutWorkers: Unsupported | undefined =
+  permission?.has("worker") === false
+    ? forbidden("Node's permission model allows no worker threads", "--allow-worker")
+    : undefined

@@ -50,3 +50,25 @@ export const pollEvents = (fd: number, events: number, milliseconds: number): nu
   time[1] = BigInt(nanoseconds % 1e9)
   return syscall(NR.ppoll, pollAddress, 1, timeAddress, 0) === 1 ? (poll[1] >> 16) & 0xffff : 0
 }
+
+/** Descriptors in one call: poll(2) takes no more of them than RLIMIT_NOFILE. */
+const AT_ONCE = 32
+const list = new Int32Array(AT_ONCE * 2)
+const listAddress = permanent(list)
+
+/** Whether something of what was asked for has happened, for each of many descriptors; those that are none count. Nothing waits. */
+export const areReady = (asked: ReadonlyArray<readonly [fd: number, events: number]>): ReadonlyArray<boolean> => {
+  const answers: Array<boolean> = []
+  time[0] = 0n
+  time[1] = 0n
+  for (let from = 0; from < asked.length; from += AT_ONCE) {
+    const count = Math.min(AT_ONCE, asked.length - from)
+    for (let i = 0; i < count; i++) {
+      list[i * 2] = asked[from + i][0]
+      list[i * 2 + 1] = asked[from + i][1]
+    }
+    const found = syscall(NR.ppoll, listAddress, count, timeAddress, 0)
+    for (let i = 0; i < count; i++) answers.push(found > 0 && list[i * 2 + 1] >>> 16 !== 0)
+  }
+  return answers
+}

@@ -48,8 +48,13 @@ const RETRY_INTERVAL = 5
 /** Milliseconds between two looks at opens: one that is seen twice takes long. */
 const LONG_OPEN = 20
 
+<<<<<<< HEAD
 /** After so many answers of EAGAIN from a descriptor that is ready all the same, that is its answer. */
 const MAX_REFUSALS = 100
+=======
+/** Milliseconds between two looks at what waits outside of the epoll set, for want of descriptors. */
+const UNWATCHED = 10
+>>>>>>> 301d176 (Close to the limit on open files: waits take no threads and leave descriptors for them; a request without a thread says EMFILE)
 
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
@@ -86,6 +91,7 @@ export class ThreadsBackend implements Backend {
   private maxIdle = 0
   private idleTimeout = 0
   private opensTimer: NodeJS.Timeout | undefined
+  private unwatchedTimer: NodeJS.Timeout | undefined
   /** Opens that were in flight at the last look. */
   private opensSeen = new Set<Request>()
   /** Called when a thread has ended: who waits for fewer of them. */
@@ -226,6 +232,12 @@ export class ThreadsBackend implements Backend {
       this.inFlight--
       this.host.giveBack(request)
     })
+    if (this.parking?.isUnwatched === true) this.unwatchedTimer ??= setTimeout(this.lookAtUnwatched, UNWATCHED).unref()
+  }
+
+  private readonly lookAtUnwatched = (): void => {
+    this.unwatchedTimer = undefined
+    this.host.wake()
   }
 
   flush(): void {
@@ -371,6 +383,7 @@ export class ThreadsBackend implements Backend {
   async close(): Promise<void> {
     clearInterval(this.timer)
     clearTimeout(this.opensTimer)
+    clearTimeout(this.unwatchedTimer)
     this.reactor?.close()
     this.gathered?.close()
     await this.threads?.close()

@@ -4,22 +4,38 @@
  *
  * Each watches a duplicate of its descriptor. The set knows open files, not numbers: one whose number was closed while a copy of it
  * lives (in a child process, say) would be reported for ever, and could not be taken out any more.
+ *
+ * Where descriptors run out, or nearly, those that are left are for others: an open, say. Requests then wait by their own
+ * numbers, looked at all together now and then. That is slower to notice and costs no descriptor; a thread for each would stop everything.
  */
 import type { Request } from "../../engine/request.ts"
+import { errno } from "../../native/errno.ts"
 import { closeDescriptor, ownDescriptor } from "../../native/estate.ts"
 import type { Gathered } from "../../native/gathered.ts"
 import { F_DUPFD_CLOEXEC } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
+import { descriptorLimit } from "../../native/limits.ts"
+import { areReady } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
+
+/** Descriptors that are left to others. */
+const LEFT_TO_OTHERS = 48
 
 export class Parking {
   private readonly byDuplicate = new Map<number, Request>()
   private readonly duplicates = new Map<Request, number>()
+  /** Without a duplicate: the events that they wait for. */
+  private readonly unwatched = new Map<Request, number>()
 
   constructor(private readonly gathered: Gathered) {}
 
   get size(): number {
-    return this.duplicates.size
+    return this.duplicates.size + this.unwatched.size
+  }
+
+  /** Whether some have to be looked at: no descriptor tells of them. */
+  get isUnwatched(): boolean {
+    return this.unwatched.size > 0
   }
 
   /** Parks a request that has to wait; false if it can go ahead, or nobody can tell. */
@@ -27,10 +43,20 @@ export class Parking {
     const { input } = request
     if (events === 0) return false
     const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
+    // The lowest free number: how many there are below it is how many are taken.
+    if (duplicate === -errno.EMFILE || duplicate >= descriptorLimit() - LEFT_TO_OTHERS) {
+      if (duplicate >= 0) closeDescriptor(duplicate)
+      this.unwatched.set(request, events)
+      return true
+    }
     if (duplicate < 0) return false
-    if (!this.gathered.watch(duplicate, events)) {
+    const failure = this.gathered.tryWatch(duplicate, events)
+    if (failure < 0) {
       closeDescriptor(duplicate)
-      return false
+      // A limit of the system's (fs.epoll.max_user_watches), no memory. EPERM: files that never wait.
+      if (failure !== -errno.ENOSPC && failure !== -errno.ENOMEM) return false
+      this.unwatched.set(request, events)
+      return true
     }
     this.byDuplicate.set(duplicate, request)
     this.duplicates.set(request, duplicate)
@@ -39,6 +65,7 @@ export class Parking {
 
   /** Takes a request out; false if it is not here. */
   leave(request: Request): boolean {
+    if (this.unwatched.delete(request)) return true
     const duplicate = this.duplicates.get(request)
     if (duplicate === undefined) return false
     this.duplicates.delete(request)
@@ -57,9 +84,20 @@ export class Parking {
       this.leave(request)
       visit(request)
     })
+    if (this.unwatched.size > 0) this.forEachReadyUnwatched(visit)
+  }
+
+  private forEachReadyUnwatched(visit: (request: Request) => void): void {
+    const requests = [...this.unwatched.keys()]
+    const ready = areReady(requests.map((request) => [request.input.fd, this.unwatched.get(request)!]))
+    requests.forEach((request, index) => {
+      if (!ready[index]) return
+      this.unwatched.delete(request)
+      visit(request)
+    })
   }
 
   forEach(visit: (request: Request) => void): void {
-    for (const request of [...this.duplicates.keys()]) visit(request)
+    for (const request of [...this.duplicates.keys(), ...this.unwatched.keys()]) visit(request)
   }
 }
