@@ -13,7 +13,8 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import { type ColdDisk, makeColdDisk } from "./coldDisk.ts"
 
 export const PAGE = 4096
 export const MEBIBYTE = 1 << 20
@@ -36,6 +37,8 @@ export interface Fixtures {
   readonly directFile: Effect.Effect<string>
   readonly smallFiles: Effect.Effect<ReadonlyArray<string>>
   readonly bigFile: Effect.Effect<string>
+  /** Where `missing` of coldDisk.ts has nothing to say. */
+  readonly coldDisk: Effect.Effect<ColdDisk>
 }
 
 /** Offsets of pages in random order, the same for every side. A power of two of them. */
@@ -85,6 +88,7 @@ export const makeFixtures = (sizes: Sizes): Effect.Effect<Fixtures, never, Scope
       Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-aio-bench-"))),
       (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
     )
+    const scope = yield* Effect.scope
     const once = <A>(make: () => A) => Effect.cached(Effect.sync(make))
     return {
       sizes,
@@ -96,6 +100,7 @@ export const makeFixtures = (sizes: Sizes): Effect.Effect<Fixtures, never, Scope
       }),
       directFile: yield* once(() => writeFile(join(directory, "direct"), 64)),
       smallFiles: yield* once(() => writeSmallFiles(join(directory, "small"), sizes.smallFiles)),
-      bigFile: yield* once(() => writeFile(join(directory, "big"), sizes.bigFile))
+      bigFile: yield* once(() => writeFile(join(directory, "big"), sizes.bigFile)),
+      coldDisk: yield* Effect.cached(Scope.extend(makeColdDisk(directory), scope))
     }
   })

@@ -5,6 +5,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as cold from "./coldDisk.ts"
 import { makeFixtures } from "./fixtures.ts"
 import { writeSections } from "./markdown.ts"
 import { type ComparisonResult, compare, type Figure, type Table } from "./measure.ts"
@@ -93,6 +94,7 @@ const command = Command.make("bench", options, ({ backend, json, list, markdown,
           `the first row;\n"first uses": its CPU time for each request. Both are medians of the ratios within a round.`
       )
       yield* Console.log(`${beside("fio", fio.installed)}\n${beside("Perl's IO::AIO", ioAio.installed)}\n`)
+      if (cold.missing !== undefined) yield* Console.log(`${cold.missing}\n`)
       const measured = yield* runAll(chosen, settings)
       const targets = verdicts(settings.backends[0], measured)
       yield* Console.log(verdictsText(targets))

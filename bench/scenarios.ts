@@ -1,6 +1,8 @@
 /** Everything that can be measured, by name. */
 import type * as Effect from "effect/Effect"
+import { missing } from "./coldDisk.ts"
 import type { Comparison, Figure, Table } from "./measure.ts"
+import * as cold from "./scenarios/cold.ts"
 import { budget, delay } from "./scenarios/delay.ts"
 import * as files from "./scenarios/files.ts"
 import * as filesystem from "./scenarios/filesystem.ts"
@@ -56,6 +58,7 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("direct", quick ? [64, 256] : reads.depths, reads.direct),
   ...byDepth("load", quick ? [16] : files.depths, files.load),
   ...byDepth("stat", files.depths, files.stat),
+  ...(missing === undefined ? cold.scenarios : []),
   { kind: "comparison", name: "stream", make: stream },
   ...filesystem.scenarios(quick),
   { kind: "comparison", name: "group-batch", make: groups.batches },
