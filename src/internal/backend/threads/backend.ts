@@ -48,13 +48,10 @@ const RETRY_INTERVAL = 5
 /** Milliseconds between two looks at opens: one that is seen twice takes long. */
 const LONG_OPEN = 20
 
-<<<<<<< HEAD
 /** After so many answers of EAGAIN from a descriptor that is ready all the same, that is its answer. */
 const MAX_REFUSALS = 100
-=======
 /** Milliseconds between two looks at what waits outside of the epoll set, for want of descriptors. */
 const UNWATCHED = 10
->>>>>>> 301d176 (Close to the limit on open files: waits take no threads and leave descriptors for them; a request without a thread says EMFILE)
 
 /** After so many threads that died at birth, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
