@@ -67,6 +67,7 @@ class ReadFile implements Task<Uint8Array> {
   private outcome: Exit.Exit<Uint8Array, AioError> = nothing
   private length = 0
   private sizeKnown = false
+  private takesOffsets = false
   /** On a file system of this machine's own. */
   private local = false
 
@@ -141,6 +142,7 @@ class ReadFile implements Task<Uint8Array> {
 
   private measured(size: number): void {
     this.sizeKnown = size > 0
+    if (!this.sizeKnown) this.takesOffsets = this.engine.descriptors.takesOffsets(this.fd, false)
     if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
   }
 
@@ -167,8 +169,8 @@ class ReadFile implements Task<Uint8Array> {
       if (!this.grow(this.bytes.length * 2)) return
     }
     const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
-    // Without a size it may be a pipe, which has no offsets.
-    const options = this.sizeKnown ? { offset: this.length } : undefined
+    // Without a size it may be a pipe, which has no offsets. An empty file has, and with one the page cache tells its end.
+    const options = this.sizeKnown || this.takesOffsets ? { offset: this.length } : undefined
     this.run(read(this.fd, into, options, this.file))
   }
 

@@ -25,6 +25,7 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
   private bytes: Uint8Array = empty
   private length = 0
   private sizeKnown = false
+  private takesOffsets = false
   private readonly file = regularFile()
 
   constructor(
@@ -62,6 +63,7 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
 
   private measured(size: number): void {
     this.sizeKnown = size > 0
+    if (!this.sizeKnown) this.takesOffsets = this.engine.descriptors.takesOffsets(this.fd, false)
     if (size > MAX_LENGTH) return this.tooLarge()
     if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
   }
@@ -93,8 +95,11 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
       if (!this.grow(this.bytes.length * 2)) return
     }
     const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
-    // Without a size it may be a pipe, which has no offsets.
-    this.run(read(this.fd, into, this.sizeKnown ? { offset: this.length } : undefined, this.file), this.hasRead)
+    // Without a size it may be a pipe, which has no offsets. An empty file has, and with one the page cache tells its end.
+    this.run(
+      read(this.fd, into, this.sizeKnown || this.takesOffsets ? { offset: this.length } : undefined, this.file),
+      this.hasRead
+    )
   }
 
   private hasRead(count: number): void {
