@@ -9,11 +9,12 @@ import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { AioBadArgument, AioEndOfFile } from "./AioError.ts"
+import { checkFunction, withArguments } from "./internal/checks.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { badArgument, executeMasked } from "./internal/execute.ts"
+import { executeMasked } from "./internal/execute.ts"
 import * as internal from "./internal/file.ts"
 import type { FileRequests } from "./internal/fileRequests.ts"
-import type { Offset, Path } from "./internal/operation/arguments.ts"
+import { checkFd, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import {
   type Advice,
@@ -24,6 +25,7 @@ import {
 } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
 import { readFile as readFileWith } from "./internal/readFile.ts"
 import { Aio } from "./internal/service.ts"
@@ -146,7 +148,7 @@ export interface OpenOptions extends DescriptorOptions {
  *   return yield* file.readAlloc(4096, { offset: 8192 })
  * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
  */
-export const open = (path: Path, options: OpenOptions = {}): Effect.Effect<AioFile, Failure, Aio | Scope.Scope> =>
+export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioFile, Failure, Aio | Scope.Scope> =>
   Effect.flatMap(Aio, ({ engine }) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(acquire(engine, path, options, restore), (file) =>
@@ -161,18 +163,24 @@ export const open = (path: Path, options: OpenOptions = {}): Effect.Effect<AioFi
 const acquire = (
   engine: Engine,
   path: Path,
-  options: OpenOptions,
+  options: OpenOptions | undefined,
   restore: Restore
 ): Effect.Effect<internal.FileImpl, Failure> =>
-  Effect.suspend(() => {
-    const flag = withDirect(options)
-    if (typeof flag !== "number") return flag
-    return Effect.map(executeMasked(engine, catalogue.open(path, { flag, mode: options.mode }), restore), (fd) => {
-      const direct = (flag & constants.O_DIRECT) !== 0
-      if (direct) engine.openedDirect()
-      return new internal.FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct), path))
-    })
-  })
+  withArguments(
+    "open",
+    () => {
+      const { at, direct = false, flag = "r", mode } = openOptions(options)
+      return { at, flag: openFlags(flag) | (direct ? constants.O_DIRECT : 0), mode }
+    },
+    (how) =>
+      Effect.map(executeMasked(engine, catalogue.open(path, how), restore), (fd) => {
+        const direct = (how.flag & constants.O_DIRECT) !== 0
+        if (direct) engine.openedDirect()
+        return new internal.FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct), path))
+      })
+  )
+
+const openOptions = optionsReader<OpenOptions>({ at: true, direct: true, flag: true, mode: true })
 
 /**
  * Opens a file for the time of `use`, and closes it however that ends: `open` without a Scope to provide, at a third of the price.
@@ -191,10 +199,10 @@ export const withFile: {
   path: Path,
   ...rest: [Use<A, E, R>] | [OpenOptions, Use<A, E, R>]
 ): Effect.Effect<A, E | Failure, R | Aio> => {
-  const [options, use] = rest.length === 1 ? [{}, rest[0]] : rest
+  const [options, use] = rest.length === 1 ? [undefined, rest[0]] : rest
   return Effect.flatMap(Aio, ({ engine }) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(acquire(engine, path, options, restore), (file) =>
+      Effect.flatMap(acquireFor(use, engine, path, options, restore), (file) =>
         Effect.matchCauseEffect(restore(Effect.suspend(() => use(file))), {
           onFailure: (cause) => Effect.zipRight(file.release, Effect.failCause(cause)),
           onSuccess: (value) => Effect.as(file.release, value)
@@ -203,6 +211,14 @@ export const withFile: {
     )
   )
 }
+
+/** Nothing is opened for what cannot be called: it would be truncated, too. */
+const acquireFor = (use: unknown, ...rest: Parameters<typeof acquire>): ReturnType<typeof acquire> =>
+  withArguments(
+    "withFile",
+    () => checkFunction("use", use),
+    () => acquire(...rest)
+  )
 
 type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
 
@@ -216,14 +232,6 @@ type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
 export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
   Effect.flatMap(Aio, ({ engine }) => readFileWith(engine, path))
 
-const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effect.Effect<never, AioBadArgument> => {
-  try {
-    return openFlags(flag) | (direct ? constants.O_DIRECT : 0)
-  } catch (error) {
-    return badArgument("open", error)
-  }
-}
-
 /**
  * A descriptor that somebody else opened and will close: standard input, an inherited pipe. What is not told an offset goes on where it
  * stands, streams and sinks included, so that what others read and write before and after joins on: `fromDescriptor(1)` behind
@@ -232,9 +240,15 @@ const withDirect = ({ direct = false, flag = "r" }: OpenOptions): number | Effec
  * @since 0.1.0
  * @category constructors
  */
-export const fromDescriptor = (fd: number): Effect.Effect<AioFile, never, Aio> =>
-  Effect.map(
-    Aio,
-    ({ engine }) =>
-      new internal.FileImpl(engine, fd, { ...fileState(engine.descriptors.describe(fd, false)), noWait: false }, true)
+export const fromDescriptor = (fd: number): Effect.Effect<AioFile, AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      "fromDescriptor",
+      () => checkFd(fd),
+      () =>
+        Effect.sync(() => {
+          const state = { ...fileState(engine.descriptors.describe(fd, false)), noWait: false }
+          return new internal.FileImpl(engine, fd, state, true)
+        })
+    )
   )

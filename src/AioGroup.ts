@@ -18,8 +18,10 @@ import type { GroupMember } from "./internal/batch/groupMember.ts"
 import type { Surroundings } from "./internal/batch/line.ts"
 import { resultsOf } from "./internal/batch/results.ts"
 import { bucketsOf } from "./internal/batch/throttle.ts"
-import { checkCounts } from "./internal/counts.ts"
-import type { Operation } from "./internal/operation/operation.ts"
+import { checkCount, checkFunction, checkIterable, checkWord, hasMark, withArguments } from "./internal/checks.ts"
+import { BadArgument, show } from "./internal/operation/arguments.ts"
+import { checkOperation, type Operation } from "./internal/operation/operation.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { type Origin, originOf } from "./internal/origin.ts"
 import type { Result } from "./internal/requests.ts"
 import { Aio } from "./internal/service.ts"
@@ -276,36 +278,65 @@ class GroupImpl implements AioGroup {
   }
 
   add<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
-    return this.whileOpen("add", (origin) => {
+    const added = this.whileOpen("add", (origin) => {
       const member = this.core.add(operation, origin)
       this.core.pump()
       return Effect.succeed(new HandleImpl<A>(member))
     })
+    return withArguments(
+      "add",
+      () => checkOperation(operation),
+      () => added
+    )
   }
 
   addAll(operations: Iterable<Operation<any>>): Effect.Effect<any, AioBadArgument> {
-    return Effect.suspend(() => {
-      // Before any is added: the iterable may throw, and may run anything, the end of this group included.
-      const all = Array.from(operations)
-      return this.whileOpen("addAll", (origin) => {
-        const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, origin)))
-        this.core.pump()
-        return Effect.succeed(handles)
-      })
-    })
+    return withArguments(
+      "addAll",
+      () => {
+        checkIterable(operations)
+        // Before any is added: the iterable may throw, and may run anything, the end of this group included.
+        const all = Array.from(operations)
+        all.forEach(checkOperation)
+        return all
+      },
+      (all) =>
+        this.whileOpen("addAll", (origin) => {
+          const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, origin)))
+          this.core.pump()
+          return Effect.succeed(handles)
+        })
+    )
   }
 
   feed<Op extends Operation<any>, E, R>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     options?: FeedOptions<Result<Op>>
   ): Effect.Effect<Summary, E | Failure, R> {
+    return withArguments(
+      "feed",
+      () => {
+        const { onExit } = feedOptions(options)
+        if (onExit !== undefined) checkFunction("onExit", onExit)
+        const isStream = hasMark(operations, Stream.StreamTypeId)
+        if (!isStream) checkIterable(operations)
+        return { isStream, onExit }
+      },
+      ({ isStream, onExit }) => this.feedFrom(operations, isStream, onExit)
+    )
+  }
+
+  private feedFrom<Op extends Operation<any>, E, R>(
+    operations: Iterable<Op> | Stream.Stream<Op, E, R>,
+    isStream: boolean,
+    onExit: FeedOptions<Result<Op>>["onExit"]
+  ): Effect.Effect<Summary, E | Failure, R> {
     const { core } = this
-    const isStream = Stream.StreamTypeId in operations
     return Effect.acquireUseRelease(
       // The look and the addition in one step: the fiber may yield between two, and the group be closed.
       this.whileOpen("feed", (origin) => {
         const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-        const feed = new Feed(origin, iterator, options?.onExit)
+        const feed = new Feed(origin, iterator, onExit)
         core.addFeed(feed)
         return Effect.succeed(feed)
       }),
@@ -330,7 +361,7 @@ class GroupImpl implements AioGroup {
     )
   }
 
-  group(options: Options = {}): Effect.Effect<AioGroup, AioBadArgument> {
+  group(options?: Options): Effect.Effect<AioGroup, AioBadArgument> {
     return makeIn(this.core.engine, this.surroundings, options, this.core)
   }
 
@@ -339,10 +370,15 @@ class GroupImpl implements AioGroup {
   }
 
   setLimit(limit: number): Effect.Effect<void, AioBadArgument> {
-    return Effect.map(checkCounts("setLimit", { limit }, 0), () => {
-      this.core.limit = limit
-      this.core.pumpTree()
-    })
+    return withArguments(
+      "setLimit",
+      () => checkCount("limit", limit ?? Number.NaN, 0)!,
+      (limit) =>
+        Effect.sync(() => {
+          this.core.limit = limit
+          this.core.pumpTree()
+        })
+    )
   }
 
   get stats(): Effect.Effect<Stats> {
@@ -370,34 +406,55 @@ class GroupImpl implements AioGroup {
   }
 }
 
-/** Above 0: nothing would ever start. */
-const checkRate = (argument: string, value: number | undefined): Effect.Effect<void, AioBadArgument> =>
-  value === undefined || value > 0
-    ? Effect.void
-    : Effect.fail(new AioBadArgument({ operation: "group", argument, description: `must be above 0, not ${value}` }))
+const feedOptions = optionsReader<FeedOptions<any>>({ onExit: true })
+
+const readOptions = optionsReader<Options>({
+  name: true,
+  limit: true,
+  onFailure: true,
+  requestsPerSecond: true,
+  bytesPerSecond: true
+})
+
+/** Above 0: nothing would ever start. Throws `BadArgument`. */
+const checkRate = (argument: string, value: number | undefined): void => {
+  if (value === undefined || (typeof value === "number" && value > 0)) return
+  throw new BadArgument(argument, `must be a number above 0, not ${show(value)}`)
+}
+
+/** Options that have been read, and checked. Throws `BadArgument`. */
+const checked = (options: Options | undefined): Options & { readonly limit: number } => {
+  const given = readOptions(options)
+  const { name } = given
+  if (name !== undefined && typeof name !== "string") {
+    throw new BadArgument("name", `must be a string, not ${show(name)}`)
+  }
+  checkRate("bytesPerSecond", given.bytesPerSecond)
+  checkRate("requestsPerSecond", given.requestsPerSecond)
+  const onFailure = checkWord("onFailure", given.onFailure ?? "cancel", ["cancel", "continue"])
+  const limit = checkCount("limit", given.limit, 0) ?? Number.POSITIVE_INFINITY
+  return { ...given, limit, onFailure }
+}
 
 const makeIn = (
   engine: Group["engine"],
   surroundings: Surroundings,
-  options: Options,
+  options: Options | undefined,
   parent: Group | undefined
-): Effect.Effect<GroupImpl, AioBadArgument> => {
-  const { bytesPerSecond, limit = Number.POSITIVE_INFINITY, name, onFailure, requestsPerSecond } = options
-  return Effect.all([
-    checkCounts("group", { limit }, 0),
-    checkRate("bytesPerSecond", bytesPerSecond),
-    checkRate("requestsPerSecond", requestsPerSecond)
-  ]).pipe(
-    Effect.flatMap(() => {
-      // Not before: the fiber may have yielded since, and a group within one that is closed would never end.
+): Effect.Effect<GroupImpl, AioBadArgument> =>
+  withArguments(
+    "group",
+    () => checked(options),
+    (options): Effect.Effect<GroupImpl, AioBadArgument> => {
+      // The look and the addition in one step: a group within one that is closed would never end.
       if (parent?.refusal !== undefined) return refused("group", parent.refusal)
+      const { limit, name, onFailure } = options
       const buckets = bucketsOf(options, surroundings.now())
       const continues = onFailure === "continue"
       const core = new Group(engine, surroundings, { name, limit, continues, buckets }, parent)
       return Effect.succeed(new GroupImpl(core, surroundings))
-    })
+    }
   )
-}
 
 /** What a timer of Node's can hold: longer ones would never fire. */
 const LONGEST_SLEEP = 2 ** 31 - 1
@@ -433,7 +490,7 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
  *     return bytes
  *   }))
  */
-export const make = (options: Options = {}): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
+export const make = (options?: Options): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
   Effect.flatMap(Effect.all([Aio, surroundingsHere]), ([{ engine }, surroundings]) =>
     Effect.acquireRelease(makeIn(engine, surroundings, options, undefined), (group) => group.close)
   )

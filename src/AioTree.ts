@@ -11,11 +11,12 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { checkCounts } from "./internal/counts.ts"
+import { checkCount, withArguments } from "./internal/checks.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { removeTree } from "./internal/filesystem/removal.ts"
 import { scanTree, type TreeEntry } from "./internal/filesystem/scan.ts"
-import type { Path } from "./internal/operation/arguments.ts"
+import { checkPath, type Path } from "./internal/operation/arguments.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio } from "./internal/service.ts"
 
 export type { TreeEntry }
@@ -57,13 +58,18 @@ export interface RemoveOptions extends ParallelOptions {
  *
  * const program = AioTree.remove("build", { force: true })
  */
-export const remove = (path: Path, options: RemoveOptions = {}): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
-  Effect.zipRight(
-    checkCounts("remove", { parallel: options.parallel }, 1),
-    Effect.flatMap(Aio, ({ engine }) =>
-      removeTree(engine, path, { force: options.force ?? false, parallel: options.parallel ?? PARALLEL })
-    )
+export const remove = (path: Path, options?: RemoveOptions): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+  withArguments(
+    "remove",
+    () => {
+      checkPath(path, "path")
+      const { force = false, parallel } = removeOptions(options)
+      return { force, parallel: checkCount("parallel", parallel, 1) ?? PARALLEL }
+    },
+    (options) => Effect.flatMap(Aio, ({ engine }) => removeTree(engine, path, options))
   )
+
+const removeOptions = optionsReader<RemoveOptions>({ force: true, parallel: true })
 
 /**
  * @since 0.1.0
@@ -89,19 +95,20 @@ export interface CopyOptions extends ParallelOptions {
 export const copy = (
   from: Path,
   to: Path,
-  options: CopyOptions = {}
+  options?: CopyOptions
 ): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
-  Effect.zipRight(
-    checkCounts("copy", { parallel: options.parallel }, 1),
-    Effect.flatMap(Aio, ({ engine }) =>
-      copyTree(engine, from, to, {
-        parallel: options.parallel ?? PARALLEL,
-        overwrite: options.overwrite ?? false,
-        preserveTimestamps: options.preserveTimestamps ?? false,
-        asNode: false
-      })
-    )
+  withArguments(
+    "copy",
+    () => {
+      checkPath(from, "from")
+      checkPath(to, "to")
+      const { overwrite = false, parallel, preserveTimestamps = false } = copyOptions(options)
+      return { overwrite, preserveTimestamps, parallel: checkCount("parallel", parallel, 1) ?? PARALLEL, asNode: false }
+    },
+    (options) => Effect.flatMap(Aio, ({ engine }) => copyTree(engine, from, to, options))
   )
+
+const copyOptions = optionsReader<CopyOptions>({ overwrite: true, parallel: true, preserveTimestamps: true })
 
 /**
  * @since 0.1.0
@@ -121,10 +128,16 @@ export interface ScanOptions {
  * @since 0.1.0
  * @category operations
  */
-export const scan = (path: Path, options: ScanOptions = {}): Stream.Stream<TreeEntry, AioError | AioBadArgument, Aio> =>
+export const scan = (path: Path, options?: ScanOptions): Stream.Stream<TreeEntry, AioError | AioBadArgument, Aio> =>
   Stream.unwrap(
-    Effect.zipRight(
-      checkCounts("scan", { maxDepth: options.maxDepth }, 1),
-      Effect.map(Aio, ({ engine }) => scanTree(engine, path, options.maxDepth ?? Number.POSITIVE_INFINITY))
+    withArguments(
+      "scan",
+      () => {
+        checkPath(path, "path")
+        return checkCount("maxDepth", scanOptions(options).maxDepth, 1) ?? Number.POSITIVE_INFINITY
+      },
+      (maxDepth) => Effect.map(Aio, ({ engine }) => scanTree(engine, path, maxDepth))
     )
   )
+
+const scanOptions = optionsReader<ScanOptions>({ maxDepth: true })

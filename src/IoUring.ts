@@ -12,12 +12,14 @@ import { Ring, RingUnavailable } from "./internal/backend/io_uring/ring.ts"
 import { fromRingUnavailable } from "./internal/backend/io_uring/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkOptions } from "./internal/counts.ts"
+import { checkCount, withLayerOptions } from "./internal/checks.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import type { Limits } from "./internal/engine/limits.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
 import { errno } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
 import { IORING_SETUP } from "./internal/native/uring.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 /**
@@ -31,6 +33,10 @@ export interface Options extends EngineOptions {
    */
   readonly entries?: number | undefined
 }
+
+const readOptions = optionsReader<Options>({ ...engineKeys, entries: true })
+
+const ENTRIES = 4096
 
 /** COOP_TASKRUN: completions do not interrupt JavaScript, they wait for the next system call. See bench/setup-flags.ts. */
 const preferredFlags =
@@ -46,14 +52,12 @@ const makeRing = (entries: number): Ring => {
   }
 }
 
-const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
+const makeEngine = (entries: number, limits: Limits): Effect.Effect<Engine, AioUnavailable> =>
   Effect.suspend(() => {
     if (unsupported !== undefined) return Effect.fail(notThisPlatform("io_uring"))
     try {
-      const ring = makeRing(options.entries ?? 4096)
-      return Effect.succeed(
-        new Engine((host) => [new IoUringBackend(ring, host), new ThreadsBackend(host)], limitsFrom(options))
-      )
+      const ring = makeRing(entries)
+      return Effect.succeed(new Engine((host) => [new IoUringBackend(ring, host), new ThreadsBackend(host)], limits))
     } catch (cause) {
       return cause instanceof RingUnavailable ? Effect.fail(fromRingUnavailable(cause)) : Effect.die(cause)
     }
@@ -65,10 +69,14 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  Effect.zipRight(
-    Effect.zipRight(checkOptions("io_uring", { entries: options.entries }, 1), checkLimits("io_uring", options)),
-    makeService(makeEngine(options))
+export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  withLayerOptions(
+    "io_uring",
+    () => {
+      const given = readOptions(options)
+      return { entries: checkCount("entries", given.entries, 1) ?? ENTRIES, limits: limitsFrom(given) }
+    },
+    ({ entries, limits }) => makeService(makeEngine(entries, limits))
   )
 
 /**
@@ -77,4 +85,4 @@ export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavai
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
+export const layer = (options?: Options): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))

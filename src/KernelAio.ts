@@ -16,10 +16,12 @@ import { ENTRIES } from "./internal/backend/kernel_aio/direct.ts"
 import { fromContextUnavailable } from "./internal/backend/kernel_aio/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkOptions } from "./internal/counts.ts"
+import { checkCount, withLayerOptions } from "./internal/checks.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import type { Limits } from "./internal/engine/limits.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
 import { unsupported } from "./internal/native/platform.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 /**
@@ -34,17 +36,19 @@ export interface Options extends EngineOptions {
   readonly entries?: number | undefined
 }
 
+const readOptions = optionsReader<Options>({ ...engineKeys, entries: true })
+
 /** What io_setup(2) can be asked at all. */
 const MOST_ENTRIES = 0x7fffffff
 
-const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
+const makeEngine = (wanted: number, limits: Limits): Effect.Effect<Engine, AioUnavailable> =>
   Effect.suspend(() => {
     if (unsupported !== undefined) return Effect.fail(notThisPlatform("kernel"))
-    const entries = Math.min(options.entries ?? ENTRIES, MOST_ENTRIES)
+    const entries = Math.min(wanted, MOST_ENTRIES)
     try {
       const context = new Context(entries)
       return Effect.succeed(
-        new Engine((host) => [new KernelAioBackend(context, host), new ThreadsBackend(host)], limitsFrom(options))
+        new Engine((host) => [new KernelAioBackend(context, host), new ThreadsBackend(host)], limits)
       )
     } catch (cause) {
       return cause instanceof ContextUnavailable
@@ -60,10 +64,14 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  Effect.zipRight(
-    Effect.zipRight(checkOptions("kernel", { entries: options.entries }, 1), checkLimits("kernel", options)),
-    makeService(makeEngine(options))
+export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  withLayerOptions(
+    "kernel",
+    () => {
+      const given = readOptions(options)
+      return { entries: checkCount("entries", given.entries, 1) ?? ENTRIES, limits: limitsFrom(given) }
+    },
+    ({ entries, limits }) => makeService(makeEngine(entries, limits))
   )
 
 /**
@@ -72,4 +80,4 @@ export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavai
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
+export const layer = (options?: Options): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))

@@ -13,19 +13,27 @@ import type * as Scope from "effect/Scope"
 import { type AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
 import { MockBackend } from "./internal/backend/mock/backend.ts"
 import { type Code, Failure } from "./internal/backend/mock/failure.ts"
-import type { Fault, Filter } from "./internal/backend/mock/faults.ts"
-import type { User } from "./internal/backend/mock/filesystem.ts"
+import type { Effects, Fault, Filter } from "./internal/backend/mock/faults.ts"
 import type { JournalEntry } from "./internal/backend/mock/journal.ts"
 import type { OperationName } from "./internal/backend/mock/operations.ts"
 import { SEEDS } from "./internal/backend/mock/random.ts"
-import { checkOptions } from "./internal/counts.ts"
+import { checkCount, withArguments, withLayerOptions } from "./internal/checks.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import { badArgument } from "./internal/execute.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import {
+  checkedSettings,
+  faultFrom,
+  faultsFrom,
+  filesFrom,
+  readSettings,
+  settingsKeys
+} from "./internal/mockOptions.ts"
 import { type Cancellations, cancelsAtOnceFrom, type Latency, latencyFrom, timerOf } from "./internal/mockTime.ts"
 import { isBytes } from "./internal/native/views.ts"
-import { BadArgument, checkPath, type Path, show } from "./internal/operation/arguments.ts"
+import { BadArgument, checkPath, checkUint32, type Path, show } from "./internal/operation/arguments.ts"
 import { checkBytes } from "./internal/operation/buffers.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 export type { Cancellations, Code, Fault, Filter, JournalEntry, Latency, OperationName }
@@ -97,18 +105,12 @@ export class MockAio extends Context.Tag("effect-aio/MockAio")<MockAio, MockAioS
 
 const MAX_FILE_SIZE = 2 ** 44 - 4096
 
-const userFrom = (user: Settings["user"]): User => ({
-  uid: user?.uid ?? 0,
-  gid: user?.gid ?? 0,
-  groups: user?.groups ?? []
-})
-
 const refuse = (reason: string): AioUnavailable =>
   new AioUnavailable({ backend: "mock", reason, remedy: "Correct the options of the Layer." })
 
-const fill = (backend: MockBackend, files: NonNullable<Options["files"]>): Effect.Effect<void, AioUnavailable> =>
+const fill = (backend: MockBackend, files: Checked["files"]): Effect.Effect<void, AioUnavailable> =>
   Effect.forEach(
-    Object.entries(files),
+    files,
     ([path, content]) =>
       Effect.mapError(
         attempt("files", path, () => putInto(backend, path, content)),
@@ -138,39 +140,60 @@ const attempt = <A>(operation: string, path: Path, call: () => A): Effect.Effect
     }
   })
 
-const makeEngine = (options: Options, seed: number): Effect.Effect<Engine, AioUnavailable> =>
+const readOptions = optionsReader<Options>({
+  ...settingsKeys,
+  maxPollRequests: true,
+  maxPollTime: true,
+  maxOutstanding: true,
+  seed: true,
+  files: true,
+  faults: true,
+  journal: true
+})
+
+/** Throws `BadArgument`. */
+const checked = (options: Options | undefined) => {
+  const given = readOptions(options)
+  return {
+    settings: checkedSettings(given),
+    limits: limitsFrom({ ...given, inline: false }),
+    seed: checkCount("seed", given.seed, 0),
+    files: filesFrom(given.files),
+    faults: faultsFrom(given.faults),
+    journal: checkCount("journal", given.journal, 1) ?? 100_000
+  }
+}
+
+type Checked = ReturnType<typeof checked>
+
+const makeEngine = (
+  { faults, files, journal, limits, settings }: Checked,
+  seed: number
+): Effect.Effect<Engine, AioUnavailable> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const runtime = yield* Effect.runtime<never>()
     const makeBackend = (host: Engine) =>
       new MockBackend(host, {
         timer: timerOf(clock, runtime),
-        latency: latencyFrom(options.latency ?? 0),
-        cancelsAtOnce: cancelsAtOnceFrom(options.cancellation ?? "immediate"),
-        journal: options.journal ?? 100_000,
-        capacity: options.capacity ?? 4 * 2 ** 30,
-        maxDescriptors: options.maxDescriptors ?? 1_048_576,
-        maxFileSize: options.maxFileSize ?? MAX_FILE_SIZE,
-        umask: options.umask ?? 0o022,
-        user: userFrom(options.user),
+        latency: settings.latency ?? latencyFrom(0),
+        cancelsAtOnce: settings.cancelsAtOnce ?? cancelsAtOnceFrom("immediate"),
+        journal,
+        capacity: settings.capacity ?? 4 * 2 ** 30,
+        maxDescriptors: settings.maxDescriptors ?? 1_048_576,
+        maxFileSize: settings.maxFileSize ?? MAX_FILE_SIZE,
+        umask: settings.umask ?? 0o022,
+        user: settings.user ?? { uid: 0, gid: 0, groups: [] },
         seed
       })
-    const engine = new Engine((host) => [makeBackend(host as Engine)], limitsFrom({ ...options, inline: false }))
+    const engine = new Engine((host) => [makeBackend(host as Engine)], limits)
     const backend = backendOf(engine)
-    for (const fault of options.faults ?? []) backend.faults.add(fault)
-    yield* fill(backend, options.files ?? {})
+    for (const fault of faults) backend.faults.add(fault)
+    yield* fill(backend, files)
     return engine
   })
 
 const backendOf = (engine: Engine): MockBackend => engine.backend as MockBackend
-
-const check = (options: Options): Effect.Effect<void, AioUnavailable> => {
-  const { capacity, journal, maxDescriptors, maxFileSize, maxOutstanding, maxPollRequests, seed } = options
-  return Effect.zipRight(
-    checkOptions("mock", { journal, maxDescriptors, maxFileSize, maxOutstanding, maxPollRequests }, 1),
-    checkOptions("mock", { capacity, seed }, 0)
-  )
-}
 
 /**
  * The services in a Scope. Closing the Scope cancels what is outstanding and waits for it.
@@ -179,18 +202,19 @@ const check = (options: Options): Effect.Effect<void, AioUnavailable> => {
  * @category constructors
  */
 export const make = (
-  options: Options = {}
+  options?: Options
 ): Effect.Effect<{ readonly aio: AioService; readonly mock: MockAioService }, AioUnavailable, Scope.Scope> =>
-  Effect.suspend(() => {
-    const seed = (options.seed ?? Math.floor(Math.random() * SEEDS)) >>> 0
-    return Effect.zipRight(
-      check(options),
-      Effect.map(makeService(makeEngine(options, seed)), (aio) => ({
+  withLayerOptions(
+    "mock",
+    () => checked(options),
+    (options) => {
+      const seed = (options.seed ?? Math.floor(Math.random() * SEEDS)) >>> 0
+      return Effect.map(makeService(makeEngine(options, seed)), (aio) => ({
         aio,
         mock: { seed, backend: backendOf(aio.engine) }
       }))
-    )
-  })
+    }
+  )
 
 /**
  * `Aio` in memory, and the controls of it.
@@ -207,7 +231,7 @@ export const make = (
  *   return yield* file.readAlloc(4096)
  * }).pipe(Effect.scoped, Effect.provide(MockAio.layer({ files: { "/etc/motd": "hello" } })))
  */
-export const layer = (options: Options = {}): Layer.Layer<Aio | MockAio, AioUnavailable> =>
+export const layer = (options?: Options): Layer.Layer<Aio | MockAio, AioUnavailable> =>
   Layer.scopedContext(Effect.map(make(options), ({ aio, mock }) => Context.add(Context.make(Aio, aio), MockAio, mock)))
 
 const withBackend = <A>(use: (backend: MockBackend) => A): Effect.Effect<A, never, MockAio> =>
@@ -227,18 +251,22 @@ export const seed: Effect.Effect<number, never, MockAio> = Effect.map(MockAio, (
  * @since 0.1.0
  * @category controls
  */
-export const configure = (changes: Settings): Effect.Effect<void, never, MockAio> =>
-  withBackend((backend) => {
-    const { machine, options } = backend
-    const { settings, space } = machine.fs
-    if (changes.latency !== undefined) options.latency = latencyFrom(changes.latency)
-    if (changes.cancellation !== undefined) options.cancelsAtOnce = cancelsAtOnceFrom(changes.cancellation)
-    if (changes.capacity !== undefined) space.pages = Math.floor(changes.capacity / 4096)
-    if (changes.maxDescriptors !== undefined) machine.open.limit = changes.maxDescriptors
-    if (changes.maxFileSize !== undefined) settings.maxFileSize = changes.maxFileSize
-    if (changes.user !== undefined) settings.user = userFrom(changes.user)
-    if (changes.umask !== undefined) settings.umask = changes.umask
-  })
+export const configure = (changes: Settings): Effect.Effect<void, AioBadArgument, MockAio> =>
+  withArguments(
+    "configure",
+    () => checkedSettings(readSettings(changes, "changes")),
+    ({ cancelsAtOnce, capacity, latency, maxDescriptors, maxFileSize, umask, user }) =>
+      withBackend(({ machine, options }) => {
+        const { settings, space } = machine.fs
+        if (latency !== undefined) options.latency = latency
+        if (cancelsAtOnce !== undefined) options.cancelsAtOnce = cancelsAtOnce
+        if (capacity !== undefined) space.pages = Math.floor(capacity / 4096)
+        if (maxDescriptors !== undefined) machine.open.limit = maxDescriptors
+        if (maxFileSize !== undefined) settings.maxFileSize = maxFileSize
+        if (user !== undefined) settings.user = user
+        if (umask !== undefined) settings.umask = umask
+      })
+  )
 
 /**
  * Adds a rule for what goes wrong. The rules are asked in the order in which they were added; the first that applies counts.
@@ -246,8 +274,16 @@ export const configure = (changes: Settings): Effect.Effect<void, never, MockAio
  * @since 0.1.0
  * @category faults
  */
-export const inject = (fault: Fault): Effect.Effect<void, never, MockAio> =>
-  withBackend(({ faults }) => faults.add(fault))
+export const inject = (fault: Fault): Effect.Effect<void, AioBadArgument, MockAio> => add(() => faultFrom(fault))
+
+const add = (read: () => Fault): Effect.Effect<void, AioBadArgument, MockAio> =>
+  withArguments("inject", read, (fault) => withBackend(({ faults }) => faults.add(fault)))
+
+const readCondition = optionsReader<Condition>({ path: true, after: true, times: true, probability: true })
+
+/** One rule of a kind, for the requests that `condition` says. */
+const addFor = (operation: Which, condition: Condition | undefined, effects: Effects) =>
+  add(() => faultFrom({ ...readCondition(condition, "condition"), ...effects, operation }))
 
 type Condition = Omit<Filter, "operation">
 type Which = Filter["operation"]
@@ -263,8 +299,11 @@ type Which = Filter["operation"]
  *
  * const fourth = MockAio.fail("fsync", "EIO", { after: 3, times: 1, path: "/var/log/wal" })
  */
-export const fail = (operation: Which, error: Code, condition?: Condition): Effect.Effect<void, never, MockAio> =>
-  inject({ ...condition, operation, error })
+export const fail = (
+  operation: Which,
+  error: Code,
+  condition?: Condition
+): Effect.Effect<void, AioBadArgument, MockAio> => addFor(operation, condition, { error })
 
 /**
  * Transfers move at most so many bytes. Of reads and copies at least 1, since 0 would be the end of the file; a write of 0 is what a
@@ -273,8 +312,11 @@ export const fail = (operation: Which, error: Code, condition?: Condition): Effe
  * @since 0.1.0
  * @category faults
  */
-export const short = (operation: Which, bytes: number, condition?: Condition): Effect.Effect<void, never, MockAio> =>
-  inject({ ...condition, operation, short: bytes })
+export const short = (
+  operation: Which,
+  bytes: number,
+  condition?: Condition
+): Effect.Effect<void, AioBadArgument, MockAio> => addFor(operation, condition, { short: bytes })
 
 /**
  * The disk hangs: requests (of one operation, or all but `close`) stay under way until `resume`, or until they are cancelled.
@@ -282,8 +324,8 @@ export const short = (operation: Which, bytes: number, condition?: Condition): E
  * @since 0.1.0
  * @category faults
  */
-export const hang = (operation?: Which, condition?: Condition): Effect.Effect<void, never, MockAio> =>
-  inject({ ...condition, operation, hang: true })
+export const hang = (operation?: Which, condition?: Condition): Effect.Effect<void, AioBadArgument, MockAio> =>
+  addFor(operation, condition, { hang: true })
 
 /**
  * Ends every `hang`: what hung goes on.
@@ -327,11 +369,20 @@ export interface Crash {
  * @since 0.1.0
  * @category power
  */
-export const crash = (options?: { readonly seed?: number | undefined }): Effect.Effect<Crash, never, MockAio> =>
-  withBackend((backend) => {
-    const seed = options?.seed ?? backend.machine.random.integer(SEEDS)
-    return { seed, lost: backend.crash(seed) }
-  })
+export const crash = (options?: {
+  readonly seed?: number | undefined
+}): Effect.Effect<Crash, AioBadArgument, MockAio> =>
+  withArguments(
+    "crash",
+    () => checkCount("seed", crashOptions(options).seed, 0),
+    (given) =>
+      withBackend((backend) => {
+        const seed = given ?? backend.machine.random.integer(SEEDS)
+        return { seed, lost: backend.crash(seed) }
+      })
+  )
+
+const crashOptions = optionsReader<{ readonly seed?: number | undefined }>({ seed: true })
 
 /**
  * The requests that the mock has taken over, oldest first; also those under way.
@@ -418,6 +469,14 @@ export const mkfifo = (
   path: Path,
   options?: { readonly mode?: number | undefined }
 ): Effect.Effect<void, AioError | AioBadArgument, MockAio> =>
-  Effect.flatMap(MockAio, ({ backend }) =>
-    attempt("mkfifo", path, () => backend.machine.mkfifo(path, options?.mode ?? 0o666))
+  withArguments(
+    "mkfifo",
+    () => {
+      checkPath(path, "path")
+      return checkUint32(fifoOptions(options).mode ?? 0o666, "mode")
+    },
+    (mode) =>
+      Effect.flatMap(MockAio, ({ backend }) => attempt("mkfifo", path, () => backend.machine.mkfifo(path, mode)))
   )
+
+const fifoOptions = optionsReader<{ readonly mode?: number | undefined }>({ mode: true })

@@ -13,7 +13,7 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -23,12 +23,14 @@ import { Notification } from "./internal/backend/posix_aio/notification.ts"
 import { fromPosixAioUnavailable } from "./internal/backend/posix_aio/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkOptions } from "./internal/counts.ts"
+import { checkCount, checkMillis, withLayerOptions } from "./internal/checks.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import type { Limits } from "./internal/engine/limits.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported, withoutWorkers } from "./internal/native/platform.ts"
 import { aioInit, ControlBlocks, PosixAioUnavailable, selfTest } from "./internal/native/posixAio.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 /**
@@ -58,13 +60,34 @@ const GLIBC_THREADS = 20
 const unavailable = (reason: string, remedy: string, number?: number): AioUnavailable =>
   new AioUnavailable({ backend: "posix", reason, remedy, errno: number })
 
-const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
+/** As they were given, and checked. */
+interface Checked {
+  readonly requests: number | undefined
+  readonly threads: number | undefined
+  /** Milliseconds. */
+  readonly idleTimeout: number | undefined
+  readonly limits: Limits
+}
+
+const readOptions = optionsReader<Options>({ ...engineKeys, requests: true, threads: true, idleTimeout: true })
+
+const checked = (options: Options | undefined): Checked => {
+  const given = readOptions(options)
+  return {
+    requests: checkCount("requests", given.requests, 1),
+    threads: checkCount("threads", given.threads, 1),
+    idleTimeout: checkMillis("idleTimeout", given.idleTimeout),
+    limits: limitsFrom(given)
+  }
+}
+
+const makeEngine = (options: Checked): Effect.Effect<Engine, AioUnavailable> =>
   Effect.suspend(() => {
     const refusal = unsupported ?? withoutWorkers
     if (refusal !== undefined) return Effect.fail(notThisPlatform("posix", refusal))
     try {
       const requests = Math.min(options.requests ?? REQUESTS, MOST_REQUESTS)
-      const idle = options.idleTimeout === undefined ? 0 : Math.ceil(Duration.toSeconds(options.idleTimeout))
+      const idle = Math.ceil((options.idleTimeout ?? 0) / 1000)
       if (options.threads !== undefined || options.requests !== undefined || idle > 0) {
         aioInit(Math.min(options.threads ?? GLIBC_THREADS, 4096), requests, Math.min(idle, 0x7fffffff))
       }
@@ -75,7 +98,7 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
         const notification = new Notification(host)
         failure = notification.descriptor
         return [new PosixAioBackend(blocks, notification, host), new ThreadsBackend(host)]
-      }, limitsFrom(options))
+      }, options.limits)
       if (failure >= 0) return Effect.succeed(engine)
       return Effect.zipRight(
         Effect.async<void>((resume) => engine.close(() => resume(Effect.void))),
@@ -98,13 +121,12 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> => {
-  const { requests, threads } = options
-  return Effect.zipRight(
-    Effect.zipRight(checkOptions("posix", { requests, threads }, 1), checkLimits("posix", options)),
-    makeService(makeEngine(options))
+export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  withLayerOptions(
+    "posix",
+    () => checked(options),
+    (options) => makeService(makeEngine(options))
   )
-}
 
 /**
  * `Aio` on POSIX AIO.
@@ -112,4 +134,4 @@ export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavai
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
+export const layer = (options?: Options): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))

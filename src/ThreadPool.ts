@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -11,11 +11,13 @@ import { type AioBadArgument, AioUnavailable } from "./AioError.ts"
 import { poolOf } from "./internal/backend/pool.ts"
 import { defaultControls, type ThreadControls, ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCounts, checkOptions } from "./internal/counts.ts"
+import { checkCount, checkMillis, withArguments, withLayerOptions } from "./internal/checks.ts"
 import { Engine } from "./internal/engine/engine.ts"
-import { checkLimits, type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import type { Limits } from "./internal/engine/limits.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
 import { errno, errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
 /**
@@ -44,12 +46,21 @@ export interface Controls {
  */
 export interface Options extends EngineOptions, Controls {}
 
-const controlsFrom = (current: ThreadControls, changes: Controls): ThreadControls => ({
-  minParallel: changes.minParallel ?? current.minParallel,
-  maxParallel: changes.maxParallel ?? current.maxParallel,
-  maxIdle: changes.maxIdle ?? current.maxIdle,
-  idleTimeout: changes.idleTimeout === undefined ? current.idleTimeout : Duration.toMillis(changes.idleTimeout)
-})
+const controlKeys = { minParallel: true, maxParallel: true, maxIdle: true, idleTimeout: true } as const
+
+const readOptions = optionsReader<Options>({ ...engineKeys, ...controlKeys })
+const readControls = optionsReader<Controls>(controlKeys)
+
+/** Of options that have been read: those that are left out stay out. Throws `BadArgument`. */
+const changesFrom = (controls: Controls): Partial<ThreadControls> => {
+  const changes = {
+    minParallel: checkCount("minParallel", controls.minParallel, 0),
+    maxParallel: checkCount("maxParallel", controls.maxParallel, 0),
+    maxIdle: checkCount("maxIdle", controls.maxIdle, 0),
+    idleTimeout: checkMillis("idleTimeout", controls.idleTimeout)
+  }
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
+}
 
 /**
  * The service in a Scope. Closing the Scope cancels what is outstanding, waits for it and ends the threads.
@@ -57,20 +68,19 @@ const controlsFrom = (current: ThreadControls, changes: Controls): ThreadControl
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<AioService, AioUnavailable, Scope.Scope> => {
-  const { maxIdle, maxParallel, minParallel } = options
-  return Effect.zipRight(
-    Effect.zipRight(checkOptions("threads", { maxIdle, maxParallel, minParallel }, 0), checkLimits("threads", options)),
-    makeService(Effect.suspend(() => makeEngine(options)))
+export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  withLayerOptions(
+    "threads",
+    () => {
+      const given = readOptions(options)
+      return { controls: { ...defaultControls(), ...changesFrom(given) }, limits: limitsFrom(given) }
+    },
+    ({ controls, limits }) => makeService(Effect.suspend(() => makeEngine(controls, limits)))
   )
-}
 
-const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> => {
+const makeEngine = (controls: ThreadControls, limits: Limits): Effect.Effect<Engine, AioUnavailable> => {
   if (unsupported !== undefined) return Effect.fail(notThisPlatform("threads"))
-  const engine = new Engine(
-    (host) => [new ThreadsBackend(host, controlsFrom(defaultControls(), options))],
-    limitsFrom(options)
-  )
+  const engine = new Engine((host) => [new ThreadsBackend(host, controls)], limits)
   const failure = poolOf(engine)!.open()
   return failure === 0
     ? Effect.succeed(engine)
@@ -93,7 +103,7 @@ const makeEngine = (options: Options): Effect.Effect<Engine, AioUnavailable> => 
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
+export const layer = (options?: Options): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
 
 /** The pool of the service at hand: the backend itself, or io_uring's for what the kernel cannot run. */
 const pool: Effect.Effect<ThreadsBackend, never, Aio> = Effect.flatMap(Aio, ({ engine }) => {
@@ -119,17 +129,18 @@ export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Eff
  * @category controls
  */
 export const setControls = (changes: Controls): Effect.Effect<void, AioBadArgument, Aio> =>
-  Effect.flatMap(pool, (backend) => {
-    const { maxIdle, maxParallel, minParallel } = changes
-    return Effect.zipRight(
-      checkCounts("setControls", { maxIdle, maxParallel, minParallel }, 0),
-      Effect.async<void>((resume) => {
-        Object.assign(backend.controls, controlsFrom(backend.controls, changes))
-        backend.configure()
-        backend.whenAtMost(backend.controls.maxParallel, () => resume(Effect.void))
-      })
+  Effect.flatMap(pool, (backend) =>
+    withArguments(
+      "setControls",
+      () => changesFrom(readControls(changes, "changes")),
+      (changes) =>
+        Effect.async<void>((resume) => {
+          Object.assign(backend.controls, changes)
+          backend.configure()
+          backend.whenAtMost(backend.controls.maxParallel, () => resume(Effect.void))
+        })
     )
-  })
+  )
 
 /**
  * @since 0.1.0

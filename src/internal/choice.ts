@@ -10,6 +10,9 @@ import * as KernelAio from "../KernelAio.ts"
 import * as PosixAio from "../PosixAio.ts"
 import * as ThreadPool from "../ThreadPool.ts"
 import { directBackend } from "./backend/kernel_aio/direct.ts"
+import { withLayerOptions } from "./checks.ts"
+import { show } from "./operation/arguments.ts"
+import { optionsReader } from "./operation/options.ts"
 import { Aio, type AioService } from "./service.ts"
 
 /**
@@ -43,11 +46,11 @@ const chosen = (backend: string, reason: string) => Effect.logDebug(`effect-aio:
 
 /** The one that `layer` was told to use: by a name that may come from anywhere, say a command line. */
 const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  Object.hasOwn(byName, backend)
+  typeof backend === "string" && Object.hasOwn(byName, backend)
     ? Effect.zipLeft(byName[backend], chosen(backend, "its option says so"))
     : Effect.fail(
         new AioUnavailable({
-          backend: String(backend),
+          backend: typeof backend === "string" ? backend : show(backend),
           reason: "there is no backend of that name",
           remedy: `The option backend is one of ${names}.`
         })
@@ -65,6 +68,23 @@ const best: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.matc
   onFailure: (error) => Effect.zipRight(chosen("threads", error.message), threadsAndDirect)
 })
 
+const layerOptions = optionsReader<{ readonly backend?: BackendName | undefined }>({ backend: true })
+
+/** `AIO_BACKEND`, or the best. */
+const ofEnvironment: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.gen(function* () {
+  const forced = yield* Effect.mapError(
+    backendConfig,
+    (error) =>
+      new AioUnavailable({
+        backend: "AIO_BACKEND",
+        reason: error.message,
+        remedy: `Set AIO_BACKEND to one of ${names}, or not at all.`
+      })
+  )
+  if (Option.isNone(forced)) return yield* best
+  return yield* Effect.zipLeft(byName[forced.value], chosen(forced.value, "AIO_BACKEND says so"))
+})
+
 /**
  * The best backend of this machine: io_uring, or else the thread pool, with kernel AIO for files opened with `direct`. `backend`, or
  * else `AIO_BACKEND`, forces one. The choice and its reason are logged at debug level.
@@ -75,18 +95,9 @@ const best: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.matc
 export const layer = (options?: { readonly backend?: BackendName | undefined }): Layer.Layer<Aio, AioUnavailable> =>
   Layer.scoped(
     Aio,
-    Effect.gen(function* () {
-      if (options?.backend !== undefined) return yield* named(options.backend)
-      const forced = yield* Effect.mapError(
-        backendConfig,
-        (error) =>
-          new AioUnavailable({
-            backend: "AIO_BACKEND",
-            reason: error.message,
-            remedy: `Set AIO_BACKEND to one of ${names}, or not at all.`
-          })
-      )
-      if (Option.isNone(forced)) return yield* best
-      return yield* Effect.zipLeft(byName[forced.value], chosen(forced.value, "AIO_BACKEND says so"))
-    })
+    withLayerOptions(
+      "Aio.layer",
+      () => layerOptions(options).backend,
+      (backend) => (backend === undefined ? ofEnvironment : named(backend))
+    )
   )

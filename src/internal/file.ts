@@ -7,19 +7,21 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, AioError } from "../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../AioFile.ts"
+import { withArguments } from "./checks.ts"
 import type { Engine } from "./engine/engine.ts"
-import { badArgument, execute } from "./execute.ts"
+import { execute } from "./execute.ts"
 import { type FileRequests, fileRequests, ofFile } from "./fileRequests.ts"
 import { errno } from "./native/errno.ts"
 import { allocateAligned } from "./native/memory.ts"
 import { isBytes } from "./native/views.ts"
-import { checkOffset, type Offset } from "./operation/arguments.ts"
+import { BadArgument, checkOffset, type Offset, show } from "./operation/arguments.ts"
 import { checkBytes } from "./operation/buffers.ts"
 import * as catalogue from "./operation/catalogue.ts"
 import type { Advice, AllocateOptions, FileState, RangeOptions, TransferOptions } from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
 import { textOfPath } from "./operation/names.ts"
 import type { Operation } from "./operation/operation.ts"
+import { offsetOf, optionsReader } from "./operation/options.ts"
 import { release } from "./release.ts"
 import type { Failure } from "./wait.ts"
 
@@ -47,6 +49,12 @@ const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
     : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER
       ? offset + by
       : BigInt(offset) + BigInt(by)
+
+/** Read once, for all the transfers that follow. Throws `BadArgument`. */
+const startOf = (options: TransferOptions | undefined): Offset | undefined => {
+  const offset = offsetOf(options)
+  return offset === undefined ? undefined : checkOffset(offset)
+}
 
 export class FileImpl implements AioFile {
   readonly [TypeId]: PublicTypeId = TypeId
@@ -128,43 +136,45 @@ export class FileImpl implements AioFile {
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return this.transfer(catalogue.read, buffer, options?.offset)
+    return execute(this.engine, catalogue.read(this.fd, buffer, options, this.state))
   }
 
   readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
-    return Effect.suspend(() => {
-      const problem = badLength("readAlloc", length)
-      if (problem !== undefined) return problem
-      const buffer = this.allocateBuffer(length)
-      if (buffer === undefined) return tooLong("readAlloc", "length", length)
-      return Effect.map(this.read(buffer, options), (count) => (count === length ? buffer : buffer.subarray(0, count)))
-    })
+    return withArguments(
+      "readAlloc",
+      () => checkLength(length),
+      () => {
+        const buffer = this.allocateBuffer(length)
+        if (buffer === undefined) return tooLong("readAlloc", "length", length)
+        return Effect.map(this.read(buffer, options), (count) =>
+          count === length ? buffer : buffer.subarray(0, count)
+        )
+      }
+    )
   }
 
   readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
-    return Effect.suspend(() => {
-      const problem = isBytes(into) ? undefined : badLength("readExactly", into, "into")
-      if (problem !== undefined) return problem
-      const whole = typeof into === "number" ? this.allocateBuffer(into) : into
-      if (whole === undefined) return tooLong("readExactly", "into", into as number)
-      return inParts("readExactly", "into", whole, (buffer) => {
-        const expected = buffer.length
-        const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
-          done === expected
-            ? Effect.succeed(whole)
-            : Effect.flatMap(
-                this.transfer(
-                  catalogue.read,
-                  done === 0 ? buffer : buffer.subarray(done),
-                  advance(options?.offset, done)
-                ),
-                (count) =>
-                  count === 0 || (count < expected - done && this.endsWithin(count))
-                    ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
-                    : from(done + count)
-              )
-        return from(0)
-      })
+    const check = () => {
+      const offset = startOf(options)
+      if (isBytes(into)) return { offset, whole: into, buffer: checkBytes(into, "into") }
+      checkLength(into, "into")
+      const whole = this.allocateBuffer(into)
+      return { offset, whole, buffer: whole }
+    }
+    return withArguments("readExactly", check, ({ buffer, offset, whole }) => {
+      if (whole === undefined || buffer === undefined) return tooLong("readExactly", "into", into as number)
+      const expected = buffer.length
+      const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
+        done === expected
+          ? Effect.succeed(whole)
+          : Effect.flatMap(
+              this.transfer(catalogue.read, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
+              (count) =>
+                count === 0 || (count < expected - done && this.endsWithin(count))
+                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
+                  : from(done + count)
+            )
+      return from(0)
     })
   }
 
@@ -173,16 +183,17 @@ export class FileImpl implements AioFile {
   }
 
   write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return this.transfer(catalogue.write, buffer, options?.offset)
+    return execute(this.engine, catalogue.write(this.fd, buffer, options, this.state))
   }
 
   writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
-    return Effect.asVoid(this.writeWhole(buffer, options?.offset))
+    return Effect.asVoid(this.writeWhole(buffer, options))
   }
 
   /** The number of bytes: all that there are. */
-  private writeWhole(whole: Uint8Array, offset: Offset | undefined): Effect.Effect<number, Failure> {
-    return inParts("writeAll", "buffer", whole, (buffer) => {
+  private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, Failure> {
+    const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
+    return withArguments("writeAll", check, ({ buffer, offset }) => {
       const { length } = buffer
       const from = (done: number): Effect.Effect<number, Failure> =>
         Effect.flatMap(
@@ -235,48 +246,60 @@ export class FileImpl implements AioFile {
     return this.run(catalogue.readahead(this.fd, options))
   }
 
-  stream(options: StreamOptions = {}): Stream.Stream<Uint8Array, Failure> {
-    const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE
-    const length = options.length
+  stream(options?: StreamOptions): Stream.Stream<Uint8Array, Failure> {
     return Stream.unwrap(
-      Effect.suspend(() => {
-        const problem =
-          badLength("stream", chunkSize, "chunkSize", 1) ??
-          badOffset("stream", options.offset, "offset") ??
-          badOffset("stream", length, "length")
-        if (problem !== undefined) return problem
-        const start = options.offset ?? this.start(false)
-        // What a pipe has is a chunk at most.
-        const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
-        return Effect.succeed(
-          Stream.unfoldChunkEffect({ done: 0, chunks: 1 }, ({ chunks, done }) => {
-            if (done === END) return Effect.succeed(Option.none())
-            const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
-            if (left <= 0) return Effect.succeed(Option.none())
-            const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
-            return Effect.map(this.readAlloc(asked, { offset: advance(start, done) }), (bytes) => {
-              if (bytes.length === 0) return Option.none()
-              const next = this.endsWithin(bytes.length) ? END : done + bytes.length
-              const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
-              // Small files are read in small pieces.
-              const state = { done: next, chunks: Math.min(chunks * 4, most) }
-              return Option.some([inChunks(wanted, chunkSize), state])
-            })
-          })
-        )
-      })
+      withArguments(
+        "stream",
+        () => {
+          const { chunkSize = DEFAULT_CHUNK_SIZE, length, offset } = streamOptions(options)
+          checkLength(chunkSize, "chunkSize", 1)
+          if (length !== undefined) checkOffset(length, "length")
+          return { chunkSize, length, start: offset === undefined ? this.start(false) : checkOffset(offset) }
+        },
+        ({ chunkSize, length, start }) => Effect.succeed(this.chunks(chunkSize, length, start))
+      )
     )
   }
 
-  sink(options: { readonly offset?: Offset | undefined } = {}): Sink.Sink<void, Uint8Array, never, Failure> {
-    return Sink.suspend(() => {
-      let offset = options.offset ?? this.start(true)
-      return Sink.forEach((bytes: Uint8Array) =>
-        Effect.map(this.writeWhole(bytes, offset), (count) => {
-          offset = advance(offset, count)
-        })
-      )
+  private chunks(
+    chunkSize: number,
+    length: Offset | undefined,
+    start: Offset | undefined
+  ): Stream.Stream<Uint8Array, Failure> {
+    // What a pipe has is a chunk at most.
+    const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
+    return Stream.unfoldChunkEffect({ done: 0, chunks: 1 }, ({ chunks, done }) => {
+      if (done === END) return Effect.succeed(Option.none())
+      const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
+      if (left <= 0) return Effect.succeed(Option.none())
+      const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
+      return Effect.map(this.readAlloc(asked, { offset: advance(start, done) }), (bytes) => {
+        if (bytes.length === 0) return Option.none()
+        const next = this.endsWithin(bytes.length) ? END : done + bytes.length
+        const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
+        // Small files are read in small pieces.
+        const state = { done: next, chunks: Math.min(chunks * 4, most) }
+        return Option.some([inChunks(wanted, chunkSize), state])
+      })
     })
+  }
+
+  sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, Failure> {
+    return Sink.unwrap(
+      withArguments(
+        "sink",
+        () => startOf(options) ?? this.start(true),
+        (start) =>
+          Effect.sync(() => {
+            let offset = start
+            return Sink.forEach((bytes: Uint8Array) =>
+              Effect.map(this.writeWhole(bytes, { offset }), (count) => {
+                offset = advance(offset, count)
+              })
+            )
+          })
+      )
+    )
   }
 }
 
@@ -284,52 +307,13 @@ export class FileImpl implements AioFile {
 const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
 
-/** Goes through the memory of a view that somebody else made, which is measured once. */
-const inParts = <A, E>(
-  operation: string,
-  argument: string,
-  view: Uint8Array,
-  use: (bytes: Uint8Array) => Effect.Effect<A, E>
-): Effect.Effect<A, E | Failure> =>
-  Effect.suspend((): Effect.Effect<A, E | Failure> => {
-    let bytes: Uint8Array
-    try {
-      bytes = checkBytes(view, argument)
-    } catch (problem) {
-      return badArgument(operation, problem)
-    }
-    return use(bytes)
-  })
-
 const tooLong = (operation: string, argument: string, length: number): Effect.Effect<never, AioBadArgument> =>
   Effect.fail(new AioBadArgument({ operation, argument, description: `no array can have ${length} bytes here` }))
 
-const badLength = (
-  operation: string,
-  length: number,
-  argument = "length",
-  least = 0
-): Effect.Effect<never, AioBadArgument> | undefined =>
-  Number.isSafeInteger(length) && length >= least
-    ? undefined
-    : Effect.fail(
-        new AioBadArgument({
-          operation,
-          argument,
-          description: `must be a whole number of bytes from ${least}, not ${String(length)}`
-        })
-      )
-
-const badOffset = (
-  operation: string,
-  offset: Offset | undefined,
-  argument: string
-): Effect.Effect<never, AioBadArgument> | undefined => {
-  if (offset === undefined) return undefined
-  try {
-    checkOffset(offset, argument)
-    return undefined
-  } catch (error) {
-    return badArgument(operation, error)
-  }
+/** Throws `BadArgument`. */
+const checkLength = (length: number, argument = "length", least = 0): void => {
+  if (Number.isSafeInteger(length) && length >= least) return
+  throw new BadArgument(argument, `must be a whole number of bytes from ${least}, not ${show(length)}`)
 }
+
+const streamOptions = optionsReader<StreamOptions>({ offset: true, length: true, chunkSize: true })

@@ -3,7 +3,7 @@ import type { Offset } from "./operation/arguments.ts"
 import * as catalogue from "./operation/catalogue.ts"
 import type { Advice, AllocateOptions, FileState, RangeOptions, TransferOptions } from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
-import type { Operation } from "./operation/operation.ts"
+import { type Operation, operation } from "./operation/operation.ts"
 
 /**
  * What an open file can be asked, as values: for `Aio.submitAll`, `Aio.linked`, `Aio.completed`, `Aio.prepare` and groups. The file's
@@ -24,10 +24,8 @@ export interface FileRequests {
 }
 
 /** An operation on the descriptor that belongs to the file. */
-export const ofFile = <A>({ entry, input }: Operation<A>, file: FileState): Operation<A> => ({
-  entry,
-  input: { ...input, file }
-})
+export const ofFile = <A>({ entry, input }: Operation<A>, file: FileState): Operation<A> =>
+  operation(entry, { ...input, file })
 
 export const fileRequests = (fd: number, file: FileState): FileRequests => ({
   read: (buffer, options) => catalogue.read(fd, buffer, options, file),

@@ -1,12 +1,14 @@
 /** An engine as a service in a Scope. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "../AioError.ts"
-import { checkOptions } from "./counts.ts"
+import { checkCount, checkMillis } from "./checks.ts"
 import type { Engine } from "./engine/engine.ts"
 import { defaultLimits, type Limits } from "./engine/limits.ts"
 import { execute } from "./execute.ts"
+import { operationOf } from "./operation/operation.ts"
+import { optionsReader } from "./operation/options.ts"
 import type { AioService } from "./service.ts"
 
 /** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
@@ -24,29 +26,25 @@ export interface EngineOptions {
   readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined
 }
 
-/** Fails with the first limit that is none. */
-export const checkLimits = (
-  backend: string,
-  { inline, maxOutstanding, maxPollRequests }: EngineOptions
-): Effect.Effect<void, AioUnavailable> => {
-  const budget = inline === false ? undefined : inline
-  return Effect.zipRight(
-    checkOptions(backend, { maxOutstanding, maxPollRequests }, 1),
-    checkOptions(backend, { "inline.requests": budget?.requests, "inline.bytes": budget?.bytes }, 0)
-  )
-}
+/** The keys of `EngineOptions`, for the readers of the Layers' own options. */
+export const engineKeys = { maxPollRequests: true, maxPollTime: true, maxOutstanding: true, inline: true } as const
 
+const inlineOptions = optionsReader<Exclude<EngineOptions["inline"], false | undefined>>({
+  requests: true,
+  bytes: true
+})
+
+/** Of options that have been read. Throws `BadArgument` for the first limit that is none. */
 export const limitsFrom = (options: EngineOptions): Limits => {
-  const limits = defaultLimits()
-  if (options.maxPollRequests !== undefined) limits.maxPollRequests = options.maxPollRequests
-  if (options.maxPollTime !== undefined) limits.maxPollTime = Duration.toMillis(options.maxPollTime)
-  if (options.maxOutstanding !== undefined) limits.maxOutstanding = options.maxOutstanding
-  if (options.inline === false) limits.inlineRequests = 0
-  else {
-    if (options.inline?.requests !== undefined) limits.inlineRequests = options.inline.requests
-    if (options.inline?.bytes !== undefined) limits.inlineBytes = options.inline.bytes
+  const { inlineBytes, inlineRequests, maxOutstanding, maxPollRequests, maxPollTime } = defaultLimits()
+  const budget = options.inline === false ? { requests: 0, bytes: undefined } : inlineOptions(options.inline, "inline")
+  return {
+    maxPollRequests: checkCount("maxPollRequests", options.maxPollRequests, 1) ?? maxPollRequests,
+    maxPollTime: checkMillis("maxPollTime", options.maxPollTime) ?? maxPollTime,
+    maxOutstanding: checkCount("maxOutstanding", options.maxOutstanding, 1) ?? maxOutstanding,
+    inlineRequests: checkCount("inline.requests", budget.requests, 0) ?? inlineRequests,
+    inlineBytes: checkCount("inline.bytes", budget.bytes, 0) ?? inlineBytes
   }
-  return limits
 }
 
 /** Closing the Scope cancels what is outstanding, waits for it, then frees rings, maps and threads. */
@@ -57,7 +55,7 @@ export const makeService = (
     Effect.acquireRelease(acquire, (engine) => Effect.async<void>((resume) => engine.close(() => resume(Effect.void)))),
     (engine): AioService => ({
       backend: engine.backend.name,
-      submit: (operation) => execute(engine, operation),
+      submit: (operation) => execute(engine, operationOf(operation, "submit")),
       engine
     })
   )

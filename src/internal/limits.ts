@@ -2,7 +2,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AioBadArgument } from "../AioError.ts"
-import { checkCounts } from "./counts.ts"
+import { checkCount, checkMillis, withArguments } from "./checks.ts"
+import { optionsReader } from "./operation/options.ts"
 import { Aio } from "./service.ts"
 
 /**
@@ -30,6 +31,14 @@ export const limits: Effect.Effect<Limits, never, Aio> = Effect.map(Aio, ({ engi
   maxOutstanding: engine.limits.maxOutstanding
 }))
 
+interface Changes {
+  readonly maxPollRequests?: number | undefined
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  readonly maxOutstanding?: number | undefined
+}
+
+const readChanges = optionsReader<Changes>({ maxPollRequests: true, maxPollTime: true, maxOutstanding: true })
+
 /**
  * Changes limits while requests are running.
  *
@@ -42,11 +51,23 @@ export const setLimits = (changes: {
   readonly maxOutstanding?: number | undefined
 }): Effect.Effect<void, AioBadArgument, Aio> =>
   Effect.flatMap(Aio, ({ engine }) =>
-    Effect.map(checkCounts("setLimits", { ...changes, maxPollTime: undefined }, 1), () => {
-      const { limits } = engine
-      limits.maxPollRequests = changes.maxPollRequests ?? limits.maxPollRequests
-      limits.maxOutstanding = changes.maxOutstanding ?? limits.maxOutstanding
-      if (changes.maxPollTime !== undefined) limits.maxPollTime = Duration.toMillis(changes.maxPollTime)
-      engine.wake()
-    })
+    withArguments(
+      "setLimits",
+      () => {
+        const given = readChanges(changes, "changes")
+        return {
+          maxPollRequests: checkCount("maxPollRequests", given.maxPollRequests, 1),
+          maxPollTime: checkMillis("maxPollTime", given.maxPollTime),
+          maxOutstanding: checkCount("maxOutstanding", given.maxOutstanding, 1)
+        }
+      },
+      ({ maxOutstanding, maxPollRequests, maxPollTime }) =>
+        Effect.sync(() => {
+          const { limits } = engine
+          limits.maxPollRequests = maxPollRequests ?? limits.maxPollRequests
+          limits.maxOutstanding = maxOutstanding ?? limits.maxOutstanding
+          limits.maxPollTime = maxPollTime ?? limits.maxPollTime
+          engine.wake()
+        })
+    )
   )

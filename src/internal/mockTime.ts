@@ -6,6 +6,9 @@ import type * as Runtime from "effect/Runtime"
 import type { Timer } from "./backend/mock/backend.ts"
 import type { JournalEntry } from "./backend/mock/journal.ts"
 import type { OperationName } from "./backend/mock/operations.ts"
+import { checkDuration, checkWord, durationFrom } from "./checks.ts"
+import * as catalogue from "./operation/catalogue.ts"
+import { optionsReader } from "./operation/options.ts"
 import { startTimer } from "./timer.ts"
 
 export const timerOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Timer => ({
@@ -22,17 +25,22 @@ export type Latency =
 /** In place of for ever. */
 const VERY_LONG = 10n ** 18n
 
-const nanosecondsOf = (duration: Duration.DurationInput): bigint =>
-  Option.getOrElse(Duration.toNanos(duration), () => VERY_LONG)
+const nanosecondsOf = (duration: unknown): bigint =>
+  Option.getOrElse(Duration.toNanos(checkDuration("latency", duration)), () => VERY_LONG)
 
-const isByOperation = (latency: Latency): latency is Exclude<Latency, Duration.DurationInput | Function> =>
-  typeof latency === "object" && !Array.isArray(latency) && !Duration.isDuration(latency)
+type Names = { readonly [Name in OperationName]: true }
 
+/** For tables by operation. */
+const names = Object.fromEntries(Object.keys(catalogue).map((name) => [name, true])) as Names
+const readLatencies = optionsReader<Table>(names)
+const readCancellations = optionsReader<{ readonly [Name in OperationName]?: Cancellation | undefined }>(names)
+
+/** Throws `BadArgument`; so does a function of the request, for the request that it was asked for. */
 export const latencyFrom = (latency: Latency): ((request: JournalEntry) => bigint) => {
   if (typeof latency === "function") return (request) => nanosecondsOf(latency(request))
-  if (isByOperation(latency)) {
+  if (typeof latency === "object" && durationFrom(latency) === undefined) {
     const table = new Map<string, bigint>()
-    for (const [name, duration] of Object.entries(latency)) {
+    for (const [name, duration] of Object.entries(readLatencies(latency as Table, "latency"))) {
       if (duration !== undefined) table.set(name, nanosecondsOf(duration))
     }
     return ({ operation }) => table.get(operation) ?? 0n
@@ -41,12 +49,23 @@ export const latencyFrom = (latency: Latency): ((request: JournalEntry) => bigin
   return () => nanoseconds
 }
 
+type Table = { readonly [Name in OperationName]?: Duration.DurationInput | undefined }
+
 /** What becomes of a request that is cancelled before its time. */
 export type Cancellation = "immediate" | "completion"
 
 export type Cancellations = Cancellation | { readonly [Name in OperationName]?: Cancellation | undefined }
 
-export const cancelsAtOnceFrom =
-  (cancellations: Cancellations) =>
-  (operation: string): boolean =>
-    (typeof cancellations === "string" ? cancellations : cancellations[operation as OperationName]) !== "completion"
+/** Throws `BadArgument`. */
+export const cancelsAtOnceFrom = (cancellations: Cancellations): ((operation: string) => boolean) => {
+  const check = (value: Cancellation): Cancellation => checkWord("cancellation", value, ["immediate", "completion"])
+  if (typeof cancellations !== "object" || cancellations === null) {
+    const isImmediate = check(cancellations) === "immediate"
+    return () => isImmediate
+  }
+  const table = new Map<string, Cancellation>()
+  for (const [name, value] of Object.entries(readCancellations(cancellations, "cancellation"))) {
+    if (value !== undefined) table.set(name, check(value))
+  }
+  return (operation) => table.get(operation) !== "completion"
+}

@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument } from "../AioError.ts"
+import { attempt, checkCount, checkWord, withArguments } from "./checks.ts"
 import type { Completion } from "./completions/completions.ts"
 import { subscribe } from "./completions/subscription.ts"
-import { checkCounts } from "./counts.ts"
+import { optionsReader } from "./operation/options.ts"
 import { Aio } from "./service.ts"
 
 export type { Completion }
@@ -26,6 +27,12 @@ export interface CompletionsOptions {
   /** Completions that may wait for the consumer. Default 16384. */
   readonly capacity?: number | undefined
 }
+
+const readOptions = optionsReader<CompletionsOptions & { readonly scoped?: boolean | undefined }>({
+  strategy: true,
+  capacity: true,
+  scoped: true
+})
 
 /**
  * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
@@ -55,11 +62,19 @@ export const completions: {
   (
     options?: CompletionsOptions & { readonly scoped?: false | undefined }
   ): Stream.Stream<Completion, AioBadArgument, Aio>
-} = (options: CompletionsOptions & { readonly scoped?: boolean | undefined } = {}): any => {
-  const { capacity = 16384, scoped = false, strategy = "sliding" } = options
-  const subscribed = Effect.zipRight(
-    checkCounts("completions", { capacity }, 1),
-    Effect.flatMap(Aio, ({ engine }) => subscribe(engine, strategy, capacity))
+} = (options?: CompletionsOptions & { readonly scoped?: boolean | undefined }): any => {
+  // Which of the two it is has to be known now; what is wrong is told when it runs.
+  const given = attempt(() => readOptions(options))
+  const subscribed = withArguments(
+    "completions",
+    () => {
+      const { capacity, strategy = "sliding" } = given()
+      return {
+        capacity: checkCount("capacity", capacity, 1) ?? 16384,
+        strategy: checkWord("strategy", strategy, ["sliding", "backpressure"])
+      }
+    },
+    ({ capacity, strategy }) => Effect.flatMap(Aio, ({ engine }) => subscribe(engine, strategy, capacity))
   )
-  return scoped ? subscribed : Stream.unwrapScoped(subscribed)
+  return given.value?.scoped === true ? subscribed : Stream.unwrapScoped(subscribed)
 }

@@ -1,7 +1,9 @@
 /** For other event loops, and for programs without one. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { AioError } from "../AioError.ts"
+import { type AioBadArgument, AioError } from "../AioError.ts"
+import { checkMillis, withArguments } from "./checks.ts"
+import { optionsReader } from "./operation/options.ts"
 import { Aio } from "./service.ts"
 
 /**
@@ -27,6 +29,11 @@ export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatM
  */
 export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine }) => engine.poll())
 
+const waitOptions = optionsReader<{ readonly timeout?: Duration.DurationInput | undefined }>({ timeout: true })
+
+/** Milliseconds: an hour. */
+const LONGEST = 3_600_000
+
 /**
  * **Blocks the thread**, timers, sockets and all, until a completion waits for `poll` or nothing is outstanding, or until the
  * timeout: for programs that have no event loop to keep going. poll(2).
@@ -36,9 +43,13 @@ export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine
  */
 export const wait = (options?: {
   readonly timeout?: Duration.DurationInput | undefined
-}): Effect.Effect<void, never, Aio> =>
-  Effect.map(Aio, ({ engine }) =>
-    engine.blocking.wait(Math.min(Duration.toMillis(options?.timeout ?? "1 hour"), 3_600_000))
+}): Effect.Effect<void, AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      "wait",
+      () => checkMillis("timeout", waitOptions(options).timeout) ?? LONGEST,
+      (timeout) => Effect.sync(() => engine.blocking.wait(Math.min(timeout, LONGEST)))
+    )
   )
 
 /**

@@ -12,13 +12,14 @@ export const currentPriority: FiberRef.FiberRef<number> = globalValue("effect-ai
 
 export const priorityOf = (fiber: Fiber.RuntimeFiber<any, any>): number => fiber.getFiberRef(currentPriority)
 
-/** Into the range that there is, as IO::AIO does. */
-export const clampPriority = (priority: number): number =>
-  Math.max(LOWEST, Math.min(HIGHEST, Number.isNaN(priority) ? 0 : Math.trunc(priority)))
+/** Into the range that there is, as IO::AIO does. What is no number at all is the default: queues are indexed by it. */
+export const clampPriority = (priority: unknown): number =>
+  typeof priority !== "number" || Number.isNaN(priority) ? 0 : Math.max(LOWEST, Math.min(HIGHEST, Math.trunc(priority)))
 
 /**
  * Runs an effect with priority `priority` for all requests that it makes: -4 (last) to 4 (first), 0 by default. Requests of higher
- * priority overtake others that have not started, in order within one priority. Numbers beyond the range count as its ends.
+ * priority overtake others that have not started, in order within one priority. Numbers beyond the range count as its ends,
+ * and what is no number as 0.
  *
  * @since 0.1.0
  * @category priorities
@@ -41,5 +42,7 @@ export const nice: {
   (decrement: number): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(effect: Effect.Effect<A, E, R>, decrement: number): Effect.Effect<A, E, R>
 } = dual(2, <A, E, R>(effect: Effect.Effect<A, E, R>, decrement: number) =>
-  Effect.locallyWith(effect, currentPriority, (priority) => clampPriority(priority - decrement))
+  Effect.locallyWith(effect, currentPriority, (priority) =>
+    clampPriority(priority - (typeof decrement === "number" && !Number.isNaN(decrement) ? decrement : 0))
+  )
 )

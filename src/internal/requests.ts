@@ -10,8 +10,10 @@ import { type Completed, completed as completedOf } from "./batch/completed.ts"
 import { withDeadline as withDeadlineOn } from "./batch/deadline.ts"
 import { linked as linkedOn } from "./batch/linked.ts"
 import { type Prepared, prepare as prepareOn } from "./batch/prepared.ts"
-import { checkCounts } from "./counts.ts"
-import type { Operation } from "./operation/operation.ts"
+import { checkCount, checkDuration, checkIterable, checkWord, withArguments } from "./checks.ts"
+import type { Engine } from "./engine/engine.ts"
+import { type Operation, operationOf, operationsOf } from "./operation/operation.ts"
+import { optionsReader } from "./operation/options.ts"
 import { Aio } from "./service.ts"
 
 export type { Completed, Prepared }
@@ -44,6 +46,26 @@ export type Exits<Operations extends ReadonlyArray<Operation<any>>, E = AioError
   -readonly [Index in keyof Operations]: Exit.Exit<Result<Operations[Index]>, E>
 }
 
+const modeOptions = optionsReader<{ readonly mode?: Mode | undefined }>({ mode: true })
+
+/** Runs a list, which is looked at whole before anything of it is started. */
+const severally = <E>(
+  name: string,
+  operations: ReadonlyArray<Operation<any>>,
+  options: { readonly mode?: Mode | undefined } | undefined,
+  use: (engine: Engine, operations: Array<Operation<any>>, mode: Mode) => Effect.Effect<ReadonlyArray<unknown>, E>
+): Effect.Effect<ReadonlyArray<unknown>, E | AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      name,
+      () => ({
+        mode: checkWord("mode", modeOptions(options).mode ?? "values", ["values", "exits"]),
+        list: operationsOf(operations, name)
+      }),
+      ({ list, mode }) => use(engine, list, mode)
+    )
+  )
+
 /**
  * Runs all operations at once, and waits for all with one suspension: many times cheaper than a fiber for each. Results come in the
  * order of the operations; in which order they are executed is the kernel's affair.
@@ -74,7 +96,7 @@ export const submitAll: {
     options: { readonly mode: "exits" }
   ): Effect.Effect<Exits<Operations>, never, Aio>
 } = (operations: ReadonlyArray<Operation<any>>, options?: { readonly mode?: Mode | undefined }) =>
-  Effect.flatMap(Aio, ({ engine }) => submitBatch(engine, operations, options?.mode ?? "values")) as any
+  severally("submitAll", operations, options, submitBatch) as any
 
 /**
  * Runs operations, `concurrency` of them at a time (default 64), and emits how each ended, in the order in which they end, everything
@@ -101,11 +123,19 @@ export const completed = <Op extends Operation<any>>(
   options?: { readonly concurrency?: number | undefined }
 ): Stream.Stream<Completed<Result<Op>>, AioBadArgument, Aio> =>
   Stream.unwrap(
-    Effect.flatMap(Aio, ({ engine }) => {
-      const concurrency = options?.concurrency ?? 64
-      return Effect.as(checkCounts("completed", { concurrency }, 1), completedOf(engine, operations, concurrency))
-    })
+    Effect.flatMap(Aio, ({ engine }) =>
+      withArguments(
+        "completed",
+        () => {
+          checkIterable(operations)
+          return checkCount("concurrency", completedOptions(options).concurrency, 1) ?? 64
+        },
+        (concurrency) => Effect.succeed(completedOf(engine, operations, concurrency))
+      )
+    )
   )
+
+const completedOptions = optionsReader<{ readonly concurrency?: number | undefined }>({ concurrency: true })
 
 /**
  * Checks and encodes an operation once, to run it many times: for the same page read again and again, the same path asked for its
@@ -126,7 +156,7 @@ export const completed = <Op extends Operation<any>>(
  * })
  */
 export const prepare = <A>(operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) => prepareOn(engine, operation))
+  Effect.flatMap(Aio, ({ engine }) => prepareOn(engine, operationOf(operation, "prepare")))
 
 /**
  * Runs operations in order, each starting when the one before has succeeded, and moved all the bytes that it was asked to. At the first
@@ -161,7 +191,7 @@ export const linked: {
     options: { readonly mode: "exits" }
   ): Effect.Effect<Exits<Operations>, never, Aio>
 } = (operations: ReadonlyArray<Operation<any>>, options?: { readonly mode?: Mode | undefined }) =>
-  Effect.flatMap(Aio, ({ engine }) => linkedOn(engine, operations, options?.mode ?? "values")) as any
+  severally("linked", operations, options, linkedOn) as any
 
 /**
  * Runs an operation that is cancelled when it has not ended after so long: then it fails with the code ETIMEDOUT. Unlike
@@ -182,5 +212,11 @@ export const withDeadline: {
   (duration: Duration.DurationInput): <A>(operation: Operation<A>) => Effect.Effect<A, AioError | AioBadArgument, Aio>
   <A>(operation: Operation<A>, duration: Duration.DurationInput): Effect.Effect<A, AioError | AioBadArgument, Aio>
 } = dual(2, <A>(operation: Operation<A>, duration: Duration.DurationInput) =>
-  Effect.flatMap(Aio, ({ engine }) => withDeadlineOn(engine, operation, Duration.toMillis(duration)))
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      "withDeadline",
+      () => Duration.toMillis(checkDuration("duration", duration)),
+      (milliseconds) => withDeadlineOn(engine, operationOf(operation, "withDeadline"), milliseconds)
+    )
+  )
 )

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Submission } from "../engine/submission.ts"
 import { finishInline } from "../execute.ts"
-import type { Operation } from "../operation/operation.ts"
+import { type Operation, operationOf } from "../operation/operation.ts"
 import { type Origin, originOf } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import { Ends } from "./ends.ts"
@@ -82,7 +82,7 @@ class CompletedRun implements Owner<Source> {
         // It may have run anything, the end of this run included.
         if (this.exhausted) break
         if (next.done === true) this.exhausted = true
-        else this.run(next.value, this.index++)
+        else this.run(operationOf(next.value, "completed"), this.index++)
       }
     } catch (error) {
       this.exhausted = true

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { AioError } from "../../AioError.ts"
 import { errno } from "../native/errno.ts"
-import type { Operation } from "../operation/operation.ts"
+import { type Operation, operationOf } from "../operation/operation.ts"
 import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
 import type { Completed } from "./completed.ts"
@@ -48,7 +48,7 @@ export class Feed {
   pull(): Operation<any> | undefined {
     if (this.exhausted) return undefined
     if (this.iterator === undefined) {
-      if (this.at < this.chunk.length) return this.chunk[this.at++]
+      if (this.at < this.chunk.length) return operationOf(this.chunk[this.at++], "feed")
       const { hungry } = this
       this.hungry = undefined
       hungry?.()
@@ -58,7 +58,7 @@ export class Feed {
       const next = this.iterator.next()
       // It may have run anything, the end of this feed included.
       if (this.exhausted) return undefined
-      if (next.done !== true) return next.value
+      if (next.done !== true) return operationOf(next.value, "feed")
       this.exhausted = true
     } catch (error) {
       this.exhausted = true

@@ -185,7 +185,7 @@ class Chain implements Task<Results>, Owner<Link> {
   }
 }
 
-/** Runs them in order, up to the first failure or short transfer. */
+/** Runs them in order, up to the first failure or short transfer. The list is the chain's own: nobody changes it meanwhile. */
 export const linked = (
   engine: Engine,
   operations: ReadonlyArray<Operation<any>>,
@@ -193,8 +193,7 @@ export const linked = (
 ): Effect.Effect<Results, Failure | AioShortTransfer> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) => {
-      // A copy: whoever made the list may change it while the chain runs.
-      const chain = new Chain(engine, operations.slice(), mode, originOf(engine, fiber))
+      const chain = new Chain(engine, operations, mode, originOf(engine, fiber))
       const wait = inStages(chain, restore, () => chain.start())
       if (!operations.some(obtains)) return wait
       return Effect.flatMap(wait, (results) =>

@@ -14,7 +14,7 @@ import { Submission } from "../engine/submission.ts"
 import { badArgument, Call, executeQueued, outcome } from "../execute.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import type { FileState } from "../operation/descriptors.ts"
-import { type Operation, PENDING } from "../operation/operation.ts"
+import { type Operation, operation as operationFrom, PENDING } from "../operation/operation.ts"
 import type { Failure } from "../wait.ts"
 
 /**
@@ -95,7 +95,7 @@ export const prepare = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
   Effect.suspend(() => {
     const { entry, input } = operation
     // Of its own: whoever made it may change it, and would change what is checked, not what is encoded.
-    const prepared = new PreparedRun(engine, { entry, input: { ...input } })
+    const prepared = new PreparedRun(engine, operationFrom(entry, { ...input }))
     try {
       prepared.encode()
     } catch (error) {

@@ -22,13 +22,30 @@ export const bad = (argument: string, description: string): never => {
   throw new BadArgument(argument, description)
 }
 
-/** A value of any kind, for a message. */
+/** What somebody has passed, for messages. Never throws, whatever it is. */
 export const show = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`
   if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value)
-  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object"
-  return String(value)
+  if (typeof value === "function") return "a function"
+  if (typeof value !== "object" || value === null) return String(value)
+  try {
+    const name: unknown = value.constructor?.name
+    return typeof name === "string" && name !== "" ? name : "an object"
+  } catch {
+    return "an object"
+  }
 }
+
+/** The number that a name stands for. `others`: what else it might have been. */
+export const checkName = (
+  table: Readonly<Record<string, number>>,
+  name: unknown,
+  argument: string,
+  others = ""
+): number =>
+  typeof name === "string" && Object.hasOwn(table, name)
+    ? table[name]
+    : bad(argument, `one of ${Object.keys(table).join(", ")}${others}, not ${show(name)}`)
 
 /** A file descriptor: an integer from 0 to 2^31 - 1. */
 export const checkFd = (fd: number, argument = "fd"): number =>

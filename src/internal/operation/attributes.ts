@@ -4,8 +4,9 @@ import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import type { Path } from "./arguments.ts"
-import { BadArgument, checkUint32, pathAddress } from "./arguments.ts"
+import { BadArgument, checkUint32, pathAddress, show } from "./arguments.ts"
 import { asVoid, define, PENDING } from "./operation.ts"
+import { optionsReader } from "./options.ts"
 
 /** What access(2) is asked for; nothing set asks whether the file exists. */
 export interface AccessOptions {
@@ -19,7 +20,9 @@ const R_OK = 4
 const W_OK = 2
 const X_OK = 1
 
-export const access = define((path: Path, options?: AccessOptions) => ({ path, ...options }), {
+const accessOptions = optionsReader<AccessOptions>({ read: true, write: true, execute: true })
+
+export const access = define((path: Path, options?: AccessOptions) => ({ path, ...accessOptions(options) }), {
   name: "access",
   man: "access(2)",
   encode: (submission, { execute, path, read, write }) => {
@@ -61,7 +64,9 @@ export interface OwnerOptions extends LinkOptions {
   readonly gid?: number | undefined
 }
 
-export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...owner }), {
+const ownerOptions = optionsReader<OwnerOptions>({ follow: true, uid: true, gid: true })
+
+export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...ownerOptions(owner, "owner") }), {
   name: "chown",
   man: "chown(2)",
   encode: (submission, input) => {
@@ -91,7 +96,7 @@ const SECOND = 1_000_000_000n
 /** Writes a `struct timespec` into the cell's words `at` and `at + 1`. */
 const writeTime = ({ cell }: Submission, at: number, time: FileTime, argument: string): void => {
   if (time !== undefined && time !== "now" && typeof time !== "bigint") {
-    throw new BadArgument(argument, `bigint nanoseconds since 1970, "now" or nothing, not ${String(time)}`)
+    throw new BadArgument(argument, `bigint nanoseconds since 1970, "now" or nothing, not ${show(time)}`)
   }
   if (typeof time !== "bigint") {
     cell.i64[at] = 0n
@@ -105,7 +110,9 @@ const writeTime = ({ cell }: Submission, at: number, time: FileTime, argument: s
   cell.i64[at + 1] = nanoseconds
 }
 
-export const utimes = define((path: Path, times: TimesOptions) => ({ path, ...times }), {
+const timesOptions = optionsReader<TimesOptions>({ follow: true, atimeNs: true, mtimeNs: true })
+
+export const utimes = define((path: Path, times: TimesOptions) => ({ path, ...timesOptions(times, "times") }), {
   name: "utimes",
   man: "utimensat(2)",
   encode: (submission, input) => {

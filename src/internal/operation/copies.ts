@@ -4,6 +4,7 @@ import { MAX_RW_COUNT } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
 import { checkFd, checkOffset, type Offset } from "./arguments.ts"
 import { asNumber, define } from "./operation.ts"
+import { optionsReader } from "./options.ts"
 
 export interface CopyOptions {
   /** Bytes from the start of the source. Left out: at its own position, which moves. */
@@ -21,16 +22,21 @@ const position = ({ cell }: Submission, at: number, offset: Offset | undefined, 
   return cell.address + at * 8
 }
 
-export const copyRange = define((fd: number, to: number, options: CopyOptions) => ({ fd, to, ...options }), {
-  name: "copyRange",
-  man: "copy_file_range(2)",
-  encode: (submission, { fd, length, offset, to, toOffset }) => {
-    submission.nr = NR.copy_file_range
-    submission.a0 = checkFd(fd)
-    submission.a1 = position(submission, 0, offset, "offset")
-    submission.a2 = checkFd(to, "to")
-    submission.a3 = position(submission, 1, toOffset, "toOffset")
-    submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
-  },
-  decode: asNumber
-})
+const copyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
+
+export const copyRange = define(
+  (fd: number, to: number, options: CopyOptions) => ({ fd, to, ...copyOptions(options) }),
+  {
+    name: "copyRange",
+    man: "copy_file_range(2)",
+    encode: (submission, { fd, length, offset, to, toOffset }) => {
+      submission.nr = NR.copy_file_range
+      submission.a0 = checkFd(fd)
+      submission.a1 = position(submission, 0, offset, "offset")
+      submission.a2 = checkFd(to, "to")
+      submission.a3 = position(submission, 1, toOffset, "toOffset")
+      submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
+    },
+    decode: asNumber
+  }
+)

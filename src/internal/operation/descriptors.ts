@@ -12,9 +12,10 @@ import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
-import { BadArgument, checkFd, checkOffset, checkUint32 } from "./arguments.ts"
+import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "./arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "./buffers.ts"
 import { asNumber, asVoid, define, type KernelAioForm, PENDING, type UringForm } from "./operation.ts"
+import { offsetOf, optionsReader } from "./options.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
 const CURRENT = -1
@@ -266,7 +267,7 @@ const readInline = (submission: Submission, input: TransferInput): number => {
 const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, file?: FileState): TransferInput => ({
   fd,
   buffer,
-  offset: options?.offset,
+  offset: offsetOf(options),
   file
 })
 
@@ -276,7 +277,7 @@ const vector = (
   options?: TransferOptions,
   file?: FileState
   // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
-): VectorInput => ({ fd, buffers: listOf(buffers), offset: options?.offset, file })
+): VectorInput => ({ fd, buffers: listOf(buffers), offset: offsetOf(options), file })
 
 export const nop = define(() => ({}), {
   name: "nop",
@@ -426,16 +427,15 @@ export interface AllocateOptions {
   readonly mode?: AllocateMode | undefined
 }
 
-export const fallocate = define((fd: number, options: AllocateOptions) => ({ fd, ...options }), {
+const allocateOptions = optionsReader<AllocateOptions>({ offset: true, length: true, mode: true })
+
+export const fallocate = define((fd: number, options: AllocateOptions) => ({ fd, ...allocateOptions(options) }), {
   name: "fallocate",
   man: "fallocate(2)",
   encode: (submission, { fd, length, mode = "allocate", offset = 0 }) => {
     submission.nr = NR.fallocate
     submission.a0 = checkFd(fd)
-    if (!Object.hasOwn(allocateModes, mode)) {
-      throw new BadArgument("mode", `one of ${Object.keys(allocateModes).join(", ")}, not ${String(mode)}`)
-    }
-    submission.a1 = allocateModes[mode]
+    submission.a1 = checkName(allocateModes, mode, "mode")
     submission.a2 = checkOffset(offset)
     submission.a3 = checkOffset(length, "length")
   },
@@ -460,7 +460,11 @@ export interface RangeOptions {
   readonly length?: Offset | undefined
 }
 
-export const fadvise = define((fd: number, advice: Advice, options?: RangeOptions) => ({ fd, advice, ...options }), {
+const rangeOptions = optionsReader<RangeOptions>({ offset: true, length: true })
+
+const adviceInput = (fd: number, advice: Advice, options?: RangeOptions) => ({ fd, advice, ...rangeOptions(options) })
+
+export const fadvise = define(adviceInput, {
   name: "fadvise",
   man: "posix_fadvise(2)",
   encode: (submission, { advice, fd, length = 0, offset = 0 }) => {
@@ -468,26 +472,27 @@ export const fadvise = define((fd: number, advice: Advice, options?: RangeOption
     submission.a0 = checkFd(fd)
     submission.a1 = checkOffset(offset)
     submission.a2 = checkOffset(length, "length")
-    if (!Object.hasOwn(advices, advice)) {
-      throw new BadArgument("advice", `one of ${Object.keys(advices).join(", ")}, not ${String(advice)}`)
-    }
-    submission.a3 = advices[advice]
+    submission.a3 = checkName(advices, advice, "advice")
   },
   // Not io_uring's FADVISE: its length was 32 bits wide until Linux 6.10, and most advice goes to a kernel worker anyway.
   decode: asVoid
 })
 
-export const readahead = define(
-  (fd: number, options: { readonly offset?: Offset | undefined; readonly length: number }) => ({ fd, ...options }),
-  {
-    name: "readahead",
-    man: "readahead(2)",
-    encode: (submission, { fd, length, offset = 0 }) => {
-      submission.nr = NR.readahead
-      submission.a0 = checkFd(fd)
-      submission.a1 = checkOffset(offset)
-      submission.a2 = checkUint32(length, "length")
-    },
-    decode: asVoid
-  }
-)
+export interface ReadaheadOptions {
+  readonly offset?: Offset | undefined
+  readonly length: number
+}
+
+const readaheadOptions = optionsReader<ReadaheadOptions>({ offset: true, length: true })
+
+export const readahead = define((fd: number, options: ReadaheadOptions) => ({ fd, ...readaheadOptions(options) }), {
+  name: "readahead",
+  man: "readahead(2)",
+  encode: (submission, { fd, length, offset = 0 }) => {
+    submission.nr = NR.readahead
+    submission.a0 = checkFd(fd)
+    submission.a1 = checkOffset(offset)
+    submission.a2 = checkUint32(length, "length")
+  },
+  decode: asVoid
+})

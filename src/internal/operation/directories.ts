@@ -5,10 +5,11 @@ import { addressOf } from "../native/libc.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import type { Path } from "./arguments.ts"
-import { BadArgument, checkFd } from "./arguments.ts"
+import { BadArgument, checkFd, show } from "./arguments.ts"
 import { type FileType, fileType } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
 import { define, PENDING } from "./operation.ts"
+import { optionsReader } from "./options.ts"
 import { type AtOptions, open } from "./paths.ts"
 
 /** One name in a directory, without `.` and `..`. */
@@ -70,12 +71,14 @@ export const openDirectory = define(
   }
 )
 
-export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...options }), {
+const readdirOptions = optionsReader<ReaddirOptions>({ bufferSize: true })
+
+export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...readdirOptions(options) }), {
   name: "readdir",
   man: "getdents64(2)",
   encode: (submission, { bufferSize = 32768, fd }) => {
     if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
-      throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${String(bufferSize)}`)
+      throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${show(bufferSize)}`)
     }
     submission.nr = NR.getdents64
     submission.a0 = checkFd(fd)

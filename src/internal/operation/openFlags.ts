@@ -1,7 +1,7 @@
 /** How `open` takes its flags: fopen(3)'s letters, or the bits of open(2). */
 import { constants } from "node:fs"
 import { O_CLOEXEC } from "../native/layout.ts"
-import { BadArgument, checkUint32 } from "./arguments.ts"
+import { checkName, checkUint32 } from "./arguments.ts"
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants
 
@@ -22,10 +22,5 @@ const byLetter = {
 export type OpenFlag = keyof typeof byLetter
 
 /** The bits of open(2), always with O_CLOEXEC. */
-export const openFlags = (flag: OpenFlag | number): number => {
-  if (typeof flag === "number") return checkUint32(flag, "flag") | O_CLOEXEC
-  if (!Object.hasOwn(byLetter, flag)) {
-    throw new BadArgument("flag", `one of ${Object.keys(byLetter).join(", ")} or a number, not ${String(flag)}`)
-  }
-  return byLetter[flag] | O_CLOEXEC
-}
+export const openFlags = (flag: OpenFlag | number): number =>
+  (typeof flag === "number" ? checkUint32(flag, "flag") : checkName(byLetter, flag, "flag", " or a number")) | O_CLOEXEC

@@ -6,6 +6,8 @@
  */
 import type { Submission } from "../engine/submission.ts"
 import type { Word } from "../native/libc.ts"
+import { BadArgument, show } from "./arguments.ts"
+import { elementsOf } from "./options.ts"
 
 /** Writes one io_uring submission entry; implemented by the ring. Arguments as in liburing's `io_uring_prep_rw`. */
 export interface SubmissionEntry {
@@ -113,12 +115,71 @@ export interface Constructor<Args extends ReadonlyArray<any>, I, A> {
   readonly entry: Entry<I, A>
 }
 
-/** Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. */
+/** Told from everything else by a mark that no other object can have, and that is looked at without running anything. */
+class Described<A> implements Operation<A> {
+  readonly #mark = true
+
+  constructor(
+    readonly entry: Entry<any, A>,
+    readonly input: any
+  ) {}
+
+  static is(value: unknown): value is Operation<any> {
+    return typeof value === "object" && value !== null && #mark in value
+  }
+}
+
+/** An operation that users get hold of. */
+export const operation = <A>(entry: Entry<any, A>, input: unknown): Operation<A> => new Described(entry, input)
+
+/** One that ends with a `BadArgument` as soon as it is encoded, like any other with a wrong argument. */
+const refused = (name: string, problem: unknown): Operation<never> => {
+  const refuse = (): never => {
+    throw problem
+  }
+  return operation<never>({ name, man: "", encode: refuse, decode: refuse }, {})
+}
+
+/**
+ * What users pass for an operation, looked at before anybody counts it. In the place of what is none stands one that is refused: it
+ * starts and ends like the others.
+ */
+export const operationOf = (value: unknown, name: string): Operation<any> =>
+  Described.is(value) ? value : refused(name, notAnOperation(value))
+
+const notAnOperation = (value: unknown): BadArgument =>
+  new BadArgument("operation", `must be one that Aio.request or a file's request has made, not ${show(value)}`)
+
+/** Fails for what is no operation, where there is nothing to put in its place. Throws `BadArgument`. */
+export const checkOperation = (value: unknown): void => {
+  if (!Described.is(value)) throw notAnOperation(value)
+}
+
+/** A list of operations, as it is now: whoever made it may change it. Throws `BadArgument`. */
+export const operationsOf = (values: unknown, name: string): Array<Operation<any>> => {
+  const elements = elementsOf(values, "operations")
+  if (elements !== undefined) return elements.map((value) => operationOf(value, name))
+  throw new BadArgument("operations", `must be an array of operations, not ${show(values)}`)
+}
+
+/**
+ * Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. What is wrong with them
+ * is told when the operation runs: to make one does not throw.
+ */
 export const define = <Args extends ReadonlyArray<any>, I, A>(
   input: (...args: Args) => I,
   entry: Entry<I, A>
 ): Constructor<Args, I, A> =>
-  Object.assign((...args: Args): Operation<A> => ({ entry, input: input(...args) }), { entry })
+  Object.assign(
+    (...args: Args): Operation<A> => {
+      try {
+        return operation(entry, input(...args))
+      } catch (problem) {
+        return refused(entry.name, problem)
+      }
+    },
+    { entry }
+  )
 
 /** The decoded result is the number that the system call returned. */
 export const asNumber = (_: Submission, result: number): number => result

@@ -14,17 +14,20 @@ import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
-import { BadArgument, checkFd, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
+import { checkFd, checkName, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
 import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
+import { optionsReader } from "./options.ts"
 
 /** Where a relative path starts. Absolute paths do not care. */
 export interface AtOptions {
   /** A directory's descriptor, as the `*at` calls of openat(2) take it. Left out: the current directory. */
   readonly at?: number | undefined
 }
+
+const atOptions = optionsReader<AtOptions>({ at: true })
 
 /** The first argument of a `*at` call. */
 const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
@@ -39,7 +42,9 @@ export interface OpenOptions extends AtOptions {
   readonly mode?: number | undefined
 }
 
-export const open = define((path: Path, options?: OpenOptions) => ({ path, ...options }), {
+const openOptions = optionsReader<OpenOptions>({ at: true, flag: true, mode: true })
+
+export const open = define((path: Path, options?: OpenOptions) => ({ path, ...openOptions(options) }), {
   name: "open",
   man: "open(2)",
   encode: (submission, input) => {
@@ -72,6 +77,8 @@ export interface PathInput extends AtOptions {
   readonly path: Path
 }
 
+const pathInput = (path: Path, options?: AtOptions): PathInput => ({ path, ...atOptions(options) })
+
 const encodeStat = (flags: number) => (submission: Submission, input: PathInput) => {
   submission.nr = NR.statx
   submission.a0 = startOf(input)
@@ -87,7 +94,7 @@ const statInline =
   ({ a1, cell }: Submission, { at }: PathInput): number =>
     at === undefined && statPathCached(a1 as number, followLinks, cell) ? 0 : PENDING
 
-export const stat = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
+export const stat = define(pathInput, {
   name: "stat",
   man: "statx(2)",
   encode: encodeStat(0),
@@ -96,7 +103,7 @@ export const stat = define((path: Path, options?: AtOptions): PathInput => ({ pa
   decode: decodeStat
 })
 
-export const lstat = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
+export const lstat = define(pathInput, {
   name: "lstat",
   man: "statx(2)",
   encode: encodeStat(AT_SYMLINK_NOFOLLOW),
@@ -144,7 +151,7 @@ const unlinkForm: UringForm = {
   prepare: (entry, r) => entry.prepare(IORING_OP.UNLINKAT, r.a0 as number, r.a1 as number, 0, 0, r.a2 as number)
 }
 
-export const unlink = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
+export const unlink = define(pathInput, {
   name: "unlink",
   man: "unlink(2)",
   encode: encodeUnlink(0),
@@ -152,7 +159,7 @@ export const unlink = define((path: Path, options?: AtOptions): PathInput => ({ 
   decode: asVoid
 })
 
-export const rmdir = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
+export const rmdir = define(pathInput, {
   name: "rmdir",
   man: "rmdir(2)",
   encode: encodeUnlink(AT_REMOVEDIR),
@@ -169,19 +176,20 @@ export interface RenameOptions {
   readonly existing?: keyof typeof renameFlags | undefined
 }
 
-export const rename = define((path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...options }), {
+const renameOptions = optionsReader<RenameOptions>({ existing: true })
+
+const renameInput = (path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...renameOptions(options) })
+
+export const rename = define(renameInput, {
   name: "rename",
   man: "rename(2)",
   encode: (submission, { existing = "replace", path, to }) => {
-    if (!Object.hasOwn(renameFlags, existing)) {
-      throw new BadArgument("existing", `one of ${Object.keys(renameFlags).join(", ")}, not ${String(existing)}`)
-    }
     submission.nr = NR.renameat2
     submission.a0 = AT_FDCWD
     submission.a1 = pathAddress(submission, path)
     submission.a2 = AT_FDCWD
     submission.a3 = pathAddress(submission, to, "to")
-    submission.a4 = renameFlags[existing]
+    submission.a4 = checkName(renameFlags, existing, "existing")
   },
   uring: {
     opcode: IORING_OP.RENAMEAT,
@@ -197,7 +205,9 @@ export interface MkdirOptions extends AtOptions {
   readonly mode?: number | undefined
 }
 
-export const mkdir = define((path: Path, options?: MkdirOptions) => ({ path, ...options }), {
+const mkdirOptions = optionsReader<MkdirOptions>({ at: true, mode: true })
+
+export const mkdir = define((path: Path, options?: MkdirOptions) => ({ path, ...mkdirOptions(options) }), {
   name: "mkdir",
   man: "mkdir(2)",
   encode: (submission, input) => {
@@ -231,7 +241,9 @@ export const link = define((path: Path, to: Path) => ({ path, to }), {
   decode: asVoid
 })
 
-export const symlink = define((target: Path, path: Path, options?: AtOptions) => ({ target, path, ...options }), {
+const symlinkInput = (target: Path, path: Path, options?: AtOptions) => ({ target, ...pathInput(path, options) })
+
+export const symlink = define(symlinkInput, {
   name: "symlink",
   man: "symlink(2)",
   encode: (submission, input) => {
@@ -251,7 +263,7 @@ export const symlink = define((target: Path, path: Path, options?: AtOptions) =>
 /** Longest target of a symbolic link, with room to see that nothing was cut. */
 const PATH_MAX = 4096
 
-export const readlink = define((path: Path, options?: AtOptions): PathInput => ({ path, ...options }), {
+export const readlink = define(pathInput, {
   name: "readlink",
   man: "readlink(2)",
   encode: (submission, input) => {

@@ -3,8 +3,9 @@ import { errno } from "../native/errno.ts"
 import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollEvents } from "../native/readiness.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import { BadArgument, checkFd } from "./arguments.ts"
+import { BadArgument, checkFd, checkName } from "./arguments.ts"
 import { asVoid, define, type Operation } from "./operation.ts"
+import { optionsReader } from "./options.ts"
 
 /** What to wait for. At least one. */
 export interface Interest {
@@ -31,11 +32,13 @@ export interface PollInput {
   readonly events: number
 }
 
-/** Of no interest at all, 0, which `encode` refuses: making a value does not throw. */
-const eventsOf = (interest: Interest | undefined): number =>
-  (interest?.readable === true ? POLLIN : 0) |
-  (interest?.writable === true ? POLLOUT : 0) |
-  (interest?.priority === true ? POLLPRI : 0)
+const interestOptions = optionsReader<Interest>({ readable: true, writable: true, priority: true })
+
+/** Of no interest at all, 0, which `encode` refuses. */
+const eventsOf = (interest: Interest | undefined): number => {
+  const { priority, readable, writable } = interestOptions(interest, "interest")
+  return (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
+}
 
 export const pollFd = define((fd: number, interest: Interest): PollInput => ({ fd, events: eventsOf(interest) }), {
   name: "pollFd",
@@ -90,16 +93,17 @@ export interface LockInput extends LockOptions {
   readonly lock: Lock
 }
 
-export const flock = define((fd: number, lock: Lock, options?: LockOptions): LockInput => ({ fd, lock, ...options }), {
+const lockOptions = optionsReader<LockOptions>({ wait: true })
+
+const lockInput = (fd: number, lock: Lock, options?: LockOptions): LockInput => ({ fd, lock, ...lockOptions(options) })
+
+export const flock = define(lockInput, {
   name: "flock",
   man: "flock(2)",
   encode: (submission, { fd, lock, wait = true }) => {
-    if (!Object.hasOwn(locks, lock)) {
-      throw new BadArgument("lock", `one of ${Object.keys(locks).join(", ")}, not ${String(lock)}`)
-    }
     submission.nr = NR.flock
     submission.a0 = checkFd(fd)
-    submission.a1 = locks[lock] | (wait ? 0 : LOCK_NB)
+    submission.a1 = checkName(locks, lock, "lock") | (wait ? 0 : LOCK_NB)
   },
   mayWaitForEver: true,
   undo: ({ fd, lock }): Operation<void> | undefined => (lock === "unlock" ? undefined : flock(fd, "unlock")),

@@ -130,39 +130,41 @@ export class MockBackend implements Backend {
 
   submit(request: Request): boolean {
     const submission = this.free.pop() ?? new Submission(-1)
+    let call: Call
+    let takes: bigint
     try {
       submission.encode(request.entry, request.input, request.bytes)
-      this.take(request, submission)
+      call = this.callOf(request, submission)
+      // A test's own function: asked before anything is counted.
+      takes = this.isClosing || !this.hasPower ? 0n : this.options.latency(call.draft)
     } catch (problem) {
-      // An argument, or what a test's own function for the latency threw: nothing has happened.
-      this.calls.delete(request)
-      request.submission = null
       submission.clear()
       this.free.push(submission)
       throw problem
     }
+    submission.request = request
+    request.submission = submission
+    this.journal.add(call.draft)
+    this.calls.set(request, call)
+    this.begin(call, takes)
     return true
   }
 
-  private take(request: Request, submission: Submission): void {
-    submission.request = request
-    request.submission = submission
+  private callOf(request: Request, submission: Submission): Call {
     const { input } = request
     const path = typeof input.fd === "number" ? this.machine.open.peek(input.fd)?.path : undefined
-    const draft = this.journal.begin(request, path === undefined ? path : toText(path), this.arrivals.get(request)!)
+    const draft = this.journal.draft(request, path === undefined ? path : toText(path), this.arrivals.get(request)!)
     const effects = this.faults.isEmpty ? {} : this.faults.meet({ ...draft, to: textOf(input.to) })
-    const call = new Call(request, submission, draft, effects)
-    this.calls.set(request, call)
-    this.begin(call)
+    return new Call(request, submission, draft, effects)
   }
 
   /** Puts a request where it waits for its time. */
-  private begin(call: Call): void {
+  private begin(call: Call, takes: bigint): void {
     const { draft, effects } = call
     if (effects.powerLoss === true && this.hasPower) return this.losePower()
     if (effects.hang === true && !this.isClosing) return this.hang(call)
-    const { latency, timer } = this.options
-    const left = this.isClosing || !this.hasPower ? 0n : draft.startNs + latency(draft) - timer.now()
+    const { timer } = this.options
+    const left = takes === 0n ? 0n : draft.startNs + takes - timer.now()
     if (left <= 0n) return this.makeReady(call)
     call.place = "delayed"
     call.leave = timer.after(left, () => {

@@ -59,7 +59,8 @@ export const isOrdinary = ({ name }: Place): boolean => name !== "" && name !== 
 export class FileSystem {
   private nextIno = 2
   readonly root: Directory
-  readonly cwd: Directory
+  /** Where relative paths start: the current directory, but for requests that name another one. */
+  private start: Directory
   readonly log = new NameLog()
   readonly space: Space
 
@@ -75,7 +76,7 @@ export class FileSystem {
     this.space = new Space(Math.floor(capacity / 4096), random)
     this.root = new Directory(this.nextIno++, { mode: 0o755, uid: 0, gid: 0 }, now())
     this.root.nlink = 1
-    this.cwd = this.root
+    this.start = this.root
   }
 
   // --- Permissions
@@ -117,7 +118,18 @@ export class FileSystem {
   locate(path: string, follow: Follow): Place {
     if (path === "") fail("ENOENT")
     if (path.length >= PATH_MAX) fail("ENAMETOOLONG")
-    return this.walk(this.cwd, path, follow, { links: 0 })
+    return this.walk(this.start, path, follow, { links: 0 })
+  }
+
+  /** Relative paths start at `directory` for as long as `use` runs, which does not wait. */
+  startingAt<A>(directory: Directory | undefined, use: () => A): A {
+    const { start } = this
+    this.start = directory ?? start
+    try {
+      return use()
+    } finally {
+      this.start = start
+    }
   }
 
   private walk(from: Directory, path: string, follow: Follow, way: Way): Place {

@@ -47,8 +47,9 @@ export class Journal {
   /** Entries beyond `limit` push out the oldest. */
   constructor(private readonly limit: number) {}
 
-  begin({ entry, input }: Request, path: string | undefined, startNs: bigint): Draft {
-    const draft: Draft = {
+  /** Kept by `add`. */
+  draft({ entry, input }: Request, path: string | undefined, startNs: bigint): Draft {
+    return {
       operation: entry.name,
       path: textOf(input.path) ?? path,
       input: summaryOf(input),
@@ -58,9 +59,11 @@ export class Journal {
       endNs: undefined,
       cancelled: false
     }
+  }
+
+  add(draft: Draft): void {
     this.drafts.push(draft)
     if (this.drafts.length >= 2 * this.limit) this.drafts.splice(0, this.drafts.length - this.limit)
-    return draft
   }
 
   /** In the order in which they were taken over. */

@@ -10,7 +10,7 @@ import { O_WRONLY } from "./flags.ts"
 import { Directory, RegularFile, SymbolicLink } from "./inode.ts"
 import { describeTree, existing, mkdir, mkfifo } from "./names.ts"
 import { type OperationName, operations } from "./operations.ts"
-import { toByteString, toText } from "./paths.ts"
+import { PATH_MAX, toByteString, toText } from "./paths.ts"
 import { type Random, randomFrom } from "./random.ts"
 
 export interface MachineOptions extends Settings {
@@ -47,11 +47,20 @@ export class Machine {
   /** The result `>= 0`, or `-errno`. Throws `Waits`. */
   run(name: OperationName, input: any, submission: Submission, attempt: Attempt): number {
     try {
-      return operations[name](this, input, submission, attempt) ?? 0
+      return this.fs.startingAt(this.startOf(input), () => operations[name](this, input, submission, attempt)) ?? 0
     } catch (problem) {
       if (problem instanceof Failure) return -problem.errno
       throw problem
     }
+  }
+
+  /** Where the request's path starts, if it says so. A path that needs no start does not look at it, as the kernel does not. */
+  private startOf({ at, path }: { readonly at?: number; readonly path?: Path }): Directory | undefined {
+    if (at === undefined || path === undefined) return undefined
+    const text = toByteString(path)
+    if (text === "" || text.startsWith("/") || text.length >= PATH_MAX) return undefined
+    const { inode } = this.open.find(at)
+    return inode instanceof Directory ? inode : fail("ENOTDIR")
   }
 
   /** What the machine's owner does, whoever makes the requests. */

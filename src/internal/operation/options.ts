@@ -1,0 +1,57 @@
+/**
+ * Options, as users pass them: only the keys that a function knows are looked at, each once. Whatever else an object has never gets
+ * near an operation's input, where a `path` or an `fd` would be another target.
+ */
+import { BadArgument, show } from "./arguments.ts"
+
+/** One property, whose getter may do anything. */
+const property = (options: object, name: string): unknown => {
+  try {
+    return (options as Record<string, unknown>)[name]
+  } catch (error) {
+    throw new BadArgument(name, `could not be read: ${show(error)}`)
+  }
+}
+
+/** An object, or nothing at all. Throws `BadArgument`. */
+const isGiven = (options: unknown, argument: string): options is object => {
+  if (options === undefined) return false
+  if (typeof options === "object" && options !== null) return true
+  throw new BadArgument(argument, `must be an object, not ${show(options)}`)
+}
+
+/** Reads options of one kind. What it gives is the reader's own: plain, without getters. Throws `BadArgument`. */
+export type OptionsReader<O> = (options: O | undefined, argument?: string) => O
+
+/** `keys`: all that there are. One that is added to the type and not here does not compile. */
+export const optionsReader = <O extends object>(keys: { readonly [Key in keyof O]-?: true }): OptionsReader<O> => {
+  const names = Object.keys(keys)
+  return (options, argument = "options") => {
+    const read: Record<string, unknown> = {}
+    if (isGiven(options, argument)) for (const name of names) read[name] = property(options, name)
+    return read as O
+  }
+}
+
+/** The same for the one option of a transfer, many of which are made. */
+export const offsetOf = <Offset>(options: { readonly offset?: Offset } | undefined): Offset | undefined =>
+  options === undefined || !isGiven(options, "options")
+    ? undefined
+    : (property(options, "offset") as Offset | undefined)
+
+/** Does what may run code of the program's, a Proxy's for instance. What that throws is told of the argument. */
+const reading = <A>(argument: string, read: () => A): A => {
+  try {
+    return read()
+  } catch (error) {
+    throw new BadArgument(argument, `could not be read: ${show(error)}`)
+  }
+}
+
+/** The elements of an array, each read once; `undefined` if it is none. Throws `BadArgument`. */
+export const elementsOf = (values: unknown, argument: string): Array<unknown> | undefined =>
+  reading(argument, () => (Array.isArray(values) ? Array.from(values) : undefined))
+
+/** All that an object has, each read once; `undefined` if it is none. For tables whose keys are the program's. Throws `BadArgument`. */
+export const entriesOf = (values: unknown, argument: string): Array<[string, unknown]> | undefined =>
+  reading(argument, () => (typeof values === "object" && values !== null ? Object.entries(values) : undefined))
