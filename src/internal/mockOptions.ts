@@ -83,7 +83,7 @@ export const faultFrom = (fault: Fault): Fault => {
   }
   checkCount("after", given.after, 0)
   checkCount("times", given.times, 0)
-  checkCount("short", given.short, 1)
+  checkCount("short", given.short, 0)
   return { ...given, operation: (names as Fault["operation"]) ?? given.operation }
 }
 
