@@ -36,12 +36,15 @@ export class AioError extends Data.TaggedError("AioError")<{
   readonly dest?: Path | undefined
   /** The descriptor it was for, if it was for one. */
   readonly fd?: number | undefined
+  /** What the code does not tell: that an ECANCELED comes from the end of the Layer. */
+  readonly description?: string | undefined
 }> {
   override get message(): string {
     const dest = this.dest === undefined ? "" : ` -> ${textOfPath(this.dest)}`
     const subject =
       this.path !== undefined ? ` ${textOfPath(this.path)}${dest}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
-    return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})`
+    const description = this.description === undefined ? "" : `: ${this.description}`
+    return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})${description}`
   }
 
   /**
@@ -49,9 +52,15 @@ export class AioError extends Data.TaggedError("AioError")<{
    *
    * @since 0.1.0
    */
-  static fromErrno(errno: number, operation: string, { fd, file, path = file?.path, to }: ErrorSubject): AioError {
+  static fromErrno(
+    errno: number,
+    operation: string,
+    { fd, file, path = file?.path, to }: ErrorSubject,
+    description?: string
+  ): AioError {
     const dest = typeof to === "number" ? undefined : to
-    return new AioError({ code: errnoName(errno), errno, operation, path, dest, fd })
+    const why = description === undefined ? {} : { description }
+    return new AioError({ code: errnoName(errno), errno, operation, path, dest, fd, ...why })
   }
 }
 

@@ -30,6 +30,7 @@ import { cpFailure, removeFailure } from "./internal/filesystem/refusals.ts"
 import { removeTree } from "./internal/filesystem/removal.ts"
 import { runSequence } from "./internal/filesystem/sequence.ts"
 import { stream } from "./internal/filesystem/stream.ts"
+import { living } from "./internal/filesystem/successor.ts"
 import { toFileTime } from "./internal/filesystem/times.ts"
 import { watch } from "./internal/filesystem/watch.ts"
 import { errno } from "./internal/native/errno.ts"
@@ -48,7 +49,11 @@ const encoder = new TextEncoder()
 
 const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number
 
-const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => {
+const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => {
+  /** With whatever serves the call at the moment when it is run. */
+  const using = <A, E, R>(use: (engine: Engine) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => use(living(own)))
+
   /** One request. */
   const run = <A>(
     method: string,
@@ -56,14 +61,17 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
     of: string,
     dest?: string
   ): Effect.Effect<A, PlatformError> =>
-    Effect.mapError(execute(engine, operation), translate({ method, of, path: of, dest }))
+    Effect.mapError(
+      using((engine) => execute(engine, operation)),
+      translate({ method, of, path: of, dest })
+    )
 
   /** What there is, from the caches if they know. */
   const stat = (path: string): Effect.Effect<FileSystem.File.Info, PlatformError> =>
     run("stat", { entry: statInfo, input: { path } }, path)
 
   /** Whether there is something, from the caches if they know of it. */
-  const isKnown = (path: string): boolean => {
+  const isKnown = (engine: Engine, path: string): boolean => {
     const { entry, input } = catalogue.stat(path)
     if (!engine.mayInline || engine.tryInline(entry, input) === PENDING) return false
     engine.countInline()
@@ -71,44 +79,67 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
   }
 
   const ask = (path: string, options: FileSystem.AccessFileOptions | undefined): Effect.Effect<void, Failure> =>
-    Effect.suspend(() => {
+    using((engine) => {
       const { readable, writable } = options ?? {}
       try {
-        if (readable !== true && writable !== true && isKnown(path)) return Exit.void
+        if (readable !== true && writable !== true && isKnown(engine, path)) return Exit.void
       } catch {
         // What is wrong with the argument is told below.
       }
       return execute(engine, catalogue.access(path, { read: readable, write: writable }))
     })
 
+  const makeDirectoryOfOwn = (options: FileSystem.MakeTempDirectoryOptions | undefined, method: string) =>
+    using((engine) => makeTempDirectory(engine, options, method))
+
   const makeTempFile = (method: string) => (options?: FileSystem.MakeTempFileOptions) =>
-    Effect.flatMap(makeTempDirectory(engine, options, method), (directory) => {
+    Effect.flatMap(makeDirectoryOfOwn(options, method), (directory) => {
       const path = join(directory, `${randomHex()}${options?.suffix ?? ""}`)
       return Effect.as(
-        runSequence(() => new Create(engine, { method, of: path, path }, path)),
+        runSequence(() => new Create(living(own), { method, of: path, path }, path)),
         path
       )
     })
 
   const remove = (method: string) => (path: string, options?: FileSystem.RemoveOptions) =>
     options?.recursive === true
-      ? Effect.mapError(
-          removeTree(engine, path, { force: options.force ?? false, parallel: PARALLEL }),
-          removeFailure(method, path)
+      ? Effect.catchAll(
+          using((engine) => removeTree(engine, path, { force: options.force ?? false, parallel: PARALLEL })),
+          (error) => {
+            const failure = Effect.fail(removeFailure(method, path)(error))
+            // A link to a directory, with a slash behind it, is a directory that rmdir(2) calls none: Node leaves it at that.
+            return isErrno(error, errno.ENOTDIR) && typeof path === "string" && path.endsWith("/")
+              ? Effect.matchEffect(stat(path), { onFailure: () => failure, onSuccess: () => Effect.void })
+              : failure
+          }
         )
-      : Effect.catchAll(execute(engine, catalogue.unlink(path)), (error) =>
-          options?.force === true && isErrno(error, errno.ENOENT)
-            ? Effect.void
-            : Effect.fail(removeFailure(method, path)(error))
+      : Effect.catchAll(
+          using((engine) => execute(engine, catalogue.unlink(path))),
+          (error) =>
+            options?.force === true && isErrno(error, errno.ENOENT)
+              ? Effect.void
+              : Effect.fail(removeFailure(method, path)(error))
         )
 
-  const readFile = (method: string) => (path: string) => runSequence(() => new ReadFile(engine, path, method))
+  /** At the end of a Scope. Where the Layer ends meanwhile, what is left is removed all the same. */
+  const removeFinally = (method: string, path: string): Effect.Effect<void> => {
+    const removed = (force: boolean) => remove(method)(path, { recursive: true, force })
+    return Effect.orDie(
+      Effect.catchIf(
+        removed(false),
+        ({ cause }) => own.closed && (cause as NodeJS.ErrnoException | undefined)?.code === "ECANCELED",
+        () => removed(true)
+      )
+    )
+  }
+
+  const readFile = (method: string) => (path: string) => runSequence(() => new ReadFile(living(own), path, method))
 
   const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
     Effect.suspend(() => {
       try {
         const bytes = checkBytes(data, "data")
-        return runSequence(() => new WriteFile(engine, path, bytes, options, method))
+        return runSequence(() => new WriteFile(living(own), path, bytes, options, method))
       } catch (problem) {
         return problem instanceof BadArgument ? Effect.fail(fromWrongArgument(method, problem)) : Effect.die(problem)
       }
@@ -146,30 +177,37 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
     writeFileString: (path, data, options) =>
       Effect.suspend(() => writeFile("writeFile")(path, encoder.encode(data), options)),
 
-    open: (path, options) => open(engine, path, options),
+    open: (path, options) => open(own, path, options),
 
-    stream: (path, options) => stream(engine, path, options),
+    stream: (path, options) => stream(own, path, options),
 
     copyFile: (from, to) =>
       Effect.asVoid(
         Effect.mapError(
-          runSequence(() => new CopyFile(engine, top(from), top(to), { exclusive: false, preserveTimestamps: false })),
+          runSequence(
+            () => new CopyFile(living(own), top(from), top(to), { exclusive: false, preserveTimestamps: false })
+          ),
           translate({ method: "copyFile", of: from, path: from, dest: to }, "copyfile")
         )
       ),
 
     copy: (from, to, options) => {
-      const copied = copyTree(engine, from, to, {
-        parallel: PARALLEL,
-        overwrite: options?.overwrite ?? false,
-        preserveTimestamps: options?.preserveTimestamps ?? false,
-        asNode: true
-      })
+      const copied = using((engine) =>
+        copyTree(engine, from, to, {
+          parallel: PARALLEL,
+          overwrite: options?.overwrite ?? false,
+          preserveTimestamps: options?.preserveTimestamps ?? false,
+          asNode: true
+        })
+      )
       return Effect.mapError(
         Effect.catchAll(copied, (error) =>
           // Node makes missing parents of the destination first. Most of the time there are none.
           error._tag === "AioError" && error.errno === errno.ENOENT && error.path !== from
-            ? Effect.zipRight(makeDirectories(engine, dirname(resolve(to))), copied)
+            ? Effect.zipRight(
+                using((engine) => makeDirectories(engine, dirname(resolve(to)))),
+                copied
+              )
             : Effect.fail(error)
         ),
         cpFailure(from)
@@ -194,14 +232,14 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
         typeof target === "string" ? target : decoder.decode(target)
       ),
 
-    realPath: (path) => realPath(engine, path),
+    realPath: (path) => using((engine) => realPath(engine, path)),
 
     rename: (from, to) => run("rename", catalogue.rename(from, to), from, to),
 
     truncate: (path, length) => {
       const bytes = Number(length ?? 0)
       return Effect.mapError(
-        execute(engine, catalogue.truncate(path, Math.max(bytes, 0))),
+        using((engine) => execute(engine, catalogue.truncate(path, Math.max(bytes, 0)))),
         translate({ method: "truncate", of: path, path }, "open")
       )
     },
@@ -216,35 +254,39 @@ const makeFor = (engine: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> 
 
     makeDirectory: (path, options) =>
       options?.recursive === true
-        ? Effect.mapError(makeDirectories(engine, path, options.mode), (error) => {
-            // Of a part of the path, perhaps.
-            const part = error._tag === "AioError" && typeof error.path === "string" ? error.path : path
-            return translate({ method: "makeDirectory", of: path, path: part })(error)
-          })
+        ? Effect.mapError(
+            using((engine) => makeDirectories(engine, path, options.mode)),
+            (error) => {
+              // Of a part of the path, perhaps.
+              const part = error._tag === "AioError" && typeof error.path === "string" ? error.path : path
+              return translate({ method: "makeDirectory", of: path, path: part })(error)
+            }
+          )
         : run("makeDirectory", catalogue.mkdir(path, { mode: options?.mode }), path),
 
-    makeTempDirectory: (options) => makeTempDirectory(engine, options, "makeTempDirectory"),
+    makeTempDirectory: (options) => makeDirectoryOfOwn(options, "makeTempDirectory"),
 
     makeTempDirectoryScoped: (options) =>
-      Effect.acquireRelease(makeTempDirectory(engine, options, "makeTempDirectoryScoped"), (directory) =>
-        Effect.orDie(remove("makeTempDirectoryScoped")(directory, { recursive: true }))
+      Effect.acquireRelease(makeDirectoryOfOwn(options, "makeTempDirectoryScoped"), (directory) =>
+        removeFinally("makeTempDirectoryScoped", directory)
       ),
 
     makeTempFile: makeTempFile("makeTempFile"),
 
     makeTempFileScoped: (options) =>
       Effect.acquireRelease(makeTempFile("makeTempFileScoped")(options), (path) =>
-        Effect.orDie(remove("makeTempFileScoped")(dirname(path), { recursive: true }))
+        removeFinally("makeTempFileScoped", dirname(path))
       ),
 
-    readDirectory: (path, options) => readDirectory(engine, path, options?.recursive === true),
+    readDirectory: (path, options) => using((engine) => readDirectory(engine, path, options?.recursive === true)),
 
     remove: remove("remove")
   }
 }
 
 /**
- * The service. It works for as long as the `Aio` that it was made with. A `FileSystem.WatchBackend` in the context is used for
+ * The service. It runs on the `Aio` that it was made with, and when that has ended, on a pool of threads that is there while it is used: as
+ * NodeFileSystem, it has no end. What is under way when that `Aio` ends is cancelled, and fails with ECANCELED. A `FileSystem.WatchBackend` in the context is used for
  * `watch`, as NodeFileSystem does.
  *
  * @since 0.1.0

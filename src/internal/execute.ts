@@ -15,14 +15,24 @@ import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
 
+/** The failure of a request with a (positive) error number. What the end of the Layer has cancelled says so. */
+export const failureOf = (engine: Engine, number: number, operation: string, input: any): AioError =>
+  AioError.fromErrno(
+    number,
+    operation,
+    input,
+    number === errno.ECANCELED && engine.closed ? "the Layer of this Aio has ended" : undefined
+  )
+
 /** What a result means to the fiber that waits for it. */
 export const outcome = <A>(
+  engine: Engine,
   entry: Entry<any, A>,
   input: any,
   result: number,
   memory: Submission | null
 ): Exit.Exit<A, AioError> => {
-  if (result < 0) return Exit.fail(AioError.fromErrno(-result, entry.name, input))
+  if (result < 0) return Exit.fail(failureOf(engine, -result, entry.name, input))
   try {
     return Exit.succeed(entry.decode(memory!, result, input))
   } catch (defect) {
@@ -87,7 +97,7 @@ export class Call<A> extends Request implements Task<A> {
     settle(
       this,
       this.problem === undefined
-        ? outcome<A>(this.entry, this.input, this.result, memory)
+        ? outcome<A>(this.engine, this.entry, this.input, this.result, memory)
         : badArgument(this.entry.name, this.problem)
     )
   }
@@ -142,7 +152,7 @@ export const finishInline = <A>(
   try {
     const result = engine.tryInline(entry, input, bytes)
     if (result === PENDING) return undefined
-    const exit = outcome<A>(entry, input, result, engine.scratch)
+    const exit = outcome<A>(engine, entry, input, result, engine.scratch)
     engine.countInline()
     return exit
   } catch (error) {

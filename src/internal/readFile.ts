@@ -4,12 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { AioError } from "../AioError.ts"
+import type { AioError } from "../AioError.ts"
 import { inSpan, wantsSpan } from "./completions/spans.ts"
 import type { Engine } from "./engine/engine.ts"
 import { Request } from "./engine/request.ts"
 import type { Submission } from "./engine/submission.ts"
-import { badArgument } from "./execute.ts"
+import { badArgument, failureOf } from "./execute.ts"
 import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import type { Path } from "./operation/arguments.ts"
@@ -207,7 +207,7 @@ class ReadFile implements Task<Uint8Array> {
   }
 
   private error(number: number, operation: string): Exit.Exit<never, AioError> {
-    return Exit.fail(AioError.fromErrno(number, operation, { path: this.path }))
+    return Exit.fail(failureOf(this.engine, number, operation, { path: this.path }))
   }
 
   private cancelled(): Exit.Exit<never, AioError> {

@@ -28,6 +28,12 @@ describe.each(["io_uring", "threads"])("%s: how long a process lives", (backend)
     expect(lasted).toBeLessThan(SOON)
   })
 
+  it("not for a FileSystem that is used after its Layer", async () => {
+    const { code, lasted, stderr, stdout } = await runFixture("life.ts", { args: ["after", backend] })
+    expect([stdout, stderr, code]).toEqual(["read\n", "", 0])
+    expect(lasted).toBeLessThan(SOON)
+  })
+
   it("not for a request that was interrupted", async () => {
     const { code, lasted, stderr, stdout } = await runFixture("life.ts", { args: ["abandoned", backend] })
     expect([stdout, stderr, code]).toEqual(["given up\n", "", 0])

@@ -70,7 +70,7 @@ class Batch implements Task<Results>, Owner<Member> {
               results[i] = entry.decode(engine.scratch, result, input)
               engine.countInline()
             } else {
-              const exit = outcome(entry, input, result, engine.scratch)
+              const exit = outcome(engine, entry, input, result, engine.scratch)
               engine.countInline()
               this.put(i, exit)
             }

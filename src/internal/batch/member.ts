@@ -1,11 +1,10 @@
 /** A request that is one of several: it tells their owner of its end, and no fiber. */
 import * as Exit from "effect/Exit"
-import { AioError } from "../../AioError.ts"
 import type { EndSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
-import { badArgument, outcome } from "../execute.ts"
+import { badArgument, failureOf, outcome } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
@@ -81,7 +80,7 @@ export class Member extends Request {
   private get outcomeForSpan(): Exit.Exit<unknown, Failure> {
     const { entry, input, problem, result } = this
     if (problem !== undefined) return badArgument(entry.name, problem)
-    return result < 0 ? Exit.fail(AioError.fromErrno(-result, entry.name, input)) : Exit.void
+    return result < 0 ? Exit.fail(failureOf(this.owner.engine, -result, entry.name, input)) : Exit.void
   }
 
   override settled(memory: Submission | null): void {
@@ -101,7 +100,7 @@ export class Member extends Request {
   /** What it ended with, for whoever asked for it. Only while `memory` is valid: called by `Owner.ended`. */
   exitOf<A>(memory: Submission | null): Exit.Exit<A, Failure> {
     return this.problem === undefined
-      ? outcome<A>(this.entry, this.input, this.result, memory)
+      ? outcome<A>(this.owner.engine, this.entry, this.input, this.result, memory)
       : badArgument(this.entry.name, this.problem)
   }
 

@@ -84,7 +84,7 @@ class PreparedRun<A> implements Prepared<A> {
     const { entry, input } = operation
     const result = engine.tryEncoded(entry, submission, input)
     if (result === PENDING) return undefined
-    const exit = outcome<A>(entry, input, result, submission)
+    const exit = outcome<A>(engine, entry, input, result, submission)
     engine.countEncoded()
     return exit
   }

@@ -63,6 +63,8 @@ export interface Backend {
   accepts(request: Request): boolean
   /** Where descriptors are not this process's. */
   readonly descriptors?: Descriptors
+  /** Where files are its own: another backend on the same files and descriptors, for who still has some after its end. */
+  successor?(host: Host): Backend
   /** Called first in every turn. */
   beginTurn(): void
   /**

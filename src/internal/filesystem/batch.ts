@@ -6,10 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { AioError } from "../../AioError.ts"
 import { Member, type Owner } from "../batch/member.ts"
 import type { Engine } from "../engine/engine.ts"
-import { badArgument } from "../execute.ts"
+import { badArgument, failureOf } from "../execute.ts"
 import type { Operation } from "../operation/operation.ts"
 import { type Origin, originOf } from "../origin.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
@@ -69,7 +68,7 @@ class Batch implements Task<void>, Owner<Member> {
     const { entry, index, input, problem, result } = member
     if (problem !== undefined) this.fail(badArgument(entry.name, problem))
     else if (result < 0 && !this.forgives(index, -result))
-      this.fail(Exit.fail(AioError.fromErrno(-result, entry.name, input)))
+      this.fail(Exit.fail(failureOf(this.engine, -result, entry.name, input)))
     if (!this.more() && this.underWay.size === 0) this.finish()
   }
 

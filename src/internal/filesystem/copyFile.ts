@@ -1,8 +1,9 @@
 /** Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to. */
 import { constants } from "node:fs"
 import * as Exit from "effect/Exit"
-import { AioBadArgument, AioError } from "../../AioError.ts"
+import { AioBadArgument, type AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
+import { failureOf } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
 import type { BadArgument, Path } from "../operation/arguments.ts"
@@ -211,7 +212,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
   }
 
   protected override failure(number: number): AioError {
-    return AioError.fromErrno(number, "copyFile", { path: this.about.full })
+    return failureOf(this.engine, number, "copyFile", { path: this.about.full })
   }
 
   protected override wrongArgument({ argument, description }: BadArgument): AioBadArgument {

@@ -2,7 +2,7 @@
 import { getSystemErrorMap } from "node:util"
 import { BadArgument, type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
-import { errnoName } from "../native/errno.ts"
+import { errno, errnoName } from "../native/errno.ts"
 import type { Path, BadArgument as WrongArgument } from "../operation/arguments.ts"
 import { textOfPath } from "../operation/names.ts"
 
@@ -19,7 +19,11 @@ const reasons: Readonly<Record<string, SystemErrorReason>> = {
 const sentences = getSystemErrorMap()
 
 /** libuv's sentence for an error number. */
-const sentence = (errno: number): string => sentences.get(-errno)?.[1] ?? `system error ${errno}`
+const sentence = (number: number): string =>
+  // Who interrupts sees no failure, and Node has no such one.
+  number === errno.ECANCELED
+    ? "operation canceled by the end of the Layer that ran it"
+    : (sentences.get(-number)?.[1] ?? `system error ${number}`)
 
 /** What libuv calls the system calls behind our operations. */
 const syscalls: Readonly<Record<string, string>> = {

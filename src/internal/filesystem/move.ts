@@ -2,6 +2,7 @@
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
@@ -46,6 +47,8 @@ export class Move<A> implements Task<A, PlatformError> {
   /** It is part of the end of a fiber that was interrupted. */
   isOfInterrupted = false
   private step: Step | undefined = undefined
+  /** Who runs the step. */
+  private engine: Engine | undefined = undefined
   private cancelling = false
   private done = 0
 
@@ -69,7 +72,7 @@ export class Move<A> implements Task<A, PlatformError> {
 
   cancel(): void {
     this.cancelling = true
-    if (this.step !== undefined) this.file.engine.cancel(this.step)
+    if (this.step !== undefined) this.engine!.cancel(this.step)
   }
 
   releaseOrphan(): Effect.Effect<void> {
@@ -90,13 +93,9 @@ export class Move<A> implements Task<A, PlatformError> {
     step.priority = this.priority
     this.step = step
     file.state.users++
-    if (!file.engine.closed) {
-      file.engine.submit(step)
-      if (this.isOfInterrupted) file.engine.hurry(step)
-      return
-    }
-    step.result = -errno.ECANCELED
-    this.stepEnded(step)
+    this.engine = file.engine
+    this.engine.submit(step)
+    if (this.isOfInterrupted) this.engine.hurry(step)
   }
 
   stepEnded({ problem, result }: Step): void {

@@ -28,6 +28,7 @@ import { inStages, type Restore } from "../wait.ts"
 import { badArgument, fromWrongArgument, systemError, translate } from "./errors.ts"
 import { fstatInfo } from "./info.ts"
 import { Move } from "./move.ts"
+import { living } from "./successor.ts"
 
 const asSize = (count: number): Size => BigInt(count) as Size
 const asNothing = (): void => {}
@@ -59,7 +60,7 @@ export class OpenFile implements File {
   private readonly turn: Effect.Semaphore | undefined
 
   constructor(
-    readonly engine: Engine,
+    private readonly own: Engine,
     fd: number,
     readonly state: FileState,
     append: boolean
@@ -68,8 +69,14 @@ export class OpenFile implements File {
     this.turn = append ? Effect.unsafeMakeSemaphore(1) : undefined
   }
 
+  /** Whoever serves it now. */
+  get engine(): Engine {
+    return living(this.own)
+  }
+
   get release(): Effect.Effect<void> {
-    return release(this.engine, this.fd, this.state)
+    // After the Layer's end nobody is needed to close it, unless there are requests to be ended before.
+    return Effect.suspend(() => release(this.state.users > 0 ? this.engine : this.own, this.fd, this.state))
   }
 
   /** Called by a transfer that took `length` bytes from `offset` on, when it has ended. */
@@ -207,17 +214,18 @@ export class OpenFile implements File {
 
 /** Opens in the uninterruptible region that `restore` belongs to. Whoever calls it sees to `release`. */
 export const acquire = (
-  engine: Engine,
+  own: Engine,
   path: string,
   options: OpenFileOptions | undefined,
   restore: Restore
-): Effect.Effect<OpenFile, PlatformError> => {
-  const { flag = "r", mode } = options ?? {}
-  return Effect.mapBoth(executeMasked(engine, catalogue.open(path, { flag, mode }), restore), {
-    onFailure: translate({ method: "open", of: path, path }),
-    onSuccess: (fd) => new OpenFile(engine, fd, fileState(engine.descriptors.describe(fd, false)), flag.startsWith("a"))
+): Effect.Effect<OpenFile, PlatformError> =>
+  Effect.suspend(() => {
+    const { flag = "r", mode } = options ?? {}
+    return Effect.mapBoth(executeMasked(living(own), catalogue.open(path, { flag, mode }), restore), {
+      onFailure: translate({ method: "open", of: path, path }),
+      onSuccess: (fd) => new OpenFile(own, fd, fileState(own.descriptors.describe(fd, false)), flag.startsWith("a"))
+    })
   })
-}
 
 /** Opens; closed with its Scope. */
 export const open = (

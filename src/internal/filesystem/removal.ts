@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
-import { rmdir, unlink } from "../operation/catalogue.ts"
+import { lstat, rmdir, unlink } from "../operation/catalogue.ts"
 import type { Failure } from "../wait.ts"
 import { runBatch } from "./batch.ts"
 import {
@@ -84,11 +84,13 @@ class Removal {
     )
     return Effect.zipRight(
       emptied,
-      Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) =>
-        error._tag === "AioError" && error.errno === errno.ENOTEMPTY && attempts > 1
+      Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) => {
+        // By somebody else, or with what its own path leads through: `directory/sub/..`.
+        if (isGone(error)) return Effect.void
+        return error._tag === "AioError" && error.errno === errno.ENOTEMPTY && attempts > 1
           ? this.directory(place, attempts - 1)
           : Effect.fail(error)
-      )
+      })
     )
   }
 
@@ -140,6 +142,12 @@ export const removeTree = (
   { force, parallel }: RemovalOptions
 ): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
-    const removed = new Removal(engine, parallel).any(top(path))
+    const place = top(path)
+    const removed = Effect.catchAll(new Removal(engine, parallel).any(place), (error) =>
+      // unlink(2) says so of a link with a slash behind it, whatever it points to. What is not there is missing.
+      error._tag === "AioError" && error.errno === errno.ENOTDIR && error.path === path
+        ? Effect.zipRight(runAt(engine, lstat(path), place), Effect.fail(error))
+        : Effect.fail(error)
+    )
     return force ? Effect.catchAll(removed, (error) => (isGone(error) ? Effect.void : Effect.fail(error))) : removed
   })

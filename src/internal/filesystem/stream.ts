@@ -24,6 +24,7 @@ import { decodeFileSize } from "../operation/metadata.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { regularFile } from "./sequence.ts"
+import { living } from "./successor.ts"
 
 /** As NodeFileSystem's. */
 const CHUNK_SIZE = 65536
@@ -59,8 +60,11 @@ class Reader {
   /** Bytes of the file when it was opened, if that was known without waiting. */
   private readonly size: number
 
+  /** Who runs the read that is under way. */
+  private reading: Engine
+
   constructor(
-    private readonly engine: Engine,
+    private readonly own: Engine,
     private readonly fd: number,
     private position: number,
     /** Bytes that are still wanted. */
@@ -68,7 +72,9 @@ class Reader {
     private readonly chunkSize: number,
     private readonly slabSize: number
   ) {
+    this.reading = own
     this.size = Number.POSITIVE_INFINITY
+    const engine = living(own)
     if (!engine.mayInline || engine.tryInline(fstat.entry, { fd }) === PENDING) return
     this.size = decodeFileSize(engine.scratch)
     engine.countInline()
@@ -100,7 +106,7 @@ class Reader {
   readonly pull: Pull = Effect.suspend((): Pull => {
     if (this.ahead !== undefined) return this.whenArrived
     if (this.atEnd || this.left <= 0) return ended
-    const { engine } = this
+    const engine = living(this.own)
     const slab = this.newSlab()
     const operation = this.operation(slab)
     const tried = engine.mayInline
@@ -123,10 +129,8 @@ class Reader {
     const request = new Ahead(this, operation, slab)
     request.triedInline = triedInline
     this.ahead = request
-    if (!this.engine.closed) return this.engine.submit(request)
-    // No backend is left: it has ended without one.
-    request.result = -errno.ECANCELED
-    request.state = DONE
+    this.reading = living(this.own)
+    this.reading.submit(request)
   }
 
   private get hasArrived(): boolean {
@@ -148,6 +152,8 @@ class Reader {
     const { problem, result, slab } = this.ahead!
     this.ahead = undefined
     if (problem !== undefined) return this.refuse(problem)
+    // Nobody but the Layer's end cancels what is read ahead: it is read again.
+    if (result === -errno.ECANCELED && this.reading.closed) return this.pull
     if (result < 0) return Effect.fail(Option.some(systemError(-result, "read", this.subject)))
     const delivery = this.deliver(slab, result)
     // It was worth waiting for: the next one is read while the consumer works on this one.
@@ -178,11 +184,11 @@ class Reader {
   }
 
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
-    const closing = Effect.ignore(executeUninterruptibly(this.engine, close(this.fd)))
+    const closing = Effect.ignore(executeUninterruptibly(this.own, close(this.fd)))
     if (this.hasArrived) return closing
     const end = Effect.async<void>((resume) => {
       this.onArrival = () => resume(Effect.void)
-      this.engine.cancel(this.ahead!)
+      this.reading.cancel(this.ahead!)
     })
     return Effect.zipRight(end, closing)
   })
@@ -207,7 +213,10 @@ export const stream = (
   const chunks = Math.max(1, Math.min(bufferSize, Math.floor(SLAB / chunkSize)))
   const acquire = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      Effect.mapError(executeMasked(engine, open(path), restore), translate({ method: "open", of: path, path })),
+      Effect.mapError(
+        executeMasked(living(engine), open(path), restore),
+        translate({ method: "open", of: path, path })
+      ),
       (fd) => {
         const reader = new Reader(engine, fd, offset, left, chunkSize, chunks * chunkSize)
         return Effect.flatMap(Effect.scope, (scope) =>

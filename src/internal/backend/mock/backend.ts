@@ -88,21 +88,31 @@ export class MockBackend implements Backend {
   private ready: Array<Call> = []
   /** By what they wait for. */
   private readonly waiting = new Map<object, Set<Call>>()
+  /** Who has taken over the machine. */
+  private heir: MockBackend | undefined
   private readonly hung = new Set<Call>()
   /** When requests were made: an engine gives them on a turn later, and a test's clock may have moved on by then. */
   private readonly arrivals = new WeakMap<Request, bigint>()
   private readonly readiness = new ReadyDescriptor()
-  private hasPower = true
+  private hasPower: boolean
   private isClosing = false
   private heart: NodeJS.Timeout | undefined
 
   constructor(
     private readonly host: Host,
-    readonly options: BackendOptions
+    readonly options: BackendOptions,
+    before?: MockBackend
   ) {
-    this.machine = new Machine({ ...options, now: options.timer.now, wake: (target) => this.wakeAll(target) })
-    this.faults = new Faults(this.machine.random)
-    this.journal = new Journal(options.journal)
+    this.machine =
+      before?.machine ?? new Machine({ ...options, now: options.timer.now, wake: (target) => this.wakeAll(target) })
+    this.faults = before?.faults ?? new Faults(this.machine.random)
+    this.journal = before?.journal ?? new Journal(options.journal)
+    this.hasPower = before?.hasPower ?? true
+  }
+
+  successor(host: Host): MockBackend {
+    this.heir = new MockBackend(host, this.options, this)
+    return this.heir
   }
 
   supports({ name }: Entry<any, any>): boolean {
@@ -255,6 +265,7 @@ export class MockBackend implements Backend {
   }
 
   private wakeAll(target: object): void {
+    this.heir?.wakeAll(target)
     const calls = this.waiting.get(target)
     if (calls === undefined) return
     this.waiting.delete(target)
@@ -337,6 +348,7 @@ export class MockBackend implements Backend {
 
   /** Lets go of what hangs. */
   release(): void {
+    this.heir?.release()
     for (const call of [...this.hung]) this.makeReady(call)
     this.host.wake()
   }
@@ -368,8 +380,10 @@ export class MockBackend implements Backend {
 
   /** Loses power, unless it is lost already, and starts again with what was on the disk. What was lost. */
   crash(seed: number): ReadonlyArray<string> {
-    if (this.hasPower) this.losePower()
-    this.hasPower = true
+    for (const backend of this.heir === undefined ? [this] : [this, this.heir]) {
+      if (backend.hasPower) backend.losePower()
+      backend.hasPower = true
+    }
     // This was it: a rule that has not been met must not meet whoever looks at what is left.
     this.faults.remove(({ powerLoss }) => powerLoss === true)
     return this.machine.crash(seed)

@@ -1,0 +1,53 @@
+/**
+ * Who serves a FileSystem when the Layer of its `Aio` has ended: finalizers of an outer Scope, open files, methods that somebody kept.
+ * NodeFileSystem has no end either.
+ *
+ * One pool of threads for all of them, made when it is needed. It never keeps the process alive, and it is gone again, with its
+ * descriptors, when nobody has used it for some time. A backend with a file system of its own is followed by another on the same files.
+ */
+import { defaultControls, ThreadsBackend } from "../backend/threads/backend.ts"
+import { Engine } from "../engine/engine.ts"
+import { clearInterval, setInterval } from "../native/loop.ts"
+
+/** Milliseconds between two looks at whether it is used. It ends at the second that finds nothing new. Tests are in a hurry. */
+export const looks = { interval: 5000 }
+
+/** Milliseconds after which its idle threads end. */
+const IDLE_TIMEOUT = 1000
+
+let pool: Engine | undefined
+
+/** By the engines that they follow. They hold nothing that would have to be freed. */
+const others = new WeakMap<Engine, Engine>()
+
+const startPool = (): Engine => {
+  const engine = new Engine((host) => [
+    new ThreadsBackend(host, { ...defaultControls(), maxIdle: 0, idleTimeout: IDLE_TIMEOUT })
+  ])
+  let seen = 0
+  const timer = setInterval(() => {
+    const { submitted } = engine.counters
+    if (engine.outstanding > 0 || submitted !== seen) {
+      seen = submitted
+      return
+    }
+    clearInterval(timer)
+    pool = undefined
+    engine.close(() => {})
+  }, looks.interval).unref()
+  return engine
+}
+
+const follow = (engine: Engine): Engine => {
+  const makeBackend = engine.backend.successor?.bind(engine.backend)
+  if (makeBackend === undefined) {
+    pool ??= startPool()
+    return pool
+  }
+  const found = others.get(engine) ?? new Engine((host) => [makeBackend(host)], { ...engine.limits })
+  others.set(engine, found)
+  return found
+}
+
+/** The engine, or what has taken its place. To be asked anew for every call, and not kept: a successor may end, too, when it is idle. */
+export const living = (engine: Engine): Engine => (engine.closed ? follow(engine) : engine)
