@@ -11,13 +11,14 @@
  * - It opens a FIFO without waiting for the other side (it opens with O_NONBLOCK first): see fifo.ts.
  * - It does not move the position of a file when a transfer at the position ends short, and answers reads of FUSE files with bytes that
  *   are none. So it gets transfers with an offset on files of local file systems, and those at the position of what has none.
+ * - It can be taken away, or starve (see `isRefused` and `starving`): the pool goes on with what the kernel has not taken.
  * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
-import { errno, errnoName } from "../../native/errno.ts"
+import { errno } from "../../native/errno.ts"
 import { OF_OPEN } from "../../native/estate.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { addressOf, syscall } from "../../native/libc.ts"
@@ -43,6 +44,9 @@ const HIGH = 4294967296
 /** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
 const RETRY_INTERVAL = 10
 
+/** After so many looks at entries for which the kernel has no memory, the pool runs them. */
+const STARVED = 10
+
 export class IoUringBackend implements Backend {
   readonly name = "io_uring"
   readonly answersCached = true
@@ -53,6 +57,15 @@ export class IoUringBackend implements Backend {
   private readonly freeSlots: Array<number> = []
   /** What is to be handed to the kernel once more. */
   private toRepeat: Array<{ readonly submission: Submission; readonly sqeFlags: number }> = []
+  /**
+   * io_uring_enter(2) was refused for good. What it has not taken, and what comes from now on, is the pool's; what the kernel has is
+   * waited for, and its memory kept: completions still arrive in the ring.
+   */
+  private isRefused = false
+  /** Looks since the kernel last had memory for requests that are offered to it. */
+  private starving = 0
+  /** For the pool, without a slot. */
+  private passing: Array<Submission> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -95,6 +108,7 @@ export class IoUringBackend implements Backend {
   }
 
   submit(request: Request): boolean {
+    if (this.isRefused) return this.takeForPool(request)
     if (this.inFlight >= this.limit || !this.hasRoom()) {
       this.full = true
       this.startTimer()
@@ -201,9 +215,48 @@ export class IoUringBackend implements Backend {
     this.host.wake()
   }
 
+  /** Takes over what the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
+  private takeForPool(request: Request): boolean {
+    const submission = new Submission(-1)
+    submission.request = request
+    request.submission = submission
+    this.inFlight++
+    this.passing.push(submission)
+    return true
+  }
+
+  private passToPool(): void {
+    const followers = this.chains.giveUp()
+    for (const { high, low } of this.ring.takeBack()) {
+      if (high !== OF_REQUEST && high !== OF_OPEN) continue
+      const submission = this.slots[low]
+      const isFollower = followers.has(submission)
+      // The engine runs followers one by one; an open of a FIFO that has been tried once has a descriptor to give back.
+      if (isFollower || submission.request!.cancelled) this.deliver(low, high, -errno.ECANCELED)
+      else if (this.fifos.has(submission.request!)) this.deliver(low, high, -errno.EIO)
+      else this.passOn(submission)
+    }
+    const { passing } = this
+    this.passing = []
+    for (const submission of passing) this.passOn(submission)
+  }
+
+  private passOn(submission: Submission): void {
+    this.inFlight--
+    this.cancelling.delete(submission.request!)
+    this.host.passOn(submission)
+    submission.clear()
+    if (submission.slot !== -1) this.freeSlots.push(submission.slot)
+  }
+
   beginTurn(): void {}
 
   flush(): void {
+    this.submitAll()
+    if (this.isRefused) this.passToPool()
+  }
+
+  private submitAll(): void {
     if (this.toRepeat.length > 0) {
       const repeats = this.toRepeat
       this.toRepeat = []
@@ -217,20 +270,20 @@ export class IoUringBackend implements Backend {
       this.toCancel = []
       for (const request of targets) this.writeCancel(request)
     }
-    if (this.ring.unsubmitted > 0 || this.ring.needsEnter) this.enter()
+    if (this.ring.unsubmitted > 0 || (this.ring.needsEnter && !this.isRefused)) this.enter()
   }
 
   private enter(): void {
     const result = this.ring.enter()
     this.chains.afterEnter()
     // No memory for requests, too many overflowed completions, or a signal: what was not taken stays in the ring, and the next
-    // turn offers it again. Anything else means that the ring is gone (somebody closed its descriptor), and with it all knowledge
-    // of what the kernel still touches: nothing after that would be safe.
+    // turn offers it again. Anything else: the mechanism has been taken away (a seccomp filter, a descriptor that somebody closed).
     if (result < 0 && result !== -errno.EAGAIN && result !== -errno.EBUSY && result !== -errno.EINTR) {
-      throw new Error(
-        `io_uring_enter: ${errnoName(-result)}: the ring's descriptor was closed or replaced by someone else`
-      )
+      this.isRefused = true
+      this.startTimer()
     }
+    if (result === -errno.EAGAIN) this.startTimer()
+    else this.starving = 0
     if (this.ring.unsubmitted > 0) this.host.wake()
   }
 
@@ -247,7 +300,7 @@ export class IoUringBackend implements Backend {
   }
 
   get hasCompletions(): boolean {
-    return this.ring.ready > 0 || this.ring.needsEnter
+    return this.ring.ready > 0 || (this.ring.needsEnter && !this.isRefused)
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
@@ -295,13 +348,14 @@ export class IoUringBackend implements Backend {
   private writeCancel(request: Request): void {
     const { submission } = request
     // It has ended meanwhile.
-    if (submission === null) return
+    if (submission === null || submission.slot === -1) return
     if (!this.hasRoom()) {
       this.toCancel.push(request)
       return
     }
     // The target is named by its user data.
     const owner = request.entry.producesDescriptor === true ? OF_OPEN : OF_REQUEST
+    if ((this.isRefused || this.starving > 0) && this.ring.cancelNow(submission.slot, owner)) return
     this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, owner * HIGH + submission.slot, 0, 0, 0)
     this.ring.commit(0, 0, submission.slot, OF_CANCEL)
   }
@@ -323,7 +377,11 @@ export class IoUringBackend implements Backend {
       this.full = false
     } else if (this.inFlight < this.ring.completionEntries) this.limit = this.ring.completionEntries
     this.completionsAtLastTick = this.completions
-    if (this.cancelling.size === 0 && this.fifos.size === 0 && !this.full) {
+    // Overflowed completions and work of this thread's: another call may be allowed.
+    if (this.isRefused && this.ring.needsEnter) this.enter()
+    const waits = (this.isRefused && this.inFlight > 0) || this.ring.unsubmitted > 0
+    if (this.ring.unsubmitted > 0 && ++this.starving >= STARVED) this.passToPool()
+    if (this.cancelling.size === 0 && this.fifos.size === 0 && !this.full && !waits) {
       clearInterval(this.timer)
       this.timer = undefined
     }
@@ -345,6 +403,7 @@ export class IoUringBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     for (const { request } of this.slots) if (request !== null) visit(request)
+    for (const { request } of this.passing) visit(request!)
   }
 
   watchCompletions(yes: boolean): void {

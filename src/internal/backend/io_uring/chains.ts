@@ -51,6 +51,14 @@ export class Chains {
     this.waiting = this.waiting.filter(({ start }) => taken <= start)
   }
 
+  /** Nothing more will be taken: those of the chains that wait which are not the first of theirs. */
+  giveUp(): ReadonlySet<Submission> {
+    const followers = new Set<Submission>(this.cut)
+    for (const { submissions } of this.waiting) for (const submission of submissions.slice(1)) followers.add(submission)
+    this.waiting = []
+    return followers
+  }
+
   /** Whether this completion is one of an entry that was made to do nothing. */
   wasCut(submission: Submission): boolean {
     return this.cut.size > 0 && this.cut.delete(submission)

@@ -30,6 +30,10 @@ export class FifoOpens {
   /** Requests submitted for the second time; a reader's first descriptor, or -1. */
   private readonly waiting = new Map<Request, number>()
 
+  has(request: Request): boolean {
+    return this.waiting.has(request)
+  }
+
   get size(): number {
     return this.waiting.size
   }

@@ -30,6 +30,7 @@ import type { SubmissionEntry } from "../../operation/operation.ts"
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const BOUNDED_WORKERS = 64
+const IORING_REGISTER_SYNC_CANCEL = 24
 
 /** Why a ring could not be made: the call that failed and its error number. */
 export class RingUnavailable {
@@ -152,6 +153,29 @@ export class Ring implements SubmissionEntry {
   /** Where the next entry will stand, in all that were ever written. */
   get position(): number {
     return this.tail
+  }
+
+  /** The user data of the entries that the kernel has not taken; it will not see them any more. */
+  takeBack(): ReadonlyArray<{ readonly low: number; readonly high: number }> {
+    const taken: Array<{ low: number; high: number }> = []
+    for (let position = this.submitted; position < this.tail; position++) {
+      const at = (position % this.entries) * SQE_WORDS
+      taken.push({ low: this.sqes[at + 8], high: this.sqes[at + 9] })
+    }
+    this.tail = this.submitted
+    this.words[this.sqTail] = this.tail
+    return taken
+  }
+
+  /** Asks for the end of a request without `enter`: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. False where that cannot be. */
+  cancelNow(userDataLow: number, userDataHigh: number): boolean {
+    // struct io_uring_sync_cancel_reg: user data, descriptor, flags, a timespec of 0: not to wait. Used within this call only.
+    const target = new Uint32Array(16)
+    target[0] = userDataLow
+    target[1] = userDataHigh
+    target[2] = 0xffffffff
+    const result = syscall(NR.io_uring_register, this.fd, IORING_REGISTER_SYNC_CANCEL, addressOf(target), 1)
+    return result !== -errno.EINVAL && result !== -errno.EPERM && result !== -errno.ENOSYS
   }
 
   /** Makes an entry that the kernel has not taken yet one that does nothing. Its completion comes all the same. */
