@@ -223,8 +223,8 @@ const acquireFor = (use: unknown, ...rest: Parameters<typeof acquire>): ReturnTy
 type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
 
 /**
- * The bytes of a file, to its end. Opening, reading and closing are one Effect without a fiber's turn in between: the fast way to
- * load many small files.
+ * The bytes of a file, to its end: the size that it says to have is a hint, and one that grows meanwhile is read on. Opening, reading
+ * and closing are one Effect without a fiber's turn in between: the fast way to load many small files.
  *
  * @since 0.1.0
  * @category operations

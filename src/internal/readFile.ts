@@ -14,17 +14,14 @@ import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import type { Path } from "./operation/arguments.ts"
 import { close, fstat, open, read } from "./operation/catalogue.ts"
-import { type FileState, fileState } from "./operation/descriptors.ts"
+import { type FileState, fileState, readLast } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
+import { WholeFile } from "./wholeFile.ts"
 
-/** Bytes of a read where the size is unknown: /proc, pipes. */
-const UNKNOWN_SIZE_CHUNK = 65536
-
-const empty = new Uint8Array(0)
-const nothing = Exit.succeed(empty)
+const nothing = Exit.succeed(new Uint8Array(0))
 
 /** One request of the sequence. */
 class Step extends Request {
@@ -62,12 +59,9 @@ class ReadFile implements Task<Uint8Array> {
   private cancelling = false
   private fd = -1
   private readonly file: FileState = fileState({ seekable: true, alignment: undefined })
-  private bytes: Uint8Array = empty
+  private whole: WholeFile | undefined
   /** What to end with once the descriptor is closed. */
   private outcome: Exit.Exit<Uint8Array, AioError> = nothing
-  private length = 0
-  private sizeKnown = false
-  private takesOffsets = false
   /** On a file system of this machine's own. */
   private local = false
 
@@ -109,8 +103,9 @@ class ReadFile implements Task<Uint8Array> {
         if (entry === fstat.entry) this.local = true
         // Decoded at once, counted and cleared before the next step uses the same scratch memory.
         const size = entry === fstat.entry ? decodeFileSize(engine.scratch) : result
+        const { atEnd } = engine.scratch
         engine.countInline()
-        return entry === fstat.entry ? this.measured(size) : this.hasRead(size)
+        return entry === fstat.entry ? this.measured(size) : this.hasRead(size, atEnd)
       }
     }
     this.step = step
@@ -131,7 +126,7 @@ class ReadFile implements Task<Uint8Array> {
     else if (result < 0) this.end(this.error(-result, entry.name))
     else if (entry === open.entry) this.opened(result)
     else if (entry === fstat.entry) this.measured(decodeFileSize(memory!))
-    else this.hasRead(result)
+    else this.hasRead(result, false)
   }
 
   private opened(fd: number): void {
@@ -141,44 +136,39 @@ class ReadFile implements Task<Uint8Array> {
   }
 
   private measured(size: number): void {
-    this.sizeKnown = size > 0
-    if (!this.sizeKnown) this.takesOffsets = this.engine.descriptors.takesOffsets(this.fd, false)
-    if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
-  }
-
-  /** Makes room; false when it has ended instead. */
-  private grow(size: number): boolean {
     try {
-      const grown = new Uint8Array(size)
-      grown.set(this.bytes)
-      this.bytes = grown
-      return true
+      this.whole = new WholeFile(size, size > 0 || this.engine.descriptors.takesOffsets(this.fd, false))
     } catch {
-      // RangeError: longer than an array can be, or than there is memory.
-      this.bytes = empty
-      this.end(this.error(errno.EFBIG, "readFile"))
-      return false
+      return this.tooLong()
     }
+    this.more(this.whole)
   }
 
-  /** Reads into what is left of the array. */
-  private more(): void {
+  private more(whole: WholeFile): void {
     if (this.cancelling) return this.end(this.cancelled())
-    if (this.length === this.bytes.length) {
-      if (this.sizeKnown) return this.end(Exit.succeed(this.bytes))
-      if (!this.grow(this.bytes.length * 2)) return
+    const { options } = whole
+    const operation = this.local && whole.isLast ? readLast : read
+    let into: Uint8Array
+    try {
+      into = whole.next()
+    } catch {
+      return this.tooLong()
     }
-    const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
-    // Without a size it may be a pipe, which has no offsets. An empty file has, and with one the page cache tells its end.
-    const options = this.sizeKnown || this.takesOffsets ? { offset: this.length } : undefined
-    this.run(read(this.fd, into, options, this.file))
+    this.run(operation(this.fd, into, options, this.file))
   }
 
-  private hasRead(count: number): void {
+  /** RangeError: longer than an array can be, or than there is memory. */
+  private tooLong(): void {
+    this.whole = undefined
+    this.end(this.error(errno.EFBIG, "readFile"))
+  }
+
+  private hasRead(count: number, atEnd: boolean): void {
     if (count < 0) return this.end(this.error(-count, "read"))
-    if (count === 0) return this.end(Exit.succeed(this.bytes.slice(0, this.length)))
-    this.length += count
-    this.more()
+    const whole = this.whole!
+    if (count > 0) whole.took(count)
+    if (count === 0 || atEnd) this.end(Exit.succeed(whole.all))
+    else this.more(whole)
   }
 
   /** Closes the descriptor, if there is one, then ends. */

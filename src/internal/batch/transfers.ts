@@ -1,10 +1,11 @@
 /** How much a transfer is to move. */
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { copyRange, read, readv, write, writev } from "../operation/catalogue.ts"
+import { readLast } from "../operation/descriptors.ts"
 import type { Entry, Operation } from "../operation/operation.ts"
 
 const sizes = new Map<Entry<any, any>, (input: any) => number>([
-  ...[read, write, readv, writev].map(({ entry }) => [entry, entry.bytes!] as const),
+  ...[read, readLast, write, readv, writev].map(({ entry }) => [entry, entry.bytes!] as const),
   [copyRange.entry, ({ length }) => Number(length)]
 ])
 

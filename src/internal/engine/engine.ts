@@ -7,7 +7,6 @@
  */
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
-import { endDetours } from "../operation/buffers.ts"
 import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
@@ -152,7 +151,7 @@ export class Engine implements Host {
 
   /**
    * Tries an operation that has an inline form, on the spot: its result, or `PENDING`. A result is to be decoded from `scratch`
-   * before anything else happens. `bytes`: as in `Submission.encode`. Throws `BadArgument`.
+   * before anything else happens. Throws `BadArgument`. `bytes`: as in `Submission.encode`.
    */
   tryInline(entry: Entry<any, any>, input: unknown, bytes?: number): number {
     const { scratch } = this
@@ -261,10 +260,7 @@ export class Engine implements Host {
   complete(submission: Submission, result: number): void {
     const request = submission.request!
     request.submission = null
-    if (submission.detours !== null && result > 0) {
-      request.problem = endDetours(submission.detours, result)
-      if (request.problem !== undefined) return this.settle(request, -errno.EINVAL, submission)
-    }
+    if (submission.detours !== null && !submission.endDetours(result)) return this.settle(request, -errno.EINVAL, null)
     // Interrupted by our own cancelling signal: a cancelled request, whatever the mechanism calls it.
     this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
   }

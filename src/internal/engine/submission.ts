@@ -9,7 +9,7 @@
 import type { Word } from "../native/libc.ts"
 import { Cell } from "../native/memory.ts"
 import { BadArgument } from "../operation/arguments.ts"
-import type { Detour } from "../operation/buffers.ts"
+import { type Detour, endDetours } from "../operation/buffers.ts"
 import type { Entry } from "../operation/operation.ts"
 import type { Request } from "./request.ts"
 
@@ -87,6 +87,12 @@ export class Submission {
       this.clear()
       throw error
     }
+  }
+
+  /** What was read past the buffers goes into them. False where one of them has no room for it any more. */
+  endDetours(count: number): boolean {
+    this.request!.problem = endDetours(this.detours!, count)
+    return this.request!.problem === undefined
   }
 
   keepAlso(memory: unknown): void {

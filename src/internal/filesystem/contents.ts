@@ -4,28 +4,22 @@ import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import { fstat, open, read, write } from "../operation/catalogue.ts"
+import { type Part, readLast } from "../operation/descriptors.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
 import type { Entry } from "../operation/operation.ts"
 import { PENDING } from "../operation/operation.ts"
+import { WholeFile } from "../wholeFile.ts"
 import { type Subject, systemError, writeZero } from "./errors.ts"
 import { FileSystemSequence, regularFile } from "./sequence.ts"
 
-/** Bytes of a read where the size is unknown: /proc, pipes. */
-const UNKNOWN_SIZE_CHUNK = 65536
-
 /** Longest array that is asked for, as in `fs.readFile`. */
 const MAX_LENGTH = 2 ** 31 - 1
-
-const empty = new Uint8Array(0)
 
 /** fstat(2), of which only the size is decoded. */
 const sizeOf: Entry<any, number> = { ...fstat.entry, decode: decodeFileSize }
 
 export class ReadFile extends FileSystemSequence<Uint8Array> {
-  private bytes: Uint8Array = empty
-  private length = 0
-  private sizeKnown = false
-  private takesOffsets = false
+  private whole: WholeFile | undefined
   private readonly file = regularFile()
 
   constructor(
@@ -62,50 +56,42 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
   }
 
   private measured(size: number): void {
-    this.sizeKnown = size > 0
-    if (!this.sizeKnown) this.takesOffsets = this.engine.descriptors.takesOffsets(this.fd, false)
     if (size > MAX_LENGTH) return this.tooLarge()
-    if (this.grow(this.sizeKnown ? size : UNKNOWN_SIZE_CHUNK)) this.more()
+    try {
+      this.whole = new WholeFile(size, size > 0 || this.engine.descriptors.takesOffsets(this.fd, false))
+    } catch {
+      return this.tooLarge()
+    }
+    this.more()
   }
 
+  /** Also by a RangeError: more than there is memory. */
   private tooLarge(): void {
-    this.bytes = empty
+    this.whole = undefined
     this.end(Exit.fail(systemError(errno.EFBIG, "read", this.subject)))
   }
 
-  /** Makes room; false when it has ended instead. */
-  private grow(size: number): boolean {
+  private more(): void {
+    const whole = this.whole!
+    const { isLast, options } = whole
+    let into: Uint8Array
     try {
-      const grown = new Uint8Array(size)
-      grown.set(this.bytes)
-      this.bytes = grown
-      return true
+      into = whole.next(MAX_LENGTH)
     } catch {
-      // RangeError: more than there is memory.
-      this.tooLarge()
-      return false
+      return this.tooLarge()
     }
+    if (this.closesAtOnce && isLast) this.run(readLast(this.fd, into, options, this.file), this.hasReadLast)
+    else this.run(read(this.fd, into, options, this.file), this.hasRead)
   }
 
-  /** Reads into what is left of the array. */
-  private more(): void {
-    if (this.length === this.bytes.length) {
-      if (this.sizeKnown) return this.end(Exit.succeed(this.bytes))
-      if (this.length * 2 > MAX_LENGTH) return this.tooLarge()
-      if (!this.grow(this.bytes.length * 2)) return
-    }
-    const into = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
-    // Without a size it may be a pipe, which has no offsets. An empty file has, and with one the page cache tells its end.
-    this.run(
-      read(this.fd, into, this.sizeKnown || this.takesOffsets ? { offset: this.length } : undefined, this.file),
-      this.hasRead
-    )
+  private hasReadLast({ atEnd, count }: Part): void {
+    if (count > 0) this.whole!.took(count)
+    if (atEnd) this.end(Exit.succeed(this.whole!.all))
+    else this.more()
   }
 
   private hasRead(count: number): void {
-    if (count === 0) return this.end(Exit.succeed(this.bytes.slice(0, this.length)))
-    this.length += count
-    this.more()
+    this.hasReadLast({ count, atEnd: count === 0 })
   }
 }
 

@@ -28,8 +28,10 @@ import { Cell, permanent } from "./memory.ts"
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
 
-const vector = new Uint32Array(4)
+/** Two `struct iovec`. The second is a byte for what nobody asked for. */
+const vector = new Uint32Array(8)
 const vectorAddress = permanent(vector)
+const spillAddress = permanent(new Uint8Array(8))
 const HIGH = 4294967296
 
 /**
@@ -46,6 +48,17 @@ export const readNoWait = (fd: number, address: number, length: number, offset: 
   vector[1] = address / HIGH
   vector[2] = length
   return syscall(NR.preadv2, fd, vectorAddress, 1, offset, 0, RWF_NOWAIT)
+}
+
+/** The same, with one byte more, which is thrown away: `length + 1` tells that there are more bytes. */
+export const readNoWaitAndOne = (fd: number, address: number, length: number, offset: Word): number => {
+  vector[0] = address
+  vector[1] = address / HIGH
+  vector[2] = length
+  vector[4] = spillAddress
+  vector[5] = spillAddress / HIGH
+  vector[6] = 1
+  return syscall(NR.preadv2, fd, vectorAddress, 2, offset, 0, RWF_NOWAIT)
 }
 
 const openHow = (flags: number): BigUint64Array => BigUint64Array.of(BigInt(flags), 0n, BigInt(RESOLVE_CACHED))

@@ -6,7 +6,7 @@ import { errno } from "../native/errno.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
 import { F_GETFL } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
-import { readNoWait, zeroIsEnd } from "../native/nonblocking.ts"
+import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { DISK, STREAM, takesOffsets, type Way, wayOf } from "../native/positions.ts"
 import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
@@ -239,30 +239,35 @@ const eventsAfterRefusal =
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
     offset === undefined && file?.closed !== true && mayHavePeer(fd) && isNonBlocking(fd) ? events : 0
 
-const readInline = (submission: Submission, input: TransferInput): number => {
-  const length = submission.a2 as number
-  // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
-  if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
-  const fd = input.fd
-  if (!mayReadWithoutWaiting(fd, input.file)) return PENDING
-  const address = submission.a1 as number
-  const offset = submission.a3
-  const first = readNoWait(fd, address, length, offset)
-  if (first === length) return first
+const readWith =
+  (first: typeof readNoWait) =>
+  (submission: Submission, input: TransferInput): number => {
+    const length = submission.a2 as number
+    // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
+    if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
+    if (!mayReadWithoutWaiting(input.fd, input.file)) return PENDING
+    const count = first(input.fd, submission.a1 as number, length, submission.a3)
+    return count >= length ? count : readRest(submission, input, count)
+  }
+
+/** After a try that gave `first` bytes, fewer than were asked for, or an error. */
+const readRest = (submission: Submission, { fd, file }: TransferInput, first: number): number => {
   if (first === 0) return zeroIsEnd ? 0 : PENDING
   if (first > 0) {
     // Short: the end of the file, or the end of what is cached. Only asking again tells.
-    const rest = readNoWait(
-      fd,
-      address + first,
-      length - first,
-      typeof offset === "number" ? offset + first : offset + BigInt(first)
-    )
-    return rest === 0 && zeroIsEnd ? first : rest === length - first ? length : PENDING
+    const { a3: offset } = submission
+    const left = (submission.a2 as number) - first
+    const from = typeof offset === "number" ? offset + first : offset + BigInt(first)
+    const rest = readNoWait(fd, (submission.a1 as number) + first, left, from)
+    return rest === 0 && zeroIsEnd ? first : rest === left ? first + left : PENDING
   }
-  if (first === -errno.EOPNOTSUPP && input.file !== undefined) input.file.noWait = false
+  if (first === -errno.EOPNOTSUPP && file !== undefined) file.noWait = false
   return PENDING
 }
+
+const readInline = readWith(readNoWait)
+
+const lastInline = readWith(readNoWaitAndOne)
 
 const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, file?: FileState): TransferInput => ({
   fd,
@@ -354,6 +359,29 @@ export const writev = define(vector, {
   peerEvents: peerEvents(POLLOUT),
   eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
   decode: asNumber
+})
+
+/** What has been read, and whether these were the last bytes of the file. */
+export interface Part {
+  readonly count: number
+  /** Otherwise there may be more. */
+  readonly atEnd: boolean
+}
+
+/**
+ * `read` of what is left of a file of known size, with the end known if it can be had in the same call. On file systems of this machine's
+ * own: on others a size says little.
+ */
+export const readLast = define(transfer, {
+  ...read.entry,
+  inline: (submission, input) => {
+    const count = lastInline(submission, input)
+    const length = submission.a2 as number
+    // No byte behind what was the end when the file's size was asked for.
+    submission.atEnd = count === length
+    return Math.min(count, length)
+  },
+  decode: ({ atEnd }, count): Part => ({ count, atEnd: atEnd || count === 0 })
 })
 
 const IORING_FSYNC_DATASYNC = 1
