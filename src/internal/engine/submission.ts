@@ -30,8 +30,8 @@ export class Submission {
   keep: unknown = null
   /** Bytes of the buffers of a transfer. */
   bytes = 0
-  /** Bytes that it may move at most. */
-  most = Number.POSITIVE_INFINITY
+  /** Bytes that it may move at most, or -1. */
+  most = -1
   /** Views that the kernel does not read into itself, and what it reads into instead. */
   detours: Array<Detour> | null = null
   /** Memory that the kernel fills and `decode` reads. */
@@ -75,7 +75,7 @@ export class Submission {
       // Its number may be another file's by now.
       if (isOfClosedFile(input)) throw new BadArgument("file", "it is closed")
       this.bytes = 0
-      this.most = bytes === -1 ? Number.POSITIVE_INFINITY : bytes
+      this.most = bytes
       entry.encode(this, input)
       if (this.bytes < bytes) {
         throw new BadArgument(

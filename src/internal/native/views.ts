@@ -32,9 +32,17 @@ export const isBytes: (value: unknown) => value is ArrayBufferView = isView
 /** Whether it is a Uint8Array: a Proxy of one is not, nor is an object that has borrowed the prototype. */
 export const isUint8Array: (value: unknown) => value is Uint8Array = types.isUint8Array
 
-/** Bytes of a view. 0 where its memory is gone: the getter of a DataView throws then. */
-export const byteLengthOf = (view: ArrayBufferView): number => {
-  if (isTypedArray(view)) return apply(typedLength, view, nothing)
+/** Bytes of a view, -1 of what is none. 0 where its memory is gone: the getter of a DataView throws then. */
+export const byteLengthOf = (value: unknown): number => {
+  try {
+    // Asked first: it throws for everything else, and nearly everything is one. Each request asks.
+    return apply(typedLength, value, nothing)
+  } catch {
+    return isView(value) ? dataLengthOf(value as DataView) : -1
+  }
+}
+
+const dataLengthOf = (view: DataView): number => {
   try {
     return apply(dataLength, view, nothing)
   } catch {

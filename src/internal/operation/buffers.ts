@@ -8,7 +8,7 @@ import type { Submission } from "../engine/submission.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { allocateAligned } from "../native/memory.ts"
-import { byteLengthOf, isBytes, isGone, isResizable, plainView } from "../native/views.ts"
+import { byteLengthOf, isGone, isResizable, plainView } from "../native/views.ts"
 import { BadArgument, bad, show } from "./arguments.ts"
 
 /** IOV_MAX */
@@ -18,9 +18,10 @@ const GONE = "its memory is gone: it was transferred, or its buffer was made too
 
 /** Bytes of what must be a view with memory. An empty one is as good as any. */
 export const checkView = (view: ArrayBufferView, argument: string): number => {
-  if (!isBytes(view)) return bad(argument, `must be a Uint8Array, not ${show(view)}`)
   const length = byteLengthOf(view)
-  return length === 0 && isGone(view) ? bad(argument, GONE) : length
+  if (length > 0) return length
+  if (length < 0) return bad(argument, `must be a Uint8Array, not ${show(view)}`)
+  return isGone(view) ? bad(argument, GONE) : 0
 }
 
 /** What must be a view, as an ordinary array: for whoever goes through it in parts. */
@@ -55,14 +56,13 @@ const checkList = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array
 }
 
 /** Bytes of the buffer in an input, which may be wrong in any way. */
-export const bytesIn = ({ buffer }: { readonly buffer: Uint8Array }): number =>
-  isBytes(buffer) ? byteLengthOf(buffer) : 0
+export const bytesIn = ({ buffer }: { readonly buffer: Uint8Array }): number => Math.max(0, byteLengthOf(buffer))
 
 /** The same of a list. */
 export const bytesInAll = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8Array> }): number => {
   if (!Array.isArray(buffers) || buffers.length > MOST_BUFFERS) return 0
   let sum = 0
-  for (let i = 0; i < buffers.length; i++) if (isBytes(buffers[i])) sum += byteLengthOf(buffers[i])
+  for (let i = 0; i < buffers.length; i++) sum += Math.max(0, byteLengthOf(buffers[i]))
   return sum
 }
 
@@ -99,14 +99,17 @@ const detour = (submission: Submission, view: Uint8Array, length: number, at: nu
 const memoryFor = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array =>
   submission.outlivesCall && isResizable(view) ? detour(submission, view, length, at, use) : view
 
+/** `most` of -1 is no limit. Numbers stay small integers, which cost no memory: every request passes here. */
+const atMost = (most: number, length: number): number => (most >= 0 && most < length ? most : length)
+
 /** Address and length of a buffer, into the submission's second and third word. */
 export const encodeBuffer = (submission: Submission, buffer: Uint8Array, use: Use): void => {
-  const length = Math.min(checkView(buffer, "buffer"), submission.most)
+  const length = atMost(submission.most, checkView(buffer, "buffer"))
   const memory = length === 0 ? buffer : memoryFor(submission, buffer, length, 0, use)
   submission.keep = memory
   submission.bytes = length
   submission.a1 = length === 0 ? 0 : addressOf(memory)
-  submission.a2 = Math.min(length, MAX_RW_COUNT)
+  submission.a2 = atMost(MAX_RW_COUNT, length)
 }
 
 /** What a submission keeps for `encodeBuffers`. */
@@ -131,8 +134,8 @@ export const encodeBuffers = (
   let bytes = 0
   for (let i = 0; i < list.length; i++) {
     const view = list[i]
-    if (!isBytes(view)) bad("buffers", `must hold Uint8Arrays, not ${show(view)}`)
-    const length = Math.min(checkView(view, "buffers"), submission.most - bytes)
+    const whole = checkView(view, "buffers")
+    const length = submission.most < 0 ? whole : atMost(submission.most - bytes, whole)
     const memory = length === 0 ? view : memoryFor(submission, view, length, bytes, use)
     const address = length === 0 ? 0 : addressOf(memory)
     visit?.(address, length)

@@ -98,15 +98,17 @@ const useOf = (plain: SyscallName, alignment: Alignment | undefined): Use => {
   return alignment === undefined ? use : { ...use, alignment: alignment.memory }
 }
 
-const encodeTransfer =
-  (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: TransferInput) => {
+const encodeTransfer = (plain: SyscallName, positional: SyscallName) => {
+  const use = useOf(plain, undefined)
+  return (submission: Submission, input: TransferInput): void => {
     const alignment = input.file?.alignment
     encodePosition(submission, input, plain, positional)
-    encodeBuffer(submission, input.buffer, useOf(plain, alignment))
+    encodeBuffer(submission, input.buffer, alignment === undefined ? use : useOf(plain, alignment))
     if (alignment !== undefined) {
       checkAligned(alignment, submission.a1 as number, submission.a2 as number, submission.a3)
     }
   }
+}
 
 const encodeVector = (plain: SyscallName, positional: SyscallName) => (submission: Submission, input: VectorInput) => {
   const alignment = input.file?.alignment
