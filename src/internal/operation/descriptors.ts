@@ -2,11 +2,9 @@
 import { constants } from "node:fs"
 import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
-import { errno } from "../native/errno.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
 import { F_GETFL } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
-import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { DISK, STREAM, takesOffsets, type Way, wayOf } from "../native/positions.ts"
 import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
@@ -14,7 +12,8 @@ import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
 import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "./arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "./buffers.ts"
-import { asNumber, asVoid, define, type KernelAioForm, PENDING, type UringForm } from "./operation.ts"
+import { HEAVY, lastInline, readInline } from "./cachedReads.ts"
+import { asNumber, asVoid, define, type KernelAioForm, type UringForm } from "./operation.ts"
 import { offsetOf, optionsReader } from "./options.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
@@ -117,11 +116,6 @@ const encodeVector = (plain: SyscallName, positional: SyscallName) => (submissio
   encodeBuffers(submission, input.buffers, useOf(plain, alignment), alignment === undefined ? undefined : check)
 }
 
-/**
- * Bytes from which a copy is not made on the event loop's thread: a tenth of a millisecond. Measured in bench/engine.ts.
- */
-const HEAVY = 1 << 20
-
 /** What may run a transfer: of an open file asked once. Whatever was passed as a descriptor. */
 export const wayOfTransfer = ({ fd, file }: TransferInput | VectorInput): Way => {
   if (file !== undefined) {
@@ -214,12 +208,6 @@ const vectorForm = (opcode: number): UringForm => ({
   heavy: ({ bytes }) => bytes > HEAVY
 })
 
-const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
-  if (file !== undefined) return file.noWait
-  const flags = syscall(NR.fcntl, fd, F_GETFL)
-  return flags >= 0 && (flags & constants.O_DIRECT) === 0
-}
-
 /** What to wait for before a transfer at the current position of something that has none, or 0 if it need not wait. */
 const peerEvents =
   (events: number) =>
@@ -240,36 +228,6 @@ const eventsAfterRefusal =
   (events: number) =>
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
     offset === undefined && file?.closed !== true && mayHavePeer(fd) && isNonBlocking(fd) ? events : 0
-
-const readWith =
-  (first: typeof readNoWait) =>
-  (submission: Submission, input: TransferInput): number => {
-    const length = submission.a2 as number
-    // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
-    if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
-    if (!mayReadWithoutWaiting(input.fd, input.file)) return PENDING
-    const count = first(input.fd, submission.a1 as number, length, submission.a3)
-    return count >= length ? count : readRest(submission, input, count)
-  }
-
-/** After a try that gave `first` bytes, fewer than were asked for, or an error. */
-const readRest = (submission: Submission, { fd, file }: TransferInput, first: number): number => {
-  if (first === 0) return zeroIsEnd ? 0 : PENDING
-  if (first > 0) {
-    // Short: the end of the file, or the end of what is cached. Only asking again tells.
-    const { a3: offset } = submission
-    const left = (submission.a2 as number) - first
-    const from = typeof offset === "number" ? offset + first : offset + BigInt(first)
-    const rest = readNoWait(fd, (submission.a1 as number) + first, left, from)
-    return rest === 0 && zeroIsEnd ? first : rest === left ? first + left : PENDING
-  }
-  if (first === -errno.EOPNOTSUPP && file !== undefined) file.noWait = false
-  return PENDING
-}
-
-const readInline = readWith(readNoWait)
-
-const lastInline = readWith(readNoWaitAndOne)
 
 const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, file?: FileState): TransferInput => ({
   fd,

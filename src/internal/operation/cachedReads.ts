@@ -1,0 +1,53 @@
+/** Reads that are answered from the page cache, without waiting. */
+import { constants } from "node:fs"
+import type { Submission } from "../engine/submission.ts"
+import { errno } from "../native/errno.ts"
+import { F_GETFL } from "../native/layout.ts"
+import { syscall } from "../native/libc.ts"
+import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
+import { NR } from "../native/syscalls.ts"
+import type { FileState, TransferInput } from "./descriptors.ts"
+import { PENDING } from "./operation.ts"
+
+/**
+ * Bytes from which a copy is not made on the event loop's thread: a tenth of a millisecond. Measured in bench/engine.ts.
+ */
+export const HEAVY = 1 << 20
+
+const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
+  if (file !== undefined) return file.noWait
+  const flags = syscall(NR.fcntl, fd, F_GETFL)
+  return flags >= 0 && (flags & constants.O_DIRECT) === 0
+}
+
+const readWith =
+  (first: typeof readNoWait) =>
+  (submission: Submission, input: TransferInput): number => {
+    const length = submission.a2 as number
+    // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
+    if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
+    if (!mayReadWithoutWaiting(input.fd, input.file)) return PENDING
+    const count = first(input.fd, submission.a1 as number, length, submission.a3)
+    return count >= length ? count : readRest(submission, input, count)
+  }
+
+/** After a try that gave `first` bytes, fewer than were asked for, or an error. */
+const readRest = (submission: Submission, { fd, file }: TransferInput, first: number): number => {
+  if (first === 0) return zeroIsEnd ? 0 : PENDING
+  if (first > 0) {
+    // Short: the end of the file, or the end of what is cached. Only asking again tells.
+    const { a3: offset } = submission
+    const left = (submission.a2 as number) - first
+    const from = typeof offset === "number" ? offset + first : offset + BigInt(first)
+    const rest = readNoWait(fd, (submission.a1 as number) + first, left, from)
+    return rest === 0 && zeroIsEnd ? first : rest === left ? first + left : PENDING
+  }
+  if (first === -errno.EOPNOTSUPP && file !== undefined) file.noWait = false
+  return PENDING
+}
+
+/** `inline` of a read. */
+export const readInline = readWith(readNoWait)
+
+/** The same with one byte more: a result above the length tells that there are more. */
+export const lastInline = readWith(readNoWaitAndOne)
