@@ -9,7 +9,7 @@ import type { Engine } from "../../src/internal/engine/engine.ts"
 import { Request } from "../../src/internal/engine/request.ts"
 import { FileSystemSequence, runSequence } from "../../src/internal/filesystem/sequence.ts"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
-import type { Operation } from "../../src/internal/operation/operation.ts"
+import { type Operation, operation as operationWith } from "../../src/internal/operation/operation.ts"
 import { backends } from "../support/backends.ts"
 
 const boom = new Error("boom")
@@ -97,7 +97,7 @@ describe.each(backends)("$name", ({ layer, layerWith }) => {
   it.live("a decoder that throws is a defect of its fiber, alone, in a batch, and in a group", () =>
     closing(layer, (engine) =>
       Effect.gen(function* () {
-        const operation: Operation<never> = { entry: { ...catalogue.nop().entry, decode: explode }, input: {} }
+        const operation = operationWith<never>({ ...catalogue.nop().entry, decode: explode }, {})
         const service = yield* Aio.Aio
         expect(diedOf(yield* Effect.exit(service.submit(operation)))).toBe(boom)
         const [first, second] = yield* Aio.submitAll([operation, Aio.request.nop()], { mode: "exits" })
