@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { inSpan, wantsSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked } from "../execute.ts"
 import { isInterrupted } from "../fiber.ts"
@@ -107,6 +108,10 @@ export class OpenFile implements File {
       const { engine, state } = this
       if (state.closed) return this.closedFailure(method, operation.entry.name)
       const { entry } = operation
+      if (wantsSpan(fiber)) {
+        const transfer = this.transfer(operation, method, makeBuffer, all, finish, positional)
+        return inSpan({ entry, input: { fd: this.fd, file: state } }, transfer)
+      }
       let buffer: Uint8Array
       let length: number
       try {

@@ -11,17 +11,21 @@ import type { PlatformError } from "@effect/platform/Error"
 import type { StreamOptions } from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { AioError } from "../../AioError.ts"
+import type { EndSpan } from "../completions/spans.ts"
 import type { Engine } from "../engine/engine.ts"
 import { DONE, Request } from "../engine/request.ts"
-import { executeMasked, executeUninterruptibly } from "../execute.ts"
+import { executeMasked, executeUninterruptibly, badArgument as wrongArgument } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { close, fstat, open, read } from "../operation/catalogue.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
+import { type Origin, originOf } from "../origin.ts"
 import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { regularFile } from "./sequence.ts"
 import { living } from "./successor.ts"
@@ -34,15 +38,23 @@ const BUFFER_SIZE = 16
 const SLAB = 1 << 20
 
 class Ahead extends Request {
+  private readonly endSpan: EndSpan | undefined
+
   constructor(
     private readonly owner: Reader,
     operation: Operation<number>,
-    readonly slab: Uint8Array
+    readonly slab: Uint8Array,
+    { priority, startSpan }: Origin
   ) {
     super(operation)
+    this.priority = priority
+    this.endSpan = startSpan?.(this)
   }
 
   override settled(): void {
+    const { endSpan, entry, input, problem, result } = this
+    if (problem !== undefined) endSpan?.(wrongArgument(entry.name, problem))
+    else endSpan?.(result < 0 ? Exit.fail(AioError.fromErrno(-result, entry.name, input)) : Exit.void)
     this.owner.arrived()
   }
 }
@@ -103,13 +115,15 @@ class Reader {
     return new Uint8Array(Buffer.allocUnsafeSlow(Math.min(this.slabSize, this.left, expected)).buffer)
   }
 
-  readonly pull: Pull = Effect.suspend((): Pull => {
+  readonly pull: Pull = Effect.withFiberRuntime((fiber): Pull => {
     if (this.ahead !== undefined) return this.whenArrived
     if (this.atEnd || this.left <= 0) return ended
     const engine = living(this.own)
     const slab = this.newSlab()
     const operation = this.operation(slab)
-    const tried = engine.mayInline
+    // Of the fiber that pulls: it may have another priority each time.
+    const origin = originOf(engine, fiber)
+    const tried = engine.mayInline && origin.startSpan === undefined
     if (tried) {
       try {
         const count = engine.tryInline(operation.entry, operation.input)
@@ -121,12 +135,12 @@ class Reader {
         return this.refuse(problem)
       }
     }
-    this.read(operation, slab, tried)
+    this.read(operation, slab, tried, origin)
     return this.whenArrived
   })
 
-  private read(operation: Operation<number>, slab: Uint8Array, triedInline: boolean): void {
-    const request = new Ahead(this, operation, slab)
+  private read(operation: Operation<number>, slab: Uint8Array, triedInline: boolean, origin: Origin): void {
+    const request = new Ahead(this, operation, slab, origin)
     request.triedInline = triedInline
     this.ahead = request
     this.reading = living(this.own)
@@ -148,7 +162,7 @@ class Reader {
         )
   )
 
-  private readonly take: Pull = Effect.suspend((): Pull => {
+  private readonly take: Pull = Effect.withFiberRuntime((fiber): Pull => {
     const { problem, result, slab } = this.ahead!
     this.ahead = undefined
     if (problem !== undefined) return this.refuse(problem)
@@ -159,7 +173,7 @@ class Reader {
     // It was worth waiting for: the next one is read while the consumer works on this one.
     if (!this.atEnd && this.left > 0) {
       const next = this.newSlab()
-      this.read(this.operation(next), next, true)
+      this.read(this.operation(next), next, true, originOf(living(this.own), fiber))
     }
     return delivery
   })
