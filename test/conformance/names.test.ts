@@ -41,6 +41,30 @@ describe.each(backends)("$name: names", ({ layer, real, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("a directory that was removed takes no names, and still knows its parent", () =>
+    Effect.gen(function* () {
+      const path = yield* inDirectory(world)
+      yield* Aio.mkdir(path("gone"))
+      const at = yield* Effect.acquireRelease(
+        Aio.open(path("gone"), { flag: fs.constants.O_RDONLY | fs.constants.O_DIRECTORY }),
+        (fd) => Effect.orDie(Aio.close(fd))
+      )
+      yield* Aio.rmdir(path("gone"))
+      const makers = [
+        Aio.mkdir("new", { at }),
+        Aio.mkdir("./new", { at }),
+        Aio.open("new", { at, flag: "w" }),
+        Aio.symlink("target", "new", { at }),
+        Aio.readdir(at)
+      ]
+      for (const make of makers)
+        expect(yield* Effect.flip<unknown, unknown, any>(make)).toMatchObject({ code: "ENOENT" })
+      expect(yield* Aio.stat(".", { at })).toMatchObject({ type: "Directory" })
+      yield* Aio.mkdir("../beside", { at })
+      expect(yield* world.list(path(""))).toEqual(["beside"])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("rmdir removes an empty directory, and nothing else", () =>
     Effect.gen(function* () {
       const at = yield* inDirectory(world)
