@@ -24,7 +24,7 @@ import { NR } from "./syscalls.ts"
 export { CONTEXT, MEMORY, OF_OPEN, POLL, POOL, RING } from "./machine/layout.ts"
 
 interface Estate {
-  /** Entries of `BEQUEST_WORDS` words of 64 bits: what it is, and up to five values. */
+  /** Entries of `BEQUEST_WORDS` words of 64 bits: what it is, and up to six values. */
   readonly bequests: Int32Array
   /** A bit for each descriptor that is to be closed. */
   readonly descriptors: Int32Array

@@ -98,8 +98,8 @@ export class Ring implements SubmissionEntry {
     this.cqMask = this.words[params[PARAMS.cqMask] / 4]
     this.cqes = params[PARAMS.cqCqes] / 4
     const [{ address }] = this.mappings
-    const [head, tail, events] = [PARAMS.cqHead, PARAMS.cqTail, PARAMS.cqCqes].map((at) => address + params[at])
-    this.bequest = bequeath(RING, fd, head, tail, events, this.cqMask)
+    const fields = [PARAMS.sqHead, PARAMS.cqHead, PARAMS.cqTail, PARAMS.cqCqes].map((at) => address + params[at])
+    this.bequest = bequeath(RING, fd, ...fields, this.cqMask)
     // The indirection array is not used: entry i of the ring is always submission entry i.
     const array = params[PARAMS.sqArray] / 4
     for (let i = 0; i < this.entries; i++) this.words[array + i] = i

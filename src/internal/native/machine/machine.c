@@ -26,6 +26,7 @@
 #define FUTEX_WAKE_PRIVATE 129
 #define PR_SET_NAME 15
 #define SIG_BLOCK 0
+#define IORING_ENTER_GETEVENTS 1
 #define IORING_REGISTER_SYNC_CANCEL 24
 #define IORING_ASYNC_CANCEL_ALL 1
 #define IORING_ASYNC_CANCEL_ANY 4
@@ -37,7 +38,7 @@ enum { NR_write = 1, NR_close = 3, NR_munmap = 11, NR_rt_sigprocmask = 14, NR_na
 enum { NR_write = 64, NR_close = 57, NR_munmap = 215, NR_rt_sigprocmask = 135, NR_nanosleep = 101, NR_getpid = 172, NR_prctl = 167,
        NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_tgkill = 131, NR_openat = 56 };
 #endif
-enum { NR_io_uring_register = 427, NR_openat2 = 437 };
+enum { NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_openat2 = 437 };
 
 static inline long call6(long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
 #if defined(__x86_64__)
@@ -290,23 +291,34 @@ static void close_opened(struct Pool *pool) {
   }
 }
 
-/* The same in the completion queue of a ring, where opens are marked. */
-static void close_opened_by_ring(struct Ring *ring) {
+/* Takes what is in the completion queue, and closes what was opened: opens are marked. How many completions there have ever been. */
+static unsigned take_from_ring(struct Ring *ring) {
   unsigned tail = load(*ring->tail);
   for (unsigned head = load(*ring->head); head != tail; head++) {
     struct Completion *it = &ring->completions[head & ring->mask];
     if (it->high == OF_OPEN && it->result >= 0) CALL(NR_close, it->result, 0, 0, 0);
   }
+  store(*ring->head, tail);
+  return tail;
 }
 
-/* Cancels whatever is in flight in a ring, and waits for it: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. */
-static void cancel_ring(long fd) {
-  long order[8];
-  for (int i = 0; i < 8; i++) order[i] = 0;
-  /* struct io_uring_sync_cancel_reg: address, descriptor and flags in 32 bits each, seconds, nanoseconds. */
-  order[1] = 0xffffffffL | (long)(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY) << 32;
-  order[2] = 1;
-  CALL(NR_io_uring_register, fd, IORING_REGISTER_SYNC_CANCEL, order, 1);
+/*
+ * Cancels whatever is in flight in a ring (IORING_REGISTER_SYNC_CANCEL, Linux 6.0), and waits until each entry that the kernel has taken
+ * has had its completion. The call itself does not wait for what is beyond cancelling: a transfer of a disk, an open in a worker.
+ */
+static void settle_ring(struct Ring *ring) {
+  for (int look = 0; look < LOOKS; look++) {
+    long order[8];
+    for (int i = 0; i < 8; i++) order[i] = 0;
+    /* struct io_uring_sync_cancel_reg: address, descriptor and flags in 32 bits each, seconds, nanoseconds. */
+    order[1] = 0xffffffffL | (long)(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY) << 32;
+    order[2] = 1;
+    CALL(NR_io_uring_register, ring->fd, IORING_REGISTER_SYNC_CANCEL, order, 1);
+    /* What the kernel holds back for this thread, and what did not fit into the queue. */
+    call6(NR_io_uring_enter, ring->fd, 0, 0, IORING_ENTER_GETEVENTS, 0, 0);
+    if (take_from_ring(ring) == load(*ring->taken)) break;
+    pause_for(LOOK_PAUSE);
+  }
 }
 
 static void settle(struct Bequest *it) {
@@ -319,9 +331,8 @@ static void settle(struct Bequest *it) {
       break;
     }
     case RING: {
-      struct Ring ring = {(unsigned *)it->b, (unsigned *)it->c, (struct Completion *)it->d, (unsigned)it->e};
-      cancel_ring(it->a);
-      close_opened_by_ring(&ring);
+      struct Ring ring = {it->a, (unsigned *)it->b, (unsigned *)it->c, (unsigned *)it->d, (struct Completion *)it->e, (unsigned)it->f};
+      settle_ring(&ring);
       break;
     }
     case CONTEXT: CALL(NR_io_destroy, it->a, 0, 0, 0); break;

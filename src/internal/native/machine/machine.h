@@ -103,7 +103,7 @@ enum {
   NO_BEQUEST = 0,
   /* A handle of libuv: its address, then those of uv_poll_stop, uv_close, free. */
   POLL = 1,
-  /* An io_uring: its descriptor, the addresses of the completion queue's head, its tail and its entries, and the mask of its indices. */
+  /* An io_uring: the fields of struct Ring. */
   RING = 2,
   /* A context of kernel AIO: its address. */
   CONTEXT = 3,
@@ -118,7 +118,7 @@ enum {
 #define DESCRIPTOR_WORDS 32768
 
 struct Bequest {
-  long kind, a, b, c, d, e;
+  long kind, a, b, c, d, e, f;
 };
 
 /* struct io_uring_cqe; the user data is a slot and whose completion it is. */
@@ -129,6 +129,10 @@ struct Completion {
 };
 
 struct Ring {
+  long fd;
+  /* Entries that the kernel has taken, ever: the head of the submission queue. */
+  unsigned *taken;
+  /* The completion queue. */
   unsigned *head, *tail;
   struct Completion *completions;
   unsigned mask;
