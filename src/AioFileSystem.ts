@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Aio from "./Aio.ts"
-import type { AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
+import { type AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { execute } from "./internal/execute.ts"
 import { Create, ReadFile, WriteFile } from "./internal/filesystem/contents.ts"
@@ -101,24 +101,32 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
       )
     })
 
+  /** A link to a directory, with a slash behind it, is a directory to whoever looks, and none to who removes it. */
+  const orLinkToDirectory = (
+    method: string,
+    path: string,
+    error: Failure,
+    otherwise: Effect.Effect<void, PlatformError>
+  ): Effect.Effect<void, PlatformError> => {
+    const failure = Effect.fail(removeFailure(method, path)(error))
+    if (!isErrno(error, errno.ENOTDIR) || typeof path !== "string" || !path.endsWith("/")) return failure
+    return Effect.matchEffect(stat(path), { onFailure: () => failure, onSuccess: () => otherwise })
+  }
+
   const remove = (method: string) => (path: string, options?: FileSystem.RemoveOptions) =>
     options?.recursive === true
       ? Effect.catchAll(
           using((engine) => removeTree(engine, path, { force: options.force ?? false, parallel: PARALLEL })),
-          (error) => {
-            const failure = Effect.fail(removeFailure(method, path)(error))
-            // A link to a directory, with a slash behind it, is a directory that rmdir(2) calls none: Node leaves it at that.
-            return isErrno(error, errno.ENOTDIR) && typeof path === "string" && path.endsWith("/")
-              ? Effect.matchEffect(stat(path), { onFailure: () => failure, onSuccess: () => Effect.void })
-              : failure
-          }
+          // rmdir(2) calls it none, and Node leaves it at that.
+          (error) => orLinkToDirectory(method, path, error, Effect.void)
         )
       : Effect.catchAll(
           using((engine) => execute(engine, catalogue.unlink(path))),
-          (error) =>
-            options?.force === true && isErrno(error, errno.ENOENT)
-              ? Effect.void
-              : Effect.fail(removeFailure(method, path)(error))
+          (error) => {
+            if (options?.force === true && isErrno(error, errno.ENOENT)) return Effect.void
+            const refused = removeFailure(method, path)(AioError.fromErrno(errno.EISDIR, "unlink", { path }))
+            return orLinkToDirectory(method, path, error, Effect.fail(refused))
+          }
         )
 
   /** At the end of a Scope. Where the Layer ends meanwhile, what is left is removed all the same. */

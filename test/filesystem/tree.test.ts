@@ -3,7 +3,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream } from "effect"
-import { AioTree } from "effect-aio"
+import { AioFileSystem, AioTree } from "effect-aio"
 import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -43,6 +43,42 @@ const listing = (root: Buffer | string, prefix = ""): ReadonlyArray<string> =>
     .sort()
 
 describe.each(backends)("$name", ({ layer }) => {
+  it.scopedLive.each(["s", "s/sub", "s/sub/inner"])(
+    "copy: into itself by the name of a link to %s, nothing is touched",
+    (target) =>
+      Effect.gen(function* () {
+        const root = yield* temporaryDirectory
+        fs.mkdirSync(join(root, "s", "sub", "inner"), { recursive: true })
+        fs.writeFileSync(join(root, "s", "file"), "file")
+        fs.mkdirSync(join(root, "d"))
+        fs.symlinkSync(join(root, target), join(root, "d", "b"))
+        const before = listing(root)
+        for (const to of ["d/b/c", "d/b/c/e"]) {
+          expect(yield* Effect.flip(AioTree.copy(join(root, "s"), `${root}/${to}`))).toMatchObject({ code: "EINVAL" })
+          const failure = yield* Effect.flip(
+            Effect.flatMap(AioFileSystem.make, (service) => service.copy(join(root, "s"), `${root}/${to}`))
+          )
+          expect(failure).toMatchObject({ method: "copy", syscall: "cp", cause: { code: "ERR_FS_CP_EINVAL" } })
+          expect(listing(root)).toEqual(before)
+        }
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive(
+    "copy: a link is not replaced by one to a directory that its own target is in, whatever their names",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* temporaryDirectory
+        for (const name of ["s/sub", "d"]) fs.mkdirSync(join(root, name), { recursive: true })
+        fs.symlinkSync(join(root, "s"), join(root, "other"))
+        fs.symlinkSync(join(root, "s"), join(root, "s", "l"))
+        fs.symlinkSync(join(root, "other", "sub"), join(root, "d", "l"))
+        const copy = Effect.flatMap(AioFileSystem.make, (service) => service.copy(join(root, "s"), join(root, "d")))
+        expect(yield* Effect.flip(copy)).toMatchObject({ cause: { code: "ERR_FS_CP_EINVAL" } })
+        expect(fs.readlinkSync(join(root, "d", "l"))).toBe(join(root, "other", "sub"))
+      }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("remove: everything, and nothing that links point to", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

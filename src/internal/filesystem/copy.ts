@@ -3,9 +3,10 @@ import { dirname, isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
+import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import type { Path } from "../operation/arguments.ts"
-import { chmod, fstat, lstat, mkdir, readlink, symlink, unlink } from "../operation/catalogue.ts"
+import { chmod, fstat, lstat, mkdir, readlink, stat, symlink, unlink } from "../operation/catalogue.ts"
 import type { DirectoryEntry } from "../operation/directories.ts"
 import type { Stat } from "../operation/metadata.ts"
 import type { Failure } from "../wait.ts"
@@ -14,6 +15,7 @@ import {
   byDescriptor,
   type Directory,
   forEachChunk,
+  join,
   type Place,
   runAt,
   top,
@@ -51,6 +53,10 @@ export const isInside = (directory: Path, path: Path): boolean => {
   return below === above || below.startsWith(above.endsWith("/") ? above : `${above}/`)
 }
 
+/** The directory that a name lies in, by its text. */
+const parentOf = (path: Path): Path =>
+  typeof path === "string" ? dirname(path) : Buffer.from(dirname(Buffer.from(path).toString("latin1")), "latin1")
+
 class Copy {
   private readonly workers: Workers
   /** The directory that is being filled: where it lies in the source, it is not copied into itself. */
@@ -74,12 +80,46 @@ class Copy {
     )
   }
 
-  /** The refusals that `fs.cp` begins with. */
+  /** What a path leads to, links followed; or nothing. */
+  private target(path: Path): Effect.Effect<Stat | undefined, Failure> {
+    return Effect.catchAll(execute(this.engine, stat(path)), (error) =>
+      error._tag === "AioError" && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
+        ? Effect.succeed(undefined)
+        : Effect.fail(error)
+    )
+  }
+
+  /**
+   * Whether what `path` leads to is `directory` or lies in it, whatever names it is reached by: each directory above it is looked at. Of
+   * a path that is not there, what there is of it.
+   */
+  private lies(path: Path, directory: Stat): Effect.Effect<boolean, Failure> {
+    return Effect.flatMap(this.target(path), (found) => {
+      if (found !== undefined) return this.climbs(path, found, directory)
+      const parent = parentOf(path)
+      return parent === path ? Effect.succeed(false) : this.lies(parent, directory)
+    })
+  }
+
+  private climbs(path: Path, here: Stat, directory: Stat): Effect.Effect<boolean, Failure> {
+    if (same(here, directory)) return Effect.succeed(true)
+    // Of a file, the directory is in its name.
+    const above = here.type === "Directory" ? join(path, "..") : parentOf(path)
+    return Effect.flatMap(this.target(above), (parent) =>
+      // The root is its own parent.
+      parent === undefined || same(parent, here) ? Effect.succeed(false) : this.climbs(above, parent, directory)
+    )
+  }
+
+  /** The refusals that `fs.cp` begins with, before anything is made. */
   start(from: Place, to: Place): Effect.Effect<void, Failure> {
     return Effect.flatMap(Effect.zip(this.stat(from), this.statIfAny(to)), ([source, destination]) => {
       if (destination !== undefined && same(source, destination)) return Effect.fail(refusal(errno.EINVAL, to))
-      if (source.type === "Directory" && isInside(from.full, to.full)) return Effect.fail(refusal(errno.EINVAL, to))
-      return this.entry(source.type, from, to)
+      if (source.type !== "Directory") return this.entry(source.type, from, to)
+      if (isInside(from.full, to.full)) return Effect.fail(refusal(errno.EINVAL, to))
+      return Effect.flatMap(this.lies(destination === undefined ? parentOf(to.full) : to.full, source), (isInIt) =>
+        isInIt ? Effect.fail(refusal(errno.EINVAL, to)) : this.entry(source.type, from, to)
+      )
     })
   }
 
@@ -162,7 +202,12 @@ class Copy {
             ? resolve(dirname(to.full), old)
             : old
         if (isInside(target, current)) return Effect.fail(refusal(errno.EINVAL, to))
-        return Effect.zipRight(runAt(engine, unlink(to.path, { at: to.at }), to), make)
+        const replaced = Effect.zipRight(runAt(engine, unlink(to.path, { at: to.at }), to), make)
+        return Effect.flatMap(Effect.zip(this.target(target), this.target(current)), ([ours, theirs]) => {
+          if (ours?.type !== "Directory" || theirs?.type !== "Directory") return replaced
+          const eitherWay = Effect.zipWith(this.lies(current, ours), this.lies(target, theirs), (a, b) => a || b)
+          return Effect.flatMap(eitherWay, (isInIt) => (isInIt ? Effect.fail(refusal(errno.EINVAL, to)) : replaced))
+        })
       })
     })
   }
