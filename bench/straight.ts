@@ -2,8 +2,7 @@
 
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Aio, type AioFile } from "effect-aio"
-import type { FileState } from "../src/internal/operation/descriptors.ts"
+import type { Aio, AioFile } from "effect-aio"
 import { Engine, IORING_SETUP, IoUringBackend, type Limits, PENDING, Request, Ring, ThreadsBackend } from "./built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "./fixtures.ts"
 import { range } from "./loops.ts"
@@ -118,9 +117,8 @@ export const pageReads = (
   file: AioFile.AioFile,
   buffers: ReadonlyArray<Uint8Array>
 ): ((index: number) => Aio.Operation<unknown>) => {
-  const { state } = file as unknown as { readonly state: FileState }
-  return (index) =>
-    Aio.request.read(file.fd, buffers[index % buffers.length], { offset: offsets[index & OFFSETS_MASK] }, state)
+  const { read } = file.request
+  return (index) => read(buffers[index % buffers.length], { offset: offsets[index & OFFSETS_MASK] })
 }
 
 export const pageBuffers = (depth: number, allocate: (length: number) => Uint8Array): ReadonlyArray<Uint8Array> =>

@@ -11,10 +11,21 @@
  */
 import { AioBadArgument } from "./AioError.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
-import { show } from "./internal/operation/arguments.ts"
+import { BadArgument, show } from "./internal/operation/arguments.ts"
+import { optionsReader } from "./internal/operation/options.ts"
 
 const wrong = (argument: string, description: string): AioBadArgument =>
   new AioBadArgument({ operation: "aligned", argument, description })
+
+const alignedOptions = optionsReader<{ readonly alignment?: number | undefined }>({ alignment: true })
+
+const alignmentOf = (options: { readonly alignment?: number | undefined } | undefined): number | undefined => {
+  try {
+    return alignedOptions(options).alignment
+  } catch (problem) {
+    throw problem instanceof BadArgument ? wrong(problem.argument, problem.description) : problem
+  }
+}
 
 /**
  * `length` zeroed bytes at an address that is a multiple of `alignment` (a power of two, default 4096): what O_DIRECT wants.
@@ -32,7 +43,7 @@ export const aligned = (
   length: number,
   options?: { readonly alignment?: number | undefined }
 ): Uint8Array<ArrayBuffer> => {
-  const alignment = options?.alignment ?? 4096
+  const alignment = alignmentOf(options) ?? 4096
   if (!Number.isSafeInteger(length) || length < 0) throw wrong("length", `must be a whole number, not ${show(length)}`)
   if (!Number.isInteger(alignment) || alignment < 1 || !Number.isInteger(Math.log2(alignment))) {
     throw wrong("alignment", `must be a power of two, not ${show(alignment)}`)

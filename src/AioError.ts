@@ -42,7 +42,11 @@ export class AioError extends Data.TaggedError("AioError")<{
   override get message(): string {
     const dest = this.dest === undefined ? "" : ` -> ${textOfPath(this.dest)}`
     const subject =
-      this.path !== undefined ? ` ${textOfPath(this.path)}${dest}` : this.fd !== undefined ? ` fd ${this.fd}` : ""
+      this.path !== undefined
+        ? ` ${textOfPath(this.path)}${dest}`
+        : this.fd !== undefined
+          ? ` fd ${String(this.fd)}`
+          : ""
     const description = this.description === undefined ? "" : `: ${this.description}`
     return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})${description}`
   }

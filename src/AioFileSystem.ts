@@ -16,6 +16,7 @@ import * as Aio from "./Aio.ts"
 import { type AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { execute } from "./internal/execute.ts"
+import { checked, numberOf } from "./internal/filesystem/checked.ts"
 import { Create, ReadFile, WriteFile } from "./internal/filesystem/contents.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { CopyFile } from "./internal/filesystem/copyFile.ts"
@@ -245,7 +246,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     rename: (from, to) => run("rename", catalogue.rename(from, to), from, to),
 
     truncate: (path, length) => {
-      const bytes = Number(length ?? 0)
+      const bytes = numberOf(length ?? 0)
       return Effect.mapError(
         using((engine) => execute(engine, catalogue.truncate(path, Math.max(bytes, 0)))),
         translate({ method: "truncate", of: path, path }, "open")
@@ -307,7 +308,7 @@ export const make: Effect.Effect<FileSystem.FileSystem, never, Aio.Aio> = Effect
     const watchPath: FileSystem.FileSystem["watch"] = (path, options) => watch(backend, own.stat, path, options)
     // For `sink`, whose work is all in `File.writeAll`.
     const whole = FileSystem.make({ ...own, watch: watchPath })
-    return FileSystem.FileSystem.of({ ...whole, ...own })
+    return FileSystem.FileSystem.of(checked({ ...whole, ...own }))
   }
 )
 

@@ -11,6 +11,7 @@ import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import { BadArgument } from "./operation/arguments.ts"
 import { close } from "./operation/catalogue.ts"
+import { closeAtOnce } from "./operation/descriptors.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
 import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
@@ -81,7 +82,7 @@ export class Call<A> extends Request implements Task<A> {
 
   /** No backend is left to run it. A descriptor can and must still be closed. */
   private settledAfterClose(): void {
-    if (this.entry === close.entry) this.engine.descriptors.close(this.input.fd)
+    if (this.entry === close.entry) this.problem = closeAtOnce(this.engine.descriptors, this.input.fd)
     this.result = this.entry === close.entry ? 0 : -errno.ECANCELED
     this.settled(null)
   }

@@ -17,7 +17,14 @@ import { isBytes } from "./native/views.ts"
 import { BadArgument, checkOffset, type Offset, show } from "./operation/arguments.ts"
 import { checkBytes } from "./operation/buffers.ts"
 import * as catalogue from "./operation/catalogue.ts"
-import type { Advice, AllocateOptions, FileState, RangeOptions, TransferOptions } from "./operation/descriptors.ts"
+import {
+  type Advice,
+  type AllocateOptions,
+  type FileState,
+  type RangeOptions,
+  type TransferOptions,
+  transfersOfFile
+} from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
 import { textOfPath } from "./operation/names.ts"
 import type { Operation } from "./operation/operation.ts"
@@ -136,7 +143,7 @@ export class FileImpl implements AioFile {
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, catalogue.read(this.fd, buffer, options, this.state))
+    return execute(this.engine, transfersOfFile.read(this.fd, buffer, options, this.state))
   }
 
   readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
@@ -179,11 +186,11 @@ export class FileImpl implements AioFile {
   }
 
   readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, catalogue.readv(this.fd, buffers, options, this.state))
+    return execute(this.engine, transfersOfFile.readv(this.fd, buffers, options, this.state))
   }
 
   write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, catalogue.write(this.fd, buffer, options, this.state))
+    return execute(this.engine, transfersOfFile.write(this.fd, buffer, options, this.state))
   }
 
   writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
@@ -215,7 +222,7 @@ export class FileImpl implements AioFile {
   }
 
   writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, catalogue.writev(this.fd, buffers, options, this.state))
+    return execute(this.engine, transfersOfFile.writev(this.fd, buffers, options, this.state))
   }
 
   get sync(): Effect.Effect<void, Failure> {

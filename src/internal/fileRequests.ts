@@ -1,7 +1,14 @@
 /** The operations of an open file as values. */
 import type { Offset } from "./operation/arguments.ts"
 import * as catalogue from "./operation/catalogue.ts"
-import type { Advice, AllocateOptions, FileState, RangeOptions, TransferOptions } from "./operation/descriptors.ts"
+import {
+  type Advice,
+  type AllocateOptions,
+  type FileState,
+  type RangeOptions,
+  type TransferOptions,
+  transfersOfFile
+} from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
 import { type Operation, operation } from "./operation/operation.ts"
 
@@ -28,10 +35,10 @@ export const ofFile = <A>({ entry, input }: Operation<A>, file: FileState): Oper
   operation(entry, { ...input, file })
 
 export const fileRequests = (fd: number, file: FileState): FileRequests => ({
-  read: (buffer, options) => catalogue.read(fd, buffer, options, file),
-  readv: (buffers, options) => catalogue.readv(fd, buffers, options, file),
-  write: (buffer, options) => catalogue.write(fd, buffer, options, file),
-  writev: (buffers, options) => catalogue.writev(fd, buffers, options, file),
+  read: (buffer, options) => transfersOfFile.read(fd, buffer, options, file),
+  readv: (buffers, options) => transfersOfFile.readv(fd, buffers, options, file),
+  write: (buffer, options) => transfersOfFile.write(fd, buffer, options, file),
+  writev: (buffers, options) => transfersOfFile.writev(fd, buffers, options, file),
   sync: ofFile(catalogue.fsync(fd), file),
   datasync: ofFile(catalogue.fdatasync(fd), file),
   stat: ofFile(catalogue.fstat(fd), file),

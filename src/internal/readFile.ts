@@ -13,8 +13,8 @@ import { badArgument, failureOf } from "./execute.ts"
 import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
 import type { Path } from "./operation/arguments.ts"
-import { close, fstat, open, read } from "./operation/catalogue.ts"
-import { type FileState, fileState, readLast } from "./operation/descriptors.ts"
+import { close, fstat, open } from "./operation/catalogue.ts"
+import { type FileState, fileState, readLast, transfersOfFile } from "./operation/descriptors.ts"
 import { decodeFileSize } from "./operation/metadata.ts"
 import { type Entry, type Operation, PENDING } from "./operation/operation.ts"
 import { priorityOf } from "./priority.ts"
@@ -147,7 +147,7 @@ class ReadFile implements Task<Uint8Array> {
   private more(whole: WholeFile): void {
     if (this.cancelling) return this.end(this.cancelled())
     const { options } = whole
-    const operation = this.local && whole.isLast ? readLast : read
+    const operation = this.local && whole.isLast ? readLast : transfersOfFile.read
     let into: Uint8Array
     try {
       into = whole.next()

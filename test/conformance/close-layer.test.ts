@@ -57,6 +57,20 @@ describe.each(realBackends)("$name", ({ layer }) => {
     })
   )
 
+  it.scopedLive("afterwards, a number that is no descriptor is refused as before", () =>
+    Effect.gen(function* () {
+      const aio = yield* Effect.provide(Aio.Aio, layer)
+      for (const fd of ["x", 0.5, -1, Symbol("fd")] as ReadonlyArray<any>) {
+        for (const close of [Aio.close(fd), Aio.submitAll([Aio.request.close(fd)])]) {
+          const error = yield* Effect.flip(
+            Effect.provideService(close, Aio.Aio, aio) as Effect.Effect<unknown, unknown>
+          )
+          expect(error).toMatchObject({ _tag: "AioBadArgument", argument: "fd" })
+        }
+      }
+    })
+  )
+
   it.scopedLive("with opens of FIFOs in flight", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -82,8 +82,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const { path } = yield* fixture
       const scope = yield* Scope.make()
       const file = yield* Scope.extend(AioFile.open(path), scope)
-      const { state } = file as unknown as { readonly state: NonNullable<Parameters<typeof Aio.request.read>[3]> }
-      const read = yield* Aio.prepare(Aio.request.read(file.fd, new Uint8Array(16), { offset: 0 }, state))
+      const read = yield* Aio.prepare(file.request.read(new Uint8Array(16), { offset: 0 }))
       expect(yield* read.run).toBe(16)
       yield* Scope.close(scope, Exit.void)
       expect(yield* Effect.flip(read.run)).toMatchObject({ _tag: "AioBadArgument", argument: "file" })

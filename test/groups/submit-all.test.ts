@@ -186,18 +186,14 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const [pipe] = yield* idlePipes(1)
       const scope = yield* Scope.make()
       const file = yield* Scope.extend(AioFile.open(`/proc/self/fd/${pipe}`), scope)
-      const { state } = file as unknown as { readonly state: NonNullable<Parameters<typeof Aio.request.read>[3]> }
-      const fiber = yield* Effect.fork(
-        Aio.submitAll([Aio.request.read(file.fd, new Uint8Array(8), undefined, state), Aio.request.nop()])
-      )
+      const { state } = file as unknown as { readonly state: { readonly users: number } }
+      const fiber = yield* Effect.fork(Aio.submitAll([file.request.read(new Uint8Array(8)), Aio.request.nop()]))
       expect(yield* settled(() => state.users, 1)).toBe(1)
       yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       expect(state.users).toBe(0)
       const exit = yield* Fiber.await(fiber)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })
-      const late = yield* Effect.flip(
-        Aio.submitAll([Aio.request.write(file.fd, new Uint8Array(8), undefined, state), Aio.request.nop()])
-      )
+      const late = yield* Effect.flip(Aio.submitAll([file.request.write(new Uint8Array(8)), Aio.request.nop()]))
       expect(late).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
     }).pipe(Effect.provide(layer))
   )

@@ -56,6 +56,17 @@ it.scopedLive("what is set is read, and nothing else changes", () =>
   )
 )
 
+it.scopedLive("after the end of the Layer they can be set, and start nothing", () =>
+  Effect.gen(function* () {
+    const service = yield* Effect.tap(Aio.Aio, Aio.nop()).pipe(Effect.provide(ThreadPool.layer()))
+    const change = Effect.zip(ThreadPool.setControls({ minParallel: 2 }), Aio.setLimits({ maxOutstanding: 3 }))
+    const { threads } = yield* Effect.provideService(Aio.stats, Aio.Aio, service)
+    yield* Effect.provideService(change, Aio.Aio, service)
+    yield* Effect.sleep(10)
+    expect(yield* Effect.provideService(Aio.stats, Aio.Aio, service)).toMatchObject({ threads })
+  })
+)
+
 const wrong = [-1, 1.5, Number.NaN, Number.NEGATIVE_INFINITY]
 
 describe("refused, and nothing changes", () => {

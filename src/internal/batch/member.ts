@@ -8,6 +8,7 @@ import { badArgument, failureOf, outcome } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
+import { closeAtOnce } from "../operation/descriptors.ts"
 import type { Operation } from "../operation/operation.ts"
 import type { Origin } from "../origin.ts"
 import type { Failure } from "../wait.ts"
@@ -63,7 +64,7 @@ export class Member extends Request {
   /** No backend is left to run it. A descriptor can and must still be closed. */
   private refuse(): void {
     if (this.entry !== close.entry) return this.endUnsubmitted(-errno.ECANCELED)
-    this.owner.engine.descriptors.close(this.input.fd)
+    this.problem = closeAtOnce(this.owner.engine.descriptors, this.input.fd)
     this.endUnsubmitted(0)
   }
 

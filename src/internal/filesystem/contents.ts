@@ -3,8 +3,8 @@ import type { WriteFileOptions } from "@effect/platform/FileSystem"
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
-import { fstat, open, read, write } from "../operation/catalogue.ts"
-import { type Part, readLast } from "../operation/descriptors.ts"
+import { fstat, open } from "../operation/catalogue.ts"
+import { type Part, readLast, transfersOfFile } from "../operation/descriptors.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
 import type { Entry } from "../operation/operation.ts"
 import { PENDING } from "../operation/operation.ts"
@@ -81,7 +81,7 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
       return this.tooLarge()
     }
     if (this.closesAtOnce && isLast) this.run(readLast(this.fd, into, options, this.file), this.hasReadLast)
-    else this.run(read(this.fd, into, options, this.file), this.hasRead)
+    else this.run(transfersOfFile.read(this.fd, into, options, this.file), this.hasRead)
   }
 
   private hasReadLast({ atEnd, count }: Part): void {
@@ -132,7 +132,10 @@ export class WriteFile extends FileSystemSequence<void> {
     const { bytes, file, takesOffsets, written } = this
     // Pipes and their like have no offsets; with "a", the kernel appends whatever the offset is.
     const options = takesOffsets ? { offset: written } : undefined
-    this.run(write(this.fd, written === 0 ? bytes : bytes.subarray(written), options, file), this.hasWritten)
+    this.run(
+      transfersOfFile.write(this.fd, written === 0 ? bytes : bytes.subarray(written), options, file),
+      this.hasWritten
+    )
   }
 
   private hasWritten(count: number): void {

@@ -7,7 +7,8 @@ import { failureOf } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
 import type { BadArgument, Path } from "../operation/arguments.ts"
-import { chmod, close, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
+import { chmod, close, copyRange, fstat, ftruncate, open, unlink, utimes } from "../operation/catalogue.ts"
+import { transfersOfFile } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 import type { Failure } from "../wait.ts"
 import { byDescriptor, type Place } from "./directory.ts"
@@ -157,7 +158,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
     this.block ??= new Uint8Array(Buffer.allocUnsafeSlow(BLOCK).buffer)
     // At the descriptor's position for what has none to give. Nothing else has moved it.
     const options = this.source.type === "File" ? { offset: this.position } : undefined
-    this.run(read(this.fd, this.block, options, this.file), this.blockRead, this.broken)
+    this.run(transfersOfFile.read(this.fd, this.block, options, this.file), this.blockRead, this.broken)
   }
 
   private blockRead(count: number): void {
@@ -170,7 +171,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
   private writeBlock(): void {
     const { block, destination, inBlock, position, secondFd, written } = this
     this.run(
-      write(secondFd, block!.subarray(written, inBlock), { offset: position }, destination),
+      transfersOfFile.write(secondFd, block!.subarray(written, inBlock), { offset: position }, destination),
       this.blockWritten,
       this.broken
     )

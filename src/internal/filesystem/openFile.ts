@@ -1,4 +1,5 @@
 /** `File` of @effect/platform: an open file with a position of its own. */
+import { constants } from "node:fs"
 import type { PlatformError } from "@effect/platform/Error"
 import {
   type File,
@@ -18,14 +19,16 @@ import type { Engine } from "../engine/engine.ts"
 import { execute, executeMasked } from "../execute.ts"
 import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
-import { BadArgument } from "../operation/arguments.ts"
+import { BadArgument, show } from "../operation/arguments.ts"
 import { checkBytes, checkView } from "../operation/buffers.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import { type FileState, fileState } from "../operation/descriptors.ts"
+import { openFlags } from "../operation/openFlags.ts"
 import { type Operation, PENDING } from "../operation/operation.ts"
 import { priorityOf } from "../priority.ts"
 import { release } from "../release.ts"
 import { inStages, type Restore } from "../wait.ts"
+import { numberOf } from "./checked.ts"
 import { badArgument, fromWrongArgument, systemError, translate } from "./errors.ts"
 import { fstatInfo } from "./info.ts"
 import { Move } from "./move.ts"
@@ -153,9 +156,9 @@ export class OpenFile implements File {
   }
 
   readAlloc(size: SizeInput): Effect.Effect<Option.Option<Uint8Array>, PlatformError> {
-    const length = Number(size)
+    const length = numberOf(size)
     if (!Number.isSafeInteger(length) || length < 0) {
-      return Effect.fail(badArgument("readAlloc", "size", `must be a whole number of bytes from 0, not ${size}`))
+      return Effect.fail(badArgument("readAlloc", "size", `must be a whole number of bytes from 0, not ${show(size)}`))
     }
     return this.transfer(
       catalogue.read,
@@ -182,16 +185,18 @@ export class OpenFile implements File {
   }
 
   seek(offset: SizeInput, from: SeekMode): Effect.Effect<void> {
-    return Effect.sync(() => {
-      const by = Number(offset)
-      this.place(from === "start" ? by : this.position + by)
+    return Effect.suspend((): Effect.Effect<never> => {
+      const by = numberOf(offset)
+      // The interface knows of no failure, and a File that stands nowhere could not go on.
+      if (!Number.isFinite(by)) return Effect.fail(badArgument("seek", "offset", `not ${show(offset)}`)) as never
+      this.place(Math.trunc(from === "start" ? by : this.position + by))
       // As NodeFileSystem, which tells the new position although the interface does not.
-      return BigInt(this.position) as never
+      return Effect.succeed(BigInt(this.position)) as never
     })
   }
 
   truncate(length?: SizeInput): Effect.Effect<void, PlatformError> {
-    const bytes = Math.max(0, Number(length ?? 0))
+    const bytes = Math.max(0, numberOf(length ?? 0))
     return Effect.map(this.run(catalogue.ftruncate(this.fd, bytes), "truncate"), () => {
       if (this.turn === undefined && this.position > bytes) this.place(bytes)
     })
@@ -228,7 +233,13 @@ export const acquire = (
     const { flag = "r", mode } = options ?? {}
     return Effect.mapBoth(executeMasked(living(own), catalogue.open(path, { flag, mode }), restore), {
       onFailure: translate({ method: "open", of: path, path }),
-      onSuccess: (fd) => new OpenFile(own, fd, fileState(own.descriptors.describe(fd, false)), flag.startsWith("a"))
+      onSuccess: (fd) =>
+        new OpenFile(
+          own,
+          fd,
+          fileState(own.descriptors.describe(fd, false)),
+          (openFlags(flag) & constants.O_APPEND) !== 0
+        )
     })
   })
 

@@ -221,7 +221,7 @@ export const stream = (
   const chunkSize = Number(options.chunkSize ?? CHUNK_SIZE)
   const offset = Number(options.offset ?? 0)
   const left = options.bytesToRead === undefined ? Number.POSITIVE_INFINITY : Number(options.bytesToRead)
-  const bufferSize = Math.max(1, options.bufferSize ?? BUFFER_SIZE)
+  const bufferSize = Math.max(1, Number(options.bufferSize ?? BUFFER_SIZE))
   const problem = whole("chunkSize", chunkSize, 1) ?? whole("offset", offset, 0)
   if (problem !== undefined) return Stream.fail(problem)
   const chunks = Math.max(1, Math.min(bufferSize, Math.floor(SLAB / chunkSize)))

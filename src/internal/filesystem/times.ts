@@ -8,6 +8,15 @@ export const toFileTime = (time: Date | number): FileTime => {
     const seconds = Math.floor(time)
     return BigInt(seconds) * 1_000_000_000n + BigInt(Math.floor((time - seconds) * 1e9))
   }
-  if (!(time instanceof Date) || Number.isNaN(time.getTime())) return undefined
-  return BigInt(time.getTime()) * 1_000_000n
+  const milliseconds = timeOf(time)
+  return Number.isNaN(milliseconds) ? undefined : BigInt(milliseconds) * 1_000_000n
+}
+
+/** A Date's own, whatever its properties say; NaN for what is none. */
+const timeOf = (time: unknown): number => {
+  try {
+    return Date.prototype.getTime.call(time)
+  } catch {
+    return Number.NaN
+  }
 }

@@ -45,7 +45,8 @@ export class Reactor {
 
   /** Whether the wait for this descriptor keeps the process alive. */
   keepAlive(yes: boolean): void {
-    if (yes === this.referenced) return
+    // What is closed has no handle any more: to touch it would end the process.
+    if (yes === this.referenced || !open.has(this)) return
     this.referenced = yes
     if (yes) this.handle.ref()
     else this.handle.unref()
@@ -53,6 +54,7 @@ export class Reactor {
 
   /** Watches no more for a while, or again. */
   watch(yes: boolean): void {
+    if (!open.has(this)) return
     if (yes) this.handle.start()
     else this.handle.stop()
   }

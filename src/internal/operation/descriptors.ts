@@ -190,6 +190,16 @@ export const nativeDescriptors: Descriptors = {
   disown: disownDescriptor
 }
 
+/** Closes what no backend is left to close. Gives what is wrong with the number, if anything is. */
+export const closeAtOnce = (descriptors: Descriptors, fd: number): unknown => {
+  try {
+    descriptors.close(checkFd(fd))
+    return undefined
+  } catch (problem) {
+    return problem
+  }
+}
+
 /** Property by property: made for every small file that is loaded, where a spread would cost more than anything else. */
 export const fileState = ({ alignment, seekable }: Description, path?: Path): FileState => ({
   path,
@@ -229,18 +239,24 @@ const eventsAfterRefusal =
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
     offset === undefined && file?.closed !== true && mayHavePeer(fd) && isNonBlocking(fd) ? events : 0
 
-const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions, file?: FileState): TransferInput => ({
-  fd,
-  buffer,
-  offset: offsetOf(options),
-  file
-})
+const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions): TransferInput =>
+  transferOf(fd, buffer, options, undefined)
 
-const vector = (
+const transferOf = (
+  fd: number,
+  buffer: Uint8Array,
+  options: TransferOptions | undefined,
+  file: FileState | undefined
+): TransferInput => ({ fd, buffer, offset: offsetOf(options), file })
+
+const vector = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput =>
+  vectorOf(fd, buffers, options, undefined)
+
+const vectorOf = (
   fd: number,
   buffers: ReadonlyArray<Uint8Array>,
-  options?: TransferOptions,
-  file?: FileState
+  options: TransferOptions | undefined,
+  file: FileState | undefined
   // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
 ): VectorInput => ({ fd, buffers: listOf(buffers), offset: offsetOf(options), file })
 
@@ -332,7 +348,7 @@ export interface Part {
  * `read` of what is left of a file of known size, with the end known if it can be had in the same call. On file systems of this machine's
  * own: on others a size says little.
  */
-export const readLast = define(transfer, {
+export const readLast = define(transferOf, {
   ...read.entry,
   inline: (submission, input) => {
     const count = lastInline(submission, input)
@@ -343,6 +359,14 @@ export const readLast = define(transfer, {
   },
   decode: ({ atEnd }, count): Part => ({ count, atEnd: atEnd || count === 0 })
 })
+
+/** The same of an open file, whose state goes along. Users have no such argument: whatever else they passed would be taken for it. */
+export const transfersOfFile = {
+  read: define(transferOf, read.entry),
+  write: define(transferOf, write.entry),
+  readv: define(vectorOf, readv.entry),
+  writev: define(vectorOf, writev.entry)
+}
 
 const IORING_FSYNC_DATASYNC = 1
 

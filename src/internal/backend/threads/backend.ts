@@ -134,6 +134,8 @@ export class ThreadsBackend implements Backend {
 
   /** Makes changed `controls` known to the threads, and starts or ends as many as they ask for. */
   configure(): void {
+    // After the end of its Layer there is nothing to start any more.
+    if (this.isClosed) return this.lookAgain()
     const { idleTimeout, maxIdle, maxParallel, minParallel } = this.controls
     this.maxIdle = Math.min(Math.max(maxIdle, minParallel), MAX_THREADS)
     this.idleTimeout = idleTimeout
@@ -179,6 +181,8 @@ export class ThreadsBackend implements Backend {
     else this.onFewer.push(() => this.whenAtMost(limit, done))
     this.keepAlive(this.inFlight > 0)
   }
+
+  private isClosed = false
 
   private lookAgain(): void {
     for (const look of this.onFewer.splice(0)) look()
@@ -378,6 +382,7 @@ export class ThreadsBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true
     clearInterval(this.timer)
     clearTimeout(this.opensTimer)
     clearTimeout(this.unwatchedTimer)

@@ -1,0 +1,258 @@
+/**
+ * What fits where, by the name of a function. One that is not here is called all the same, with arguments of any kind; the members of what
+ * functions give have to be here: their records do not compile without.
+ */
+import type { FileSystem } from "@effect/platform"
+import type { Aio, AioFile, AioGroup, AioTree } from "effect-aio"
+import * as r from "./roles.ts"
+
+const at = { at: r.fd }
+const from = r.options({ offset: r.offset })
+const range = { offset: r.offset, length: r.size }
+const engine = {
+  maxPollRequests: r.count,
+  maxPollTime: r.duration,
+  maxOutstanding: r.count,
+  inline: r.choice(false, undefined, { requests: 1 }, { bytes: 0 }, {})
+}
+const threads = r.choice(0, 1, 2, 4, undefined)
+const controls = { minParallel: threads, maxParallel: threads, maxIdle: threads, idleTimeout: r.duration }
+const openOptions = r.options({ flag: r.flag, mode: r.mode, direct: r.boolean, ...at })
+const advice = r.choice("normal", "random", "sequential", "willNeed", "dontNeed", "noReuse")
+const allocate = r.options({
+  ...range,
+  mode: r.choice("allocate", "keepSize", "punchHole", "collapseRange", "zeroRange", "insertRange", undefined)
+})
+const chunks = { offset: r.offset, length: r.size, chunkSize: r.size }
+const group = r.options({
+  name: r.choice("a", "b", undefined),
+  limit: r.choice(0, 1, 4, undefined),
+  onFailure: r.choice("cancel", "continue", undefined),
+  requestsPerSecond: r.choice(1000, 1e6, undefined),
+  bytesPerSecond: r.choice(1e6, undefined)
+})
+const batch = r.options({ mode: r.choice("values", "exits", undefined) })
+
+/** The catalogue's: of `Aio.request` and of `Aio`. */
+const operations: Record<keyof typeof Aio.request, r.Shape> = {
+  nop: [],
+  open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
+  close: [r.expendable],
+  read: [r.fd, r.bytes, from],
+  write: [r.fd, r.bytes, from],
+  readv: [r.fd, r.vector, from],
+  writev: [r.fd, r.vector, from],
+  fsync: [r.fd],
+  fdatasync: [r.fd],
+  stat: [r.path, r.options(at)],
+  lstat: [r.path, r.options(at)],
+  fstat: [r.fd],
+  ftruncate: [r.fd, r.offset],
+  truncate: [r.path, r.offset],
+  fallocate: [r.fd, allocate],
+  fadvise: [r.fd, advice, r.options(range)],
+  readahead: [r.fd, r.options(range)],
+  unlink: [r.path, r.options(at)],
+  rmdir: [r.path, r.options(at)],
+  rename: [r.path, r.path, r.options({ existing: r.choice("replace", "noReplace", "exchange", undefined) })],
+  mkdir: [r.path, r.options({ mode: r.mode, ...at })],
+  link: [r.path, r.path],
+  symlink: [r.path, r.path, r.options(at)],
+  readlink: [r.path, r.options(at)],
+  readdir: [r.fd, r.options({ bufferSize: r.choice(32768, 100, 1 << 20, undefined) })],
+  access: [r.path, r.options({ read: r.boolean, write: r.boolean, execute: r.boolean })],
+  chmod: [r.path, r.mode],
+  chown: [r.path, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
+  utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
+  copyRange: [r.fd, r.fd, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  pollFd: [r.fd, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
+  flock: [r.fd, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
+  statvfs: [r.path]
+}
+
+/** Those that give an operation instead of a result have the same. */
+const named = (prefix: string, shapes: Record<string, r.Shape>): Record<string, r.Shape> =>
+  Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [`${prefix}.${name}`, shape]))
+
+const which = r.choice("read", "write", "open", "stat", ["read", "write"], undefined)
+const condition = { path: r.text, after: r.count, times: r.count, probability: r.choice(0.5, 1, undefined) }
+const settings = {
+  latency: r.choice(0, "1 millis", { read: 2 }, () => 1),
+  cancellation: r.choice("immediate", "completion", { read: "completion" }),
+  capacity: r.choice(2 ** 30, 1 << 20),
+  maxDescriptors: r.choice(1000, 1_000_000),
+  maxFileSize: r.choice(1 << 20, 2 ** 40),
+  user: r.choice({ uid: 0, gid: 0 }, { uid: 1000, gid: 1000, groups: [1] }),
+  umask: r.choice(0, 0o022)
+}
+const mockOptions = { ...settings, seed: r.count, journal: r.count, files: r.choice({ "/a": "b" }, { "/d": null }, {}) }
+const contents = r.choice("text", null, new Uint8Array(0))
+
+export const shapes: Readonly<Record<string, r.Shape>> = {
+  ...named("Aio", operations),
+  ...named("Aio.request", operations),
+  "Aio.submit": [r.operation],
+  "Aio.submitAll": [r.operations, batch],
+  "Aio.linked": [r.operations, batch],
+  "Aio.completed": [r.operations, r.options({ concurrency: r.count })],
+  "Aio.prepare": [r.operation],
+  "Aio.withDeadline": [r.operation, r.duration],
+  "Aio.withPriority": [r.effect, r.level],
+  "Aio.nice": [r.effect, r.level],
+  "Aio.withSpans": [r.effect],
+  "Aio.setLimits": [r.options({ maxPollRequests: r.count, maxPollTime: r.duration, maxOutstanding: r.count })],
+  "Aio.wait": [r.options({ timeout: r.duration })],
+  "Aio.completions": [
+    r.options({ strategy: r.choice("sliding", "backpressure"), capacity: r.count, scoped: r.boolean })
+  ],
+  "Aio.layer": [r.options({ backend: r.choice("io_uring", "kernel", "posix", "threads", undefined) })],
+  "AioBuffer.aligned": [r.size, r.options({ alignment: r.choice(1, 512, 4096, undefined) })],
+  "AioDirectory.read": [r.path],
+  "AioFile.open": [r.path, openOptions],
+  "AioFile.withFile": [r.path, openOptions, r.callback],
+  "AioFile.readFile": [r.path],
+  "AioFile.fromDescriptor": [r.fd],
+  "AioGroup.make": [group],
+  "AioTree.remove": [r.path, r.options({ force: r.boolean, parallel: r.count } satisfies Keys<AioTree.RemoveOptions>)],
+  "AioTree.copy": [
+    r.path,
+    r.path,
+    r.options({ overwrite: r.boolean, preserveTimestamps: r.boolean, parallel: r.count })
+  ],
+  "AioTree.scan": [r.path, r.options({ maxDepth: r.count })],
+  "IoUring.make": [r.options({ ...engine, entries: r.count })],
+  "IoUring.layer": [r.options({ ...engine, entries: r.count })],
+  "KernelAio.make": [r.options({ ...engine, requests: r.count })],
+  "KernelAio.layer": [r.options({ ...engine, requests: r.count })],
+  "PosixAio.make": [r.options({ ...engine, requests: r.count, threads: r.count, idleTimeout: r.duration })],
+  "PosixAio.layer": [r.options({ ...engine, requests: r.count, threads: r.count, idleTimeout: r.duration })],
+  "ThreadPool.make": [r.options({ ...engine, ...controls })],
+  "ThreadPool.layer": [r.options({ ...engine, ...controls })],
+  "ThreadPool.setControls": [r.options(controls)],
+  "ThreadPool.setMinParallel": [threads],
+  "ThreadPool.setMaxParallel": [threads],
+  "ThreadPool.setMaxIdle": [threads],
+  "ThreadPool.setIdleTimeout": [r.duration],
+  "MockAio.make": [r.options({ ...engine, ...mockOptions })],
+  "MockAio.layer": [r.options({ ...engine, ...mockOptions })],
+  "MockAio.configure": [r.options(settings)],
+  "MockAio.inject": [r.options({ operation: which, error: r.code, short: r.size, hang: r.boolean, ...condition })],
+  "MockAio.fail": [which, r.code, r.options(condition)],
+  "MockAio.short": [which, r.size, r.options(condition)],
+  "MockAio.hang": [which, r.options(condition)],
+  "MockAio.crash": [r.options({ seed: r.count })],
+  "MockAio.tree": [r.path],
+  "MockAio.contentOf": [r.path],
+  "MockAio.put": [r.path, contents],
+  "MockAio.mkfifo": [r.path, r.options({ mode: r.mode })]
+}
+
+type Keys<T> = { readonly [Key in keyof T]-?: r.Role }
+type Members<T> = { readonly [Key in keyof T as Key extends string ? Key : never]-?: r.Shape }
+
+/** What an open file has besides its number. */
+const file: Members<Omit<AioFile.AioFile, "fd" | "request">> = {
+  read: [r.bytes, from],
+  readAlloc: [r.size, from],
+  readExactly: [(material) => (material.draw.integer(2) === 0 ? r.size : r.bytes)(material), from],
+  readv: [r.vector, from],
+  write: [r.bytes, from],
+  writeAll: [r.bytes, from],
+  writev: [r.vector, from],
+  sync: [],
+  datasync: [],
+  stat: [],
+  truncate: [r.offset],
+  allocate: [allocate],
+  advise: [advice, r.options(range)],
+  readahead: [r.options(range)],
+  stream: [r.options(chunks)],
+  sink: [from]
+}
+
+/** Of an open file, as values. */
+export const fileRequests: Members<AioFile.FileRequests> = {
+  read: file.read,
+  readv: file.readv,
+  write: file.write,
+  writev: file.writev,
+  sync: [],
+  datasync: [],
+  stat: [],
+  truncate: file.truncate,
+  allocate: file.allocate,
+  advise: file.advise,
+  readahead: file.readahead
+}
+
+const groupMembers: Members<Omit<AioGroup.AioGroup, "name">> = {
+  add: [r.operation],
+  addAll: [r.operations],
+  feed: [r.operations, r.options({ onExit: r.listener })],
+  results: [],
+  group: [group],
+  limit: [],
+  setLimit: [r.choice(0, 1, 10, Number.POSITIVE_INFINITY)],
+  stats: [],
+  cancel: [],
+  seal: [],
+  done: []
+}
+
+const handle: Members<Omit<AioGroup.Handle<unknown>, "operation">> = { result: [], poll: [], cancel: [] }
+
+const platformFile: Members<Omit<FileSystem.File, "fd">> = {
+  stat: [],
+  seek: [r.choice(0, 10n, 100), r.choice("start", "current")],
+  sync: [],
+  read: [r.bytes],
+  readAlloc: [r.size],
+  truncate: [r.offset],
+  write: [r.bytes],
+  writeAll: [r.bytes]
+}
+
+/** Of what functions give, by what it is. */
+export const members = {
+  AioFile: file,
+  AioGroup: groupMembers,
+  Handle: handle,
+  Prepared: { run: [] } satisfies Members<Omit<Aio.Prepared<unknown>, "operation">>,
+  File: platformFile
+} as const satisfies Record<string, Record<string, r.Shape>>
+
+const platformOpen = r.options({ flag: r.flag, mode: r.mode })
+const temporary = { directory: r.text, prefix: r.choice("a", "b-", undefined) }
+
+/** The FileSystem's. */
+export const fileSystem: Members<FileSystem.FileSystem> = {
+  access: [r.text, r.options({ ok: r.boolean, readable: r.boolean, writable: r.boolean })],
+  copy: [r.text, r.text, r.options({ overwrite: r.boolean, preserveTimestamps: r.boolean })],
+  copyFile: [r.text, r.text],
+  chmod: [r.text, r.mode],
+  chown: [r.text, r.owner, r.owner],
+  exists: [r.text],
+  link: [r.text, r.text],
+  makeDirectory: [r.text, r.options({ recursive: r.boolean, mode: r.mode })],
+  makeTempDirectory: [r.options(temporary)],
+  makeTempDirectoryScoped: [r.options(temporary)],
+  makeTempFile: [r.options({ ...temporary, suffix: r.choice(".txt", undefined) })],
+  makeTempFileScoped: [r.options({ ...temporary, suffix: r.choice(".txt", undefined) })],
+  open: [r.text, platformOpen],
+  readDirectory: [r.text, r.options({ recursive: r.boolean })],
+  readFile: [r.path],
+  readFileString: [r.path, r.choice("utf-8", "latin1", "nonsense", undefined)],
+  readLink: [r.text],
+  realPath: [r.text],
+  remove: [r.text, r.options({ recursive: r.boolean, force: r.boolean })],
+  rename: [r.text, r.text],
+  sink: [r.text, platformOpen],
+  stat: [r.text],
+  stream: [r.text, r.options({ bufferSize: r.count, bytesToRead: r.size, chunkSize: r.size, offset: r.offset })],
+  symlink: [r.text, r.text],
+  truncate: [r.text, r.offset],
+  utimes: [r.text, r.date, r.date],
+  watch: [r.text, r.options({ recursive: r.boolean })],
+  writeFile: [r.path, r.bytes, platformOpen],
+  writeFileString: [r.text, r.choice("abc", "", "abcdefgh".repeat(1000)), platformOpen]
+}
