@@ -12,6 +12,7 @@ import type { Submission } from "./engine/submission.ts"
 import { badArgument, failureOf } from "./execute.ts"
 import { isInterrupted } from "./fiber.ts"
 import { errno } from "./native/errno.ts"
+import { trustOfAnswer } from "./native/trust.ts"
 import type { Path } from "./operation/arguments.ts"
 import { close, fstat, open } from "./operation/catalogue.ts"
 import { type FileState, fileState, readLast, transfersOfFile } from "./operation/descriptors.ts"
@@ -100,7 +101,10 @@ class ReadFile implements Task<Uint8Array> {
       const result = engine.tryInline(entry, input)
       if (result !== PENDING) {
         // fstat(2) is answered on the spot only for local file systems, see native/nonblocking.ts.
-        if (entry === fstat.entry) this.local = true
+        if (entry === fstat.entry) {
+          this.local = true
+          this.file.trust = trustOfAnswer(this.fd, engine.scratch.cell)
+        }
         // Decoded at once, counted and cleared before the next step uses the same scratch memory.
         const size = entry === fstat.entry ? decodeFileSize(engine.scratch) : result
         const { atEnd } = engine.scratch

@@ -3,6 +3,7 @@ import type { WriteFileOptions } from "@effect/platform/FileSystem"
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
+import { trustOfAnswer } from "../native/trust.ts"
 import { fstat, open } from "../operation/catalogue.ts"
 import { type Part, readLast, transfersOfFile } from "../operation/descriptors.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
@@ -47,6 +48,7 @@ export class ReadFile extends FileSystemSequence<Uint8Array> {
       const result = engine.tryInline(sizeOf, { fd })
       if (result !== PENDING) {
         this.closesAtOnce = true
+        this.file.trust = trustOfAnswer(fd, engine.scratch.cell)
         const size = decodeFileSize(engine.scratch)
         engine.countInline()
         return this.measured(size)

@@ -15,6 +15,7 @@ import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { isInterrupted } from "../fiber.ts"
 import { errno } from "../native/errno.ts"
+import { UNASKED } from "../native/trust.ts"
 import { BadArgument, type Path } from "../operation/arguments.ts"
 import { close } from "../operation/catalogue.ts"
 import type { FileState } from "../operation/descriptors.ts"
@@ -63,6 +64,7 @@ export const regularFile = (): FileState => ({
   alignment: undefined,
   noWait: true,
   way: undefined,
+  trust: UNASKED,
   closed: false,
   users: 0,
   onUnused: undefined

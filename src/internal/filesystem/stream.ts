@@ -21,6 +21,7 @@ import type { Engine } from "../engine/engine.ts"
 import { DONE, Request } from "../engine/request.ts"
 import { executeMasked, executeUninterruptibly, badArgument as wrongArgument } from "../execute.ts"
 import { errno } from "../native/errno.ts"
+import { trustOfAnswer } from "../native/trust.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { close, fstat, open, read } from "../operation/catalogue.ts"
 import { decodeFileSize } from "../operation/metadata.ts"
@@ -89,6 +90,7 @@ class Reader {
     const engine = living(own)
     if (!engine.mayInline || engine.tryInline(fstat.entry, { fd }) === PENDING) return
     this.size = decodeFileSize(engine.scratch)
+    this.file.trust = trustOfAnswer(fd, engine.scratch.cell)
     engine.countInline()
   }
 

@@ -82,6 +82,8 @@ const local = new Set(
   "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
 )
 
+export const isLocal = (type: string): boolean => local.has(type)
+
 /** Of these, the ones that ask their layers, which may be anything, for permissions; or may read lists of their own. */
 const asksLayers = new Set(["overlay", "zfs"])
 
@@ -156,9 +158,10 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
 }
 
 /** statx(2) of a descriptor into the cell, from memory only: the type of its file system, or "" if the cell does not hold the answer. */
-const statWithType = (fd: number, cell: Cell): string => (statx(fd, MASK, cell) ? typeOfAnswer(fd, cell) : "")
+export const statWithType = (fd: number, cell: Cell): string => (statx(fd, MASK, cell) ? typeOfAnswer(fd, cell) : "")
 
-const typeOfAnswer = (fd: number, cell: Cell): string => {
+/** The type of the file system, or "", when the cell holds the answer about the descriptor. */
+export const typeOfAnswer = (fd: number, cell: Cell): string => {
   const answered = cell.u32[STATX.mask / 4]
   const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
   return unique || (answered & STATX_MNT_ID) !== 0 ? typeOf(fd, cell, unique) : ""
@@ -253,6 +256,21 @@ export const accessPathCached = (path: number, mode: number, cell: Cell): number
   closePath(fd)
   // The kernel lacks it (before Linux 5.8), or a sandbox forbids it.
   return result === -errno.ENOSYS || result === -errno.EPERM ? undefined : result
+}
+
+/** Whether a path is in the dentry cache, and its file, or directory, on a file system whose open(2) asks nobody. */
+export const opensWithoutAsking = (
+  at: number,
+  path: number,
+  followLinks: boolean,
+  isDirectory: boolean,
+  cell: Cell
+): boolean => {
+  const place = openPathCached(at, path, followLinks)
+  if (place < 0) return false
+  const type = statWithType(place, cell)
+  closePath(place)
+  return type !== "" && !(isDirectory ? waitsForDirectories : asksLayers).has(type)
 }
 
 const dotAddress = permanent(Buffer.from(".\0"))

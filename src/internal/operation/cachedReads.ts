@@ -6,6 +6,7 @@ import { F_GETFL } from "../native/layout.ts"
 import { syscall } from "../native/libc.ts"
 import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
+import { ALWAYS, hasMoved, isCached, trustOf } from "../native/trust.ts"
 import type { FileState, TransferInput } from "./descriptors.ts"
 import { PENDING } from "./operation.ts"
 
@@ -20,13 +21,24 @@ const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean
   return flags >= 0 && (flags & constants.O_DIRECT) === 0
 }
 
+/** Finding the bytes may wait where reading them does not, see native/trust.ts. */
+const findsWithoutWaiting = ({ a3 }: Submission, { fd, file }: TransferInput, length: number): boolean => {
+  const trust = trustOf(fd, file)
+  if (trust === ALWAYS) return true
+  if (!isCached(fd, a3, length, trust)) return false
+  hasMoved(fd, file)
+  return true
+}
+
+/** `more`: the bytes that `first` asks for beyond the length. */
 const readWith =
-  (first: typeof readNoWait) =>
+  (first: typeof readNoWait, more: number) =>
   (submission: Submission, input: TransferInput): number => {
     const length = submission.a2 as number
     // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
     if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
     if (!mayReadWithoutWaiting(input.fd, input.file)) return PENDING
+    if (!findsWithoutWaiting(submission, input, length + more)) return PENDING
     const count = first(input.fd, submission.a1 as number, length, submission.a3)
     return count >= length ? count : readRest(submission, input, count)
   }
@@ -47,7 +59,7 @@ const readRest = (submission: Submission, { fd, file }: TransferInput, first: nu
 }
 
 /** `inline` of a read. */
-export const readInline = readWith(readNoWait)
+export const readInline = readWith(readNoWait, 0)
 
 /** The same with one byte more: a result above the length tells that there are more. */
-export const lastInline = readWith(readNoWaitAndOne)
+export const lastInline = readWith(readNoWaitAndOne, 1)

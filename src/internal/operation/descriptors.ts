@@ -3,17 +3,18 @@ import { constants } from "node:fs"
 import type { Submission } from "../engine/submission.ts"
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
-import { F_GETFL } from "../native/layout.ts"
+import { F_GETFL, S_IFREG } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
 import { DISK, STREAM, takesOffsets, type Way, wayOf } from "../native/positions.ts"
-import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
+import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
+import { ALWAYS, forgetTrust, hasMoved, type Trust, trustOf, UNASKED } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
 import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "./arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "./buffers.ts"
 import { HEAVY, lastInline, readInline } from "./cachedReads.ts"
-import { asNumber, asVoid, define, type KernelAioForm, type UringForm } from "./operation.ts"
+import { asVoid, define, type KernelAioForm, type UringForm } from "./operation.ts"
 import { offsetOf, optionsReader } from "./options.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
@@ -37,6 +38,8 @@ export interface FileState extends Description {
   noWait: boolean
   /** What may run its transfers, once that was asked. */
   way: Way | undefined
+  /** Whether its transfers keep to it. */
+  trust: Trust
   /** Its number may be another file's by now. */
   closed: boolean
   /** Requests that name its descriptor and have not ended: it is not closed before they have. */
@@ -138,7 +141,10 @@ const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
   suits: suitsRing,
-  heavy: ({ a2, request }) => (a2 as number) > HEAVY && request?.input.file?.alignment === undefined,
+  heavy: ({ a0, a2, request }) => {
+    const file: FileState | undefined = request?.input.file
+    return ((a2 as number) > HEAVY && file?.alignment === undefined) || trustOf(a0 as number, file) !== ALWAYS
+  },
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
 
@@ -207,6 +213,7 @@ export const fileState = ({ alignment, seekable }: Description, path?: Path): Fi
   alignment,
   noWait: alignment === undefined,
   way: undefined,
+  trust: UNASKED,
   closed: false,
   users: 0,
   onUnused: undefined
@@ -215,7 +222,7 @@ export const fileState = ({ alignment, seekable }: Description, path?: Path): Fi
 /** `a2` counts buffers, not bytes. */
 const vectorForm = (opcode: number): UringForm => ({
   ...transferForm(opcode),
-  heavy: ({ bytes }) => bytes > HEAVY
+  heavy: ({ a0, bytes, request }) => bytes > HEAVY || trustOf(a0 as number, request?.input.file) !== ALWAYS
 })
 
 /** What to wait for before a transfer at the current position of something that has none, or 0 if it need not wait. */
@@ -238,6 +245,17 @@ const eventsAfterRefusal =
   (events: number) =>
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
     offset === undefined && file?.closed !== true && mayHavePeer(fd) && isNonBlocking(fd) ? events : 0
+
+const isOpenForWriting = (fd: number): boolean => {
+  const flags = syscall(NR.fcntl, fd, F_GETFL)
+  return flags >= 0 && (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0 && descriptorType(fd) === S_IFREG
+}
+
+/** Of a transfer that was a request: its bytes have been found by now. */
+const moved = ({ request }: Submission, result: number, { fd, file }: TransferInput | VectorInput): number => {
+  if (request !== null && result > 0) hasMoved(fd, file)
+  return result
+}
 
 const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions): TransferInput =>
   transferOf(fd, buffer, options, undefined)
@@ -277,9 +295,12 @@ export const close = define((fd: number) => ({ fd }), {
   encode: (submission, { fd }) => {
     submission.nr = NR.close
     submission.a0 = checkFd(fd)
+    forgetTrust(fd)
   },
   uring: {
     opcode: IORING_OP.CLOSE,
+    // Whoever has written may have to wait for places on the disk, when the file is closed: ext4, xfs and btrfs write it out if it was emptied.
+    heavy: ({ a0 }) => isOpenForWriting(a0 as number),
     prepare: (entry, r) => entry.prepare(IORING_OP.CLOSE, r.a0 as number, 0, 0, 0, 0)
   },
   finalOnInterrupt: true,
@@ -297,7 +318,7 @@ export const read = define(transfer, {
   peerEvents: peerEvents(POLLIN),
   eventsAfterRefusal: eventsAfterRefusal(POLLIN),
   inline: readInline,
-  decode: asNumber
+  decode: moved
 })
 
 export const write = define(transfer, {
@@ -310,7 +331,7 @@ export const write = define(transfer, {
   posixAio: { call: "aio_write" },
   peerEvents: peerEvents(POLLOUT),
   eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
-  decode: asNumber
+  decode: moved
 })
 
 export const readv = define(vector, {
@@ -322,7 +343,7 @@ export const readv = define(vector, {
   kernelAio: kernelTransfer(IOCB_CMD.PREADV),
   peerEvents: peerEvents(POLLIN),
   eventsAfterRefusal: eventsAfterRefusal(POLLIN),
-  decode: asNumber
+  decode: moved
 })
 
 export const writev = define(vector, {
@@ -334,7 +355,7 @@ export const writev = define(vector, {
   kernelAio: kernelTransfer(IOCB_CMD.PWRITEV),
   peerEvents: peerEvents(POLLOUT),
   eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
-  decode: asNumber
+  decode: moved
 })
 
 /** What has been read, and whether these were the last bytes of the file. */

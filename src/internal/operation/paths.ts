@@ -12,13 +12,14 @@ import {
 import { addressOf } from "../native/libc.ts"
 import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
+import { forgetTrust } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
 import type { Offset, Path } from "./arguments.ts"
 import { checkFd, checkName, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
-import { asNumber, asVoid, define, PENDING, type UringForm } from "./operation.ts"
+import { asVoid, define, PENDING, type UringForm } from "./operation.ts"
 import { optionsReader } from "./options.ts"
 
 /** Where a relative path starts. Absolute paths do not care. */
@@ -61,7 +62,10 @@ export const open = define((path: Path, options?: OpenOptions) => ({ path, ...op
       entry.prepare(IORING_OP.OPENAT, r.a0 as number, r.a1 as number, r.a3 as number, 0, r.a2 as number)
   },
   producesDescriptor: true,
-  decode: asNumber
+  decode: (_, fd) => {
+    forgetTrust(fd)
+    return fd
+  }
 })
 
 const STATX_MASK = STATX_BASIC_STATS | STATX_BTIME

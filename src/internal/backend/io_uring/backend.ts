@@ -23,6 +23,7 @@ import { OF_OPEN } from "../../native/estate.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { addressOf, syscall } from "../../native/libc.ts"
 import { clearInterval, now, setInterval } from "../../native/loop.ts"
+import { Mounts } from "../../native/mounts.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
@@ -72,6 +73,7 @@ export class IoUringBackend implements Backend {
   private readonly cancelling = new Set<Request>()
   private readonly chains: Chains
   private readonly fifos: FifoOpens
+  private readonly mounts = new Mounts()
   private readonly reactor: Reactor
   /** Requests allowed in flight. Grows while nothing completes. */
   private limit: number
@@ -122,8 +124,19 @@ export class IoUringBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    this.write(submission, request.entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0)
+    this.write(submission, this.isForWorker(submission) ? IOSQE_ASYNC : 0)
     return true
+  }
+
+  /** What would keep this thread busy, or waiting for a disk or a server, within io_uring_enter(2). */
+  private isForWorker(submission: Submission): boolean {
+    const { entry } = submission.request!
+    if (entry.producesDescriptor === true) {
+      const { a0, a1, a2, cell } = submission
+      // Its path, if it is in the cell, is behind what statx(2) writes there.
+      return this.mounts.mayWaitToOpen(a0 as number, a1 as number, a2 as number, cell)
+    }
+    return entry.uring!.heavy?.(submission) === true
   }
 
   /**
@@ -149,7 +162,7 @@ export class IoUringBackend implements Backend {
     this.chains.begin(submissions)
     submissions.forEach((submission, index) => {
       requests[index].submission = submission
-      const heavy = requests[index].entry.uring!.heavy?.(submission) === true ? IOSQE_ASYNC : 0
+      const heavy = this.isForWorker(submission) ? IOSQE_ASYNC : 0
       this.write(submission, heavy | (index < followers.length ? IOSQE_IO_LINK : 0))
     })
     this.inFlight += length
@@ -249,7 +262,9 @@ export class IoUringBackend implements Backend {
     if (submission.slot !== -1) this.freeSlots.push(submission.slot)
   }
 
-  beginTurn(): void {}
+  beginTurn(): void {
+    this.mounts.beginTurn()
+  }
 
   flush(): void {
     this.submitAll()
@@ -420,6 +435,7 @@ export class IoUringBackend implements Backend {
     forget(this)
     clearInterval(this.timer)
     this.reactor.close()
+    this.mounts.close()
     this.ring.close()
   }
 

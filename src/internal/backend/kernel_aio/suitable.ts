@@ -4,6 +4,7 @@ import { F_GETFL } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { DISK } from "../../native/positions.ts"
 import { NR } from "../../native/syscalls.ts"
+import { ALWAYS, trustOf } from "../../native/trust.ts"
 import { wayOfTransfer } from "../../operation/descriptors.ts"
 
 /**
@@ -16,7 +17,8 @@ export const isSuitable = (input: any): boolean => {
   if (input.offset === undefined) return false
   const { fd, file } = input
   if (file !== undefined) {
-    if (file.alignment !== undefined) return wayOfTransfer(input) === DISK
+    // Only what is known not to look up its place on the disk within the call, see native/trust.ts.
+    if (file.alignment !== undefined) return wayOfTransfer(input) === DISK && trustOf(fd, file) === ALWAYS
     // Opened here, and buffered. Of others' descriptors that is not known.
     if (file.noWait) return false
   }
@@ -25,5 +27,5 @@ export const isSuitable = (input: any): boolean => {
   const flags = syscall(NR.fcntl, fd, F_GETFL)
   if (flags < 0 || (flags & constants.O_DIRECT) === 0) return false
   // A pipe may have the flag, and means packets by it.
-  return wayOfTransfer(input) === DISK
+  return wayOfTransfer(input) === DISK && trustOf(fd, file) === ALWAYS
 }

@@ -1,0 +1,76 @@
+/**
+ * Whether opening a name may ask somebody: a server of the network, or of a file system in user space.
+ *
+ * A name that is in the caches is walked to without waiting (RESOLVE_CACHED, which is also how io_uring tries first). But then the file
+ * system's own open is called, and that of FUSE, NFS and their like asks the server and waits for its answer. Most machines have no such
+ * mount, and the kernel tells when the list of mounts changes: then there is nothing to ask about a path.
+ */
+import { closeSync, constants, openSync, readFileSync } from "node:fs"
+import { O_PATH } from "./layout.ts"
+import type { Cell } from "./memory.ts"
+import { isLocal, opensWithoutAsking } from "./nonblocking.ts"
+import { POLLERR, POLLPRI, pollEvents } from "./readiness.ts"
+
+/** File systems that are no files on a disk: their opens are answered by the kernel. That of autofs waits on the way to a name only. */
+const kernels = new Set(
+  (
+    "proc sysfs devpts cgroup cgroup2 securityfs debugfs tracefs pstore bpf configfs mqueue hugetlbfs binfmt_misc fusectl efivarfs " +
+    "selinuxfs rpc_pipefs nsfs autofs"
+  ).split(" ")
+)
+
+const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_TRUNC } = constants
+
+export class Mounts {
+  private readonly fd: number
+  private isFresh = false
+  /** There is a mount whose opens may wait. Also what is not known. */
+  private mayWait = true
+
+  constructor() {
+    let fd = -1
+    try {
+      fd = openSync("/proc/self/mountinfo", "r")
+    } catch {
+      // No procfs, or no descriptor left: every path is looked at.
+    }
+    this.fd = fd
+    this.read()
+  }
+
+  private read(): void {
+    try {
+      // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw"
+      const lines = readFileSync("/proc/self/mountinfo", "latin1").trimEnd().split("\n")
+      this.mayWait = !lines.every((line) => {
+        const type = line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0]
+        return isLocal(type) || kernels.has(type)
+      })
+    } catch {
+      this.mayWait = true
+    }
+  }
+
+  /** What was found holds for a turn of the event loop at most. */
+  beginTurn(): void {
+    this.isFresh = false
+  }
+
+  /** Whether open(2) of a path (the address of one) may wait for a disk or a server though its name is in the caches. The cell is used. */
+  mayWaitToOpen(at: number, path: number, flags: number, cell: Cell): boolean {
+    // There is nothing to open; or io_uring leaves it to a worker by itself.
+    if ((flags & (O_PATH | O_CREAT | O_TRUNC)) !== 0) return false
+    const follow = (flags & O_NOFOLLOW) === 0
+    // Some local file systems read a directory, or wait for a lock, when it is opened.
+    if ((flags & O_DIRECTORY) !== 0) return !opensWithoutAsking(at, path, follow, true, cell)
+    if (!this.isFresh) {
+      this.isFresh = true
+      if (this.fd === -1 || pollEvents(this.fd, POLLPRI, 0) & (POLLPRI | POLLERR)) this.read()
+    }
+    return this.mayWait && !opensWithoutAsking(at, path, follow, false, cell)
+  }
+
+  close(): void {
+    if (this.fd !== -1) closeSync(this.fd)
+  }
+}

@@ -1,0 +1,90 @@
+/** No operation holds the event loop while a disk or a server takes its time. */
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, type Scope } from "effect"
+import { AioFileSystem } from "effect-aio"
+import { realBackends } from "../support/backends.ts"
+import { type SlowFiles, slowDisk, slowDiskKinds, slowOverlay } from "../support/slowDisk.ts"
+import { stallsOf } from "../support/stalls.ts"
+import { hasUserFileSystems, type ServedOperation, userFileSystem } from "../support/userFileSystem.ts"
+import { exercise, prepare } from "./exercise.ts"
+
+/** Milliseconds that each read of the disk, or each answer of the server, takes. */
+const DELAY = 40
+/** Milliseconds of sleep in one go that are too long. */
+const LIMIT = 20
+/** Directories for each backend: one for each attempt, at most. */
+const ATTEMPTS = 3
+
+const operations = (
+  "getattr readdir readlink opendir releasedir statfs open create read write flush fsync release truncate " +
+  "mknod mkdir rmdir unlink symlink rename link chmod chown utimens"
+).split(" ") as ReadonlyArray<ServedOperation>
+
+/** A file system in user space, all of whose answers are slow. */
+const slowServer = Effect.map(
+  userFileSystem(),
+  ({ path, when }): SlowFiles => ({
+    path,
+    forget: Effect.forEach(operations, (operation) => when(operation), { discard: true }),
+    slow: (delay) => Effect.forEach(operations, (operation) => when(operation, { delay }), { discard: true })
+  })
+)
+
+const kinds: Record<string, Effect.Effect<SlowFiles, never, Scope.Scope>> = {
+  ...Object.fromEntries(slowDiskKinds.map((kind) => [kind, slowDisk(kind)])),
+  ...(slowDiskKinds.includes("ext4") ? { overlay: slowOverlay } : {}),
+  ...(hasUserFileSystems ? { fuse: slowServer } : {})
+}
+
+const backends = realBackends.filter(({ mechanism, name }) => name === mechanism)
+
+const stallsIn = (directory: string, layer: (typeof backends)[number]["layer"]) =>
+  stallsOf(LIMIT, (watch) => Effect.provide(exercise(directory, watch), Layer.provideMerge(AioFileSystem.layer, layer)))
+
+describe.runIf(Object.keys(kinds).length > 0)("slow disks and servers", () => {
+  it.scopedLive(
+    "no operation holds the event loop, on any file system and backend",
+    () =>
+      Effect.gen(function* () {
+        const all = yield* Effect.all(kinds)
+        for (const { path } of Object.values(all)) {
+          for (const { name } of backends) {
+            for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+              const directory = join(path, `${name}-${attempt}`)
+              mkdirSync(directory)
+              prepare(directory)
+            }
+          }
+        }
+        /** From cold: a run on each, all at once. They wait most of the time, and what holds the loop is seen by all of them. */
+        const run = (names: ReadonlyArray<string>, { layer, name }: (typeof backends)[number], attempt: number) =>
+          Effect.gen(function* () {
+            for (const kind of names) yield* all[kind].forget
+            for (const kind of names) yield* all[kind].slow(DELAY)
+            return yield* Effect.forEach(names, (kind) => stallsIn(join(all[kind].path, `${name}-${attempt}`), layer), {
+              concurrency: "unbounded"
+            })
+          })
+        const found: Array<string> = []
+        for (const backend of backends) {
+          let stalls: ReadonlyMap<string, string> | undefined
+          // What stalls by itself does so in each attempt, at the same place.
+          for (let attempt = 0; attempt < ATTEMPTS && stalls?.size !== 0; attempt++) {
+            const seen = (yield* run(Object.keys(kinds), backend, attempt)).flatMap((those, index) =>
+              those.map(({ during, slept }): [string, string] => [
+                `${Object.keys(kinds)[index]} on ${backend.name}, ${during}`,
+                `${slept} ms`
+              ])
+            )
+            const before = stalls
+            stalls = new Map(seen.filter(([place]) => before?.has(place) !== false))
+          }
+          stalls!.forEach((slept, place) => found.push(`${place}: ${slept}`))
+        }
+        expect(found).toEqual([])
+      }),
+    300_000
+  )
+})
