@@ -16,14 +16,9 @@ import * as internal from "./internal/file.ts"
 import type { FileRequests } from "./internal/fileRequests.ts"
 import { checkFd, type Offset, type Path } from "./internal/operation/arguments.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
-import {
-  type Advice,
-  type AllocateOptions,
-  fileState,
-  type RangeOptions,
-  type TransferOptions
-} from "./internal/operation/descriptors.ts"
+import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
+import { fileState } from "./internal/operation/openDescriptor.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
 import { optionsReader } from "./internal/operation/options.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"

@@ -20,13 +20,13 @@ import * as catalogue from "./operation/catalogue.ts"
 import {
   type Advice,
   type AllocateOptions,
-  type FileState,
   type RangeOptions,
   type TransferOptions,
   transfersOfFile
 } from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
 import { textOfPath } from "./operation/names.ts"
+import type { FileState } from "./operation/openDescriptor.ts"
 import type { Operation } from "./operation/operation.ts"
 import { offsetOf, optionsReader } from "./operation/options.ts"
 import { release } from "./release.ts"

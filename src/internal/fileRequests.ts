@@ -4,12 +4,12 @@ import * as catalogue from "./operation/catalogue.ts"
 import {
   type Advice,
   type AllocateOptions,
-  type FileState,
   type RangeOptions,
   type TransferOptions,
   transfersOfFile
 } from "./operation/descriptors.ts"
 import type { Stat } from "./operation/metadata.ts"
+import type { FileState } from "./operation/openDescriptor.ts"
 import { type Operation, operation } from "./operation/operation.ts"
 
 /**

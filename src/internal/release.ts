@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Engine } from "./engine/engine.ts"
 import { executeUninterruptibly } from "./execute.ts"
 import * as catalogue from "./operation/catalogue.ts"
-import type { FileState } from "./operation/descriptors.ts"
+import type { FileState } from "./operation/openDescriptor.ts"
 
 /** Ends the requests that still use the descriptor, then closes it. */
 export const release = (engine: Engine, fd: number, state: FileState): Effect.Effect<void> =>

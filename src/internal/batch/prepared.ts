@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Submission } from "../engine/submission.ts"
 import { badArgument, Call, executeQueued, outcome } from "../execute.ts"
 import { BadArgument } from "../operation/arguments.ts"
-import type { FileState } from "../operation/descriptors.ts"
+import type { FileState } from "../operation/openDescriptor.ts"
 import { type Operation, operation as operationFrom, PENDING } from "../operation/operation.ts"
 import type { Failure } from "../wait.ts"
 

@@ -8,8 +8,8 @@ import * as Runtime from "effect/Runtime"
 import type * as Tracer from "effect/Tracer"
 import { clockOf, runtimeOf } from "../fiber.ts"
 import type { Path } from "../operation/arguments.ts"
-import type { FileState } from "../operation/descriptors.ts"
 import { textOfPath } from "../operation/names.ts"
+import type { FileState } from "../operation/openDescriptor.ts"
 
 const wanted: FiberRef.FiberRef<boolean> = globalValue("effect-aio/spans", () => FiberRef.unsafeMake(false))
 

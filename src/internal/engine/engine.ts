@@ -7,7 +7,7 @@
  */
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
-import { type Descriptors, type FileState, nativeDescriptors } from "../operation/descriptors.ts"
+import { type Descriptors, type FileState, nativeDescriptors } from "../operation/openDescriptor.ts"
 import { type Entry, PENDING } from "../operation/operation.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"

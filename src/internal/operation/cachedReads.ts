@@ -7,7 +7,8 @@ import { syscall } from "../native/libc.ts"
 import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { ALWAYS, hasMoved, isCached, trustOf } from "../native/trust.ts"
-import type { FileState, TransferInput } from "./descriptors.ts"
+import type { TransferInput } from "./descriptors.ts"
+import type { FileState } from "./openDescriptor.ts"
 import { PENDING } from "./operation.ts"
 
 /**
