@@ -44,9 +44,23 @@ export class Guards {
 
 const lengths = [0, 1, 3, 16, 64, 65, 100, 512, 1000, 4096, 4097, 10_000, 70_000]
 
-const lies: ReadonlyArray<unknown> = [1 << 20, 0, 7, -1, Number.NaN, 2 ** 40, 2 ** 53, 0.5, "64", null, undefined, 64n]
+/** More than there is, as a rule: what believes it reaches beyond the guards. */
+const lies: ReadonlyArray<unknown> = [
+  ...Array(12).fill(1 << 20),
+  0,
+  7,
+  -1,
+  Number.NaN,
+  2 ** 40,
+  2 ** 53,
+  0.5,
+  "64",
+  null,
+  undefined,
+  64n
+]
 
-const lyingKeys = ["byteLength", "length", "byteOffset", "buffer"] as const
+const lyingKeys = ["byteLength", "byteLength", "byteLength", "length", "byteOffset", "buffer"] as const
 
 type Maker = (draw: Random, guards: Guards, after: Afterwards) => object
 
