@@ -13,7 +13,7 @@ describe("the mock's time", () => {
   it.effect("without latency a request needs none", () =>
     Effect.gen(function* () {
       expect(Buffer.from(yield* AioFile.readFile("/tmp/file")).toString()).toBe("content")
-      expect((yield* MockAio.journal).map(({ endNs }) => endNs)).toEqual([0n, 0n, 0n, 0n])
+      expect((yield* MockAio.journal).every(({ endNs }) => endNs === 0n)).toBe(true)
     }).pipe(Effect.provide(MockAio.layer({ files })))
   )
 

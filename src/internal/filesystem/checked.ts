@@ -61,8 +61,13 @@ const options = <O extends object>(checks: { readonly [Key in keyof O]-?: Check 
   )
   return (value) => {
     const given = read(value ?? undefined)
-    for (const name of names) given[name] = checks[name](given[name])
-    return given
+    const present: Record<string, unknown> = {}
+    for (const name of names) {
+      const checked = checks[name](given[name])
+      // A key without a value would hide the default of whoever spreads them.
+      if (checked !== undefined) present[name] = checked
+    }
+    return present
   }
 }
 
@@ -94,7 +99,7 @@ const checks: { readonly [Method in keyof Methods]: ReadonlyArray<Check> } = {
   readFile: [path("path")],
   readFileString: [path("path"), any],
   readLink: [path("path")],
-  realPath: [text("path")],
+  realPath: [path("path")],
   remove: [path("path"), options<FileSystem.RemoveOptions>({ ...recursive, force: any })],
   rename: [path("from"), path("to")],
   sink: [path("path"), opening],
