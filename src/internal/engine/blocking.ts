@@ -46,7 +46,7 @@ export class Blocking {
     const { descriptor } = this
     const deadline = now() + milliseconds
     for (let left = milliseconds; left > 0; left = deadline - now()) {
-      if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) !== 0) return
+      if (descriptor >= 0 && pollEvents(descriptor, POLLIN, Math.min(left, TICK)) > 0) return
       // The timers of this thread do not run meanwhile: what backends do by the clock is done here.
       for (const backend of engine.backends) backend.tick()
       if (engine.poll(0) > 0 || engine.outstanding === 0 || engine.hasCompletions) return

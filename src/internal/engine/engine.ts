@@ -18,6 +18,7 @@ import { Patience } from "./patience.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
 import { Submission } from "./submission.ts"
+import { Watchdog } from "./watchdog.ts"
 
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
@@ -51,6 +52,7 @@ export interface Lane {
 export class Engine implements Host {
   private readonly lanes: Array<Lane> = []
   private readonly patience = new Patience()
+  private readonly watchdog = new Watchdog(() => (this.outstanding === 0 ? -1 : this.poll()))
   private scheduled = false
   private polling = false
   /** The lane that comes first in this turn. */
@@ -195,6 +197,7 @@ export class Engine implements Host {
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
     if (request.hasPatience) this.patience.watch(request)
+    this.watchdog.start()
     this.wake()
   }
 
@@ -355,6 +358,7 @@ export class Engine implements Host {
       this.ended = true
       this.observer?.end()
       this.patience.close()
+      this.watchdog.close()
       this.blocking.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)
     })

@@ -1,4 +1,5 @@
 /** Several descriptors as one that is readable when any of them is ready: epoll(7). */
+import { errno } from "./errno.ts"
 import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
@@ -43,13 +44,14 @@ export class Gathered {
     this.control(EPOLL_CTL_DEL, fd, 0)
   }
 
-  /** Calls `visit` with descriptors that are ready now. */
-  forEachReady(visit: (fd: number) => void): void {
+  /** Calls `visit` with descriptors that are ready now. False where it cannot be told: the set was closed or replaced by others. */
+  forEachReady(visit: (fd: number) => void): boolean {
     const count = syscall(NR.epoll_pwait, this.fd, eventsAddress, MOST_EVENTS, 0, 0, 0)
     // Copied out first: `visit` may watch and unwatch, and that uses the same memory.
     const ready: Array<number> = []
     for (let i = 0; i < count; i++) ready.push(events[i * EVENT_WORDS + DATA])
     for (const fd of ready) visit(fd)
+    return count >= 0 || count === -errno.EINTR
   }
 
   close(): void {

@@ -41,14 +41,16 @@ const timeAddress = permanent(time)
 /** Whether the descriptor has positions: not so pipes, sockets, terminals. */
 export const isSeekable = (fd: number): boolean => syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE
 
-/** The events of poll(2) that have happened, of those asked for and of the ones that are always told. 0 after the time is over. */
+/** The events of poll(2) that have happened, of those asked for and of the ones that are always told. 0 after the time is over, -1 where it cannot be told. */
 export const pollEvents = (fd: number, events: number, milliseconds: number): number => {
   poll[0] = fd
   poll[1] = events
   const nanoseconds = Math.round(milliseconds * 1e6)
   time[0] = BigInt(Math.floor(nanoseconds / 1e9))
   time[1] = BigInt(nanoseconds % 1e9)
-  return syscall(NR.ppoll, pollAddress, 1, timeAddress, 0) === 1 ? (poll[1] >> 16) & 0xffff : 0
+  const found = syscall(NR.ppoll, pollAddress, 1, timeAddress, 0)
+  if (found < 0 && found !== -errno.EINTR) return -1
+  return found === 1 ? (poll[1] >> 16) & 0xffff : 0
 }
 
 /** Descriptors in one call: poll(2) takes no more of them than RLIMIT_NOFILE. */
@@ -56,7 +58,10 @@ const AT_ONCE = 32
 const list = new Int32Array(AT_ONCE * 2)
 const listAddress = permanent(list)
 
-/** Whether something of what was asked for has happened, for each of many descriptors; those that are none count. Nothing waits. */
+/**
+ * Whether something of what was asked for has happened, for each of many descriptors; those that are none count, and those of which it
+ * cannot be told: who makes the call will hear. Nothing waits.
+ */
 export const areReady = (asked: ReadonlyArray<readonly [fd: number, events: number]>): ReadonlyArray<boolean> => {
   const answers: Array<boolean> = []
   time[0] = 0n
@@ -68,7 +73,7 @@ export const areReady = (asked: ReadonlyArray<readonly [fd: number, events: numb
       list[i * 2 + 1] = asked[from + i][1]
     }
     const found = syscall(NR.ppoll, listAddress, count, timeAddress, 0)
-    for (let i = 0; i < count; i++) answers.push(found > 0 && list[i * 2 + 1] >>> 16 !== 0)
+    for (let i = 0; i < count; i++) answers.push(found < 0 || (found > 0 && list[i * 2 + 1] >>> 16 !== 0))
   }
   return answers
 }

@@ -4,6 +4,7 @@
  * Its handler is libc's `abs`: a C function that does nothing, which is all a handler has to do for the call to return EINTR
  * (without SA_RESTART). A real-time signal that nobody handles is taken, and never a process-wide one that someone may send.
  */
+import { errno } from "./errno.ts"
 import { functionAddress, sigaction, syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
@@ -41,5 +42,8 @@ export const wakeSignal = (): number | undefined => {
 /** Interrupts the system call in which the thread is, if it is in one that can be interrupted. Repeat until it is out. */
 export const wakeThread = (tid: number): void => {
   const number = wakeSignal()
-  if (number !== undefined) syscall(NR.tgkill, process.pid, tid, number)
+  if (number === undefined) return
+  const result = syscall(NR.tgkill, process.pid, tid, number)
+  // Refused by a filter, which may not know the older call. ESRCH: it has ended.
+  if (result < 0 && result !== -errno.ESRCH) syscall(NR.tkill, tid, number)
 }

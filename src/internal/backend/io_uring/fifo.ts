@@ -24,7 +24,7 @@ const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH
 // The one cheap question that regular files and directories answer differently. Nothing of it waits.
 const isFifo = (fd: number): boolean => !isSeekable(fd) && descriptorType(fd) === S_IFIFO
 
-const hasBeenOpened = (fd: number): boolean => (pollEvents(fd, POLLIN, 0) & (POLLIN | POLLHUP)) !== 0
+const hasBeenOpened = (fd: number): boolean => (Math.max(pollEvents(fd, POLLIN, 0), 0) & (POLLIN | POLLHUP)) !== 0
 
 export class FifoOpens {
   /** Requests submitted for the second time; a reader's first descriptor, or -1. */

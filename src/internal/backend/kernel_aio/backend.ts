@@ -12,6 +12,8 @@
  * - There are seven operations. fsync runs on a kernel thread; old kernels (before 4.18) refuse it, and polls. What is refused goes to
  *   the pool, whose own call does it or tells why not.
  * - Transfers cannot be cancelled, only polls can. An interrupted direct read is waited for, which is short: it is the disk's.
+ * - An interrupted poll whose io_cancel(2) is refused (a seccomp filter) is over all the same: the kernel writes to nobody's memory for
+ *   it. Its slot comes back with its completion, or with the end of the context.
  * - A context of fixed size can be full of polls of idle pipes. So polls get half of it, and further ones go to the pool, which waits
  *   in an epoll set. If nothing ends for 100 ms in a full context (a hung file system), everything new goes to the pool.
  * - One bad block ends a batch: io_submit(2) takes those before it. The rest is submitted again, without the one that is refused.
@@ -65,6 +67,8 @@ export class KernelAioBackend implements Backend {
   private timer: NodeJS.Timeout | undefined
   /** Polls in slots. */
   private polls = 0
+  /** Of those, polls whose requests are over. */
+  private givenUp = 0
   /** Somebody waits for a slot. */
   private full = false
   /** Looks since something last went in or came out. */
@@ -198,7 +202,8 @@ export class KernelAioBackend implements Backend {
 
   private readonly deliver = (slot: number, result: number): void => {
     const submission = this.slots[slot]
-    const request = submission.request!
+    const { request } = submission
+    if (request === null) return this.givenUpEnded(slot)
     if (result === -errno.EINTR && !request.cancelled) {
       this.unsubmitted.push(submission)
       return this.host.wake()
@@ -248,10 +253,39 @@ export class KernelAioBackend implements Backend {
     this.cancelInKernel(request)
   }
 
-  private cancelInKernel(request: Request): void {
+  /** Whether the kernel has it, and does not end it. */
+  private cancelInKernel(request: Request): boolean {
     const { submission } = request
-    // Others cannot be: their completion is waited for. Whatever the answer is, the poll's own completion is what counts.
-    if (submission !== null && submission.slot !== -1 && isPoll(request)) this.context.cancel(submission.slot)
+    // Others cannot be: their completion is waited for. The poll's own completion is what counts, if it is on its way.
+    if (submission === null || submission.slot === -1 || !isPoll(request)) return false
+    const result = this.context.cancel(submission.slot)
+    return result < 0 && result !== -errno.EINPROGRESS && this.isInKernel(submission)
+  }
+
+  private isInKernel(submission: Submission): boolean {
+    return (
+      !this.unsubmitted.includes(submission) &&
+      !this.passing.includes(submission) &&
+      !this.ended.some((end) => end.submission === submission)
+    )
+  }
+
+  /** Ends a cancelled poll that the kernel keeps: nothing of its request's memory is in use. Its slot is, until `givenUpEnded`. */
+  private giveUp(submission: Submission): void {
+    this.inFlight--
+    this.givenUp++
+    this.cancelling.delete(submission.request!)
+    this.host.complete(submission, -errno.ECANCELED)
+    submission.clear()
+  }
+
+  private givenUpEnded(slot: number): void {
+    this.givenUp--
+    this.polls--
+    this.looks = 0
+    this.full = false
+    this.freeSlots.push(slot)
+    this.host.wake()
   }
 
   private startTimer(): void {
@@ -261,7 +295,8 @@ export class KernelAioBackend implements Backend {
 
   readonly tick = (): void => {
     this.looks++
-    for (const request of this.cancelling) this.cancelInKernel(request)
+    // Refused once more: one that was about to complete at the first time has had time to.
+    for (const request of [...this.cancelling]) if (this.cancelInKernel(request)) this.giveUp(request.submission!)
     if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.passing.push(...this.unsubmitted.splice(0))
     const isWaitedFor = this.full && this.looks < STALLED
     if (this.cancelling.size === 0 && !isWaitedFor && this.unsubmitted.length === 0) {
@@ -273,8 +308,11 @@ export class KernelAioBackend implements Backend {
 
   get counts(): BackendCounts {
     const ready = this.unsubmitted.length + this.passing.length
-    const pending = this.context.ready + this.ended.length
-    return { ready, executing: this.inFlight - ready - pending, pending }
+    const { inFlight, givenUp } = this
+    // What the ring has may be of polls that were given up.
+    const complete = Math.max(0, this.context.ready - givenUp)
+    const pending = complete + this.ended.length
+    return { ready, executing: inFlight - ready - pending, pending }
   }
 
   get descriptor(): number {

@@ -218,6 +218,7 @@ export class ThreadsBackend implements Backend {
     if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
       submission.clear()
       this.inFlight++
+      this.watchUnwatched()
       return true
     }
     this.used = true
@@ -233,6 +234,10 @@ export class ThreadsBackend implements Backend {
       this.inFlight--
       this.host.giveBack(request)
     })
+    this.watchUnwatched()
+  }
+
+  private watchUnwatched(): void {
     if (this.parking?.isUnwatched === true) this.unwatchedTimer ??= setTimeout(this.lookAtUnwatched, UNWATCHED).unref()
   }
 
@@ -309,7 +314,10 @@ export class ThreadsBackend implements Backend {
     if (isReady) {
       this.refusals.set(request, refusals)
       this.host.giveBack(request)
-    } else this.inFlight++
+    } else {
+      this.inFlight++
+      this.watchUnwatched()
+    }
     return true
   }
 

@@ -27,6 +27,9 @@ export class Parking {
   /** Without a duplicate: the events that they wait for. */
   private readonly unwatched = new Map<Request, number>()
 
+  /** The set is no use any more. */
+  private isRefused = false
+
   constructor(private readonly gathered: Gathered) {}
 
   get size(): number {
@@ -42,6 +45,10 @@ export class Parking {
   park(request: Request, events = request.entry.peerEvents?.(request.input) ?? 0): boolean {
     const { input } = request
     if (events === 0) return false
+    if (this.isRefused) {
+      this.unwatched.set(request, events)
+      return true
+    }
     const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
     // The lowest free number: how many there are below it is how many are taken.
     if (duplicate === -errno.EMFILE || duplicate >= descriptorLimit() - LEFT_TO_OTHERS) {
@@ -53,8 +60,7 @@ export class Parking {
     const failure = this.gathered.tryWatch(duplicate, events)
     if (failure < 0) {
       closeDescriptor(duplicate)
-      // A limit of the system's (fs.epoll.max_user_watches), no memory. EPERM: files that never wait.
-      if (failure !== -errno.ENOSPC && failure !== -errno.ENOMEM) return false
+      // A limit of the system's (fs.epoll.max_user_watches), no memory, a call that is refused. Files that never wait do not come here.
       this.unwatched.set(request, events)
       return true
     }
@@ -78,12 +84,18 @@ export class Parking {
   /** Takes out all requests whose descriptors are ready, for `visit`. Who comes too late is parked again. */
   forEachReady(visit: (request: Request) => void): void {
     if (this.size === 0) return
-    this.gathered.forEachReady((duplicate) => {
-      const request = this.byDuplicate.get(duplicate)
-      if (request === undefined) return
+    const giveBack = (request: Request): void => {
       this.leave(request)
       visit(request)
+    }
+    const isTold = this.gathered.forEachReady((duplicate) => {
+      const request = this.byDuplicate.get(duplicate)
+      if (request !== undefined) giveBack(request)
     })
+    if (!isTold) {
+      this.isRefused = true
+      for (const request of this.byDuplicate.values()) giveBack(request)
+    }
     if (this.unwatched.size > 0) this.forEachReadyUnwatched(visit)
   }
 
