@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
+import type { TransferOptions } from "./internal/operation/descriptors.ts"
 import type { Operation } from "./internal/operation/operation.ts"
 import { Aio, type AioService } from "./internal/service.ts"
 
@@ -68,7 +69,11 @@ export {
  * @since 0.1.0
  * @category requests
  */
-export const request: { readonly [Name in keyof typeof catalogue]: (typeof catalogue)[Name] } = catalogue
+export const request: {
+  readonly [Name in keyof typeof catalogue]: Name extends keyof Transfers
+    ? Transfers[Name] & Pick<(typeof catalogue)[Name], "entry">
+    : (typeof catalogue)[Name]
+} = catalogue
 
 /**
  * Runs an operation that is a value.
@@ -136,11 +141,16 @@ export const read = run(catalogue.read as Transfer)
  */
 export const write = run(catalogue.write as Transfer)
 
-type Transfer = (
-  fd: number,
-  buffer: Uint8Array,
-  options?: import("./internal/operation/descriptors.ts").TransferOptions
-) => Operation<number>
+type Transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions) => Operation<number>
+type VectorTransfer = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Operation<number>
+
+/** Without the parameter that only an open file passes: what it knows of itself. */
+interface Transfers {
+  readonly read: Transfer
+  readonly readv: VectorTransfer
+  readonly write: Transfer
+  readonly writev: VectorTransfer
+}
 
 /**
  * Reads into several buffers (at most 1024), in order. preadv(2), readv(2).
@@ -148,7 +158,7 @@ type Transfer = (
  * @since 0.1.0
  * @category operations
  */
-export const readv = run(catalogue.readv)
+export const readv = run(catalogue.readv as VectorTransfer)
 
 /**
  * Writes from several buffers (at most 1024), in order. pwritev(2), writev(2).
@@ -156,7 +166,7 @@ export const readv = run(catalogue.readv)
  * @since 0.1.0
  * @category operations
  */
-export const writev = run(catalogue.writev)
+export const writev = run(catalogue.writev as VectorTransfer)
 
 /**
  * Waits until data and metadata are on the device. fsync(2).

@@ -24,11 +24,17 @@ describe("it.aio", () => {
     expect(seen).toEqual(expect.arrayContaining(["mock", "threads"]))
   })
 
-  it.aio("only on those that are named", ({ backend }) => Effect.sync(() => expect(backend).toBe("mock")), {
-    backends: ["mock"],
-    mock: { maxDescriptors: 10 },
-    timeout: 30_000
-  })
+  it.aio(
+    "only on those that are named",
+    ({ backend }) =>
+      Effect.gen(function* () {
+        expect(backend).toBe("mock")
+        // 0 to 2 are taken.
+        for (let fd = 3; fd < 10; fd++) yield* Aio.open("/tmp")
+        expect(yield* Effect.flip(Aio.open("/tmp"))).toMatchObject({ code: "EMFILE" })
+      }),
+    { backends: ["mock"], mock: { maxDescriptors: 10 }, timeout: 30_000 }
+  )
   it.aio.skip("or not at all", () => Effect.die("it ran"))
 })
 

@@ -1,0 +1,61 @@
+/**
+ * An option that a type accepts and the code ignores looks as if it worked. So every option of every public function stands in a table, with
+ * what shows its effect.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { vi } from "vitest"
+import { backends } from "../support/backends.ts"
+import { project } from "../support/build.ts"
+import { files } from "./observed/files.ts"
+import { layerOptions } from "./observed/layers.ts"
+import type { Lines } from "./observed/line.ts"
+import { mock } from "./observed/mock.ts"
+import { operations } from "./observed/operations.ts"
+import { publicOptions } from "./publicOptions.ts"
+
+// It is heard, not replaced.
+vi.mock("effect-aio/internal/native/posixAio", async (original) => {
+  const real = await original<typeof import("effect-aio/internal/native/posixAio")>()
+  return { ...real, aioInit: vi.fn(real.aioInit) }
+})
+
+const lines: Lines = { ...operations, ...files, ...layerOptions, ...mock }
+const all = Object.entries(lines)
+
+it("each has its line, and each line its option", () => {
+  const options = publicOptions()
+  const missing = [...options].filter((option) => !Object.hasOwn(lines, option))
+  const superfluous = Object.keys(lines).filter((option) => !options.has(option))
+  expect({ missing, superfluous }).toEqual({ missing: [], superfluous: [] })
+})
+
+it("tests that are pointed at exist", () => {
+  for (const [option, line] of all) {
+    if (!("file" in line)) continue
+    const text = readFileSync(join(project, "test", line.file), "utf8")
+    expect(text.includes(JSON.stringify(line.title)), `${option}: "${line.title}" in ${line.file}`).toBe(true)
+  }
+})
+
+/** The best of this machine, and the two that are everywhere. */
+const mechanisms = backends.filter(
+  ({ mechanism, name }) => name === mechanism && [backends[0].mechanism, "threads", "mock"].includes(mechanism)
+)
+
+describe.each(mechanisms)("$name", ({ layer, real, world }) => {
+  for (const [option, line] of all) {
+    if (!("on" in line)) continue
+    it.scopedLive(option, () =>
+      Effect.flatMap(world.directory, (directory) => Effect.scoped(line.on({ directory, world, real }))).pipe(
+        Effect.provide(layer)
+      )
+    )
+  }
+})
+
+describe("with Layers of their own", () => {
+  for (const [option, line] of all) if ("alone" in line) it.scopedLive(option, () => line.alone)
+})

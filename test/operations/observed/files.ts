@@ -1,0 +1,321 @@
+/** Options of open files, of trees, and of several requests at once. */
+import { join } from "node:path"
+import { expect } from "@effect/vitest"
+import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
+import { Aio, AioBuffer, AioFile, AioGroup, AioTree, MockAio } from "effect-aio"
+import { addressOf } from "effect-aio/internal/native/libc"
+import { descriptorOf } from "../../support/world.ts"
+import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
+
+const DIGITS = "0123456789"
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+
+const digits = ({ directory, world }: Place) =>
+  Effect.zipRight(
+    world.writeFile(join(directory, "digits"), DIGITS),
+    AioFile.open(join(directory, "digits"), { flag: "r+" })
+  )
+
+const onDigits = (
+  observe: (file: AioFile.AioFile, place: Place) => Effect.Effect<unknown, unknown, Aio.Aio>
+): Line => ({
+  on: (place) => Effect.flatMap(digits(place), (file) => observe(file, place))
+})
+
+const contentOf = ({ directory, world }: Place) => Effect.map(world.readFile(join(directory, "digits")), text)
+
+const all = (stream: Stream.Stream<Uint8Array, unknown>) =>
+  Effect.map(Stream.runCollect(stream), (chunks) => Chunk.toReadonlyArray(chunks).map(text))
+
+/** Both ways to open a file. */
+type Opening = <A, E>(
+  path: string,
+  options: AioFile.OpenOptions,
+  use: (file: AioFile.AioFile) => Effect.Effect<A, E, Aio.Aio>
+) => Effect.Effect<A, unknown, Aio.Aio>
+
+const openings: Record<string, Opening> = {
+  open: (path, options, use) => Effect.scoped(Effect.flatMap(AioFile.open(path, options), use)),
+  withFile: (path, options, use) => AioFile.withFile(path, options, use)
+}
+
+const opening = (
+  option: string,
+  observe: (open: Opening, place: Place) => ReturnType<Extract<Line, { on: any }>["on"]>
+) =>
+  Object.fromEntries(
+    Object.entries(openings).map(([name, open]): [string, Line] => [
+      `AioFile.${name}.${option}`,
+      { on: (place) => observe(open, place) }
+    ])
+  )
+
+const nothing = () => Effect.void
+
+const opens: Lines = {
+  ...opening("flag", (open, { directory }) =>
+    Effect.gen(function* () {
+      const path = join(directory, "new")
+      expect(yield* Effect.flip(open(path, {}, nothing))).toMatchObject({ code: "ENOENT" })
+      yield* open(path, { flag: "wx" }, nothing)
+    })
+  ),
+  ...opening("mode", (open, { directory, world }) =>
+    Effect.gen(function* () {
+      const [plain, own] = [join(directory, "plain"), join(directory, "own")]
+      yield* open(plain, { flag: "wx" }, nothing)
+      yield* open(own, { flag: "wx", mode: 0o500 }, nothing)
+      expect((yield* world.facts(plain)).mode & 0o777).not.toBe(0o500)
+      expect((yield* world.facts(own)).mode & 0o777).toBe(0o500)
+    })
+  ),
+  ...opening("at", (open, { directory, world }) =>
+    Effect.gen(function* () {
+      const at = yield* descriptorOf(directory)
+      yield* open("made", { flag: "wx", at }, nothing)
+      expect(yield* world.list(directory)).toEqual(["made"])
+    })
+  ),
+  ...opening("direct", (open, place) =>
+    Effect.gen(function* () {
+      const path = join(place.directory, "digits")
+      yield* place.world.writeFile(path, DIGITS)
+      const misaligned = (file: AioFile.AioFile) => file.read(AioBuffer.aligned(3), { offset: 1 })
+      expect(yield* open(path, {}, misaligned)).toBe(3)
+      const error: any = yield* Effect.flip(open(path, { direct: true }, misaligned))
+      // Where there is no direct I/O at all, open(2) says so.
+      expect(error.argument ?? error.code).toMatch(/^(buffer|offset|EINVAL)$/)
+    })
+  )
+}
+
+const methods: Lines = {
+  "AioFile.AioFile.readAlloc.offset": onDigits((file) =>
+    Effect.map(file.readAlloc(2, { offset: 4 }), (bytes) => expect(text(bytes)).toBe("45"))
+  ),
+  "AioFile.AioFile.readExactly.offset": onDigits((file) =>
+    Effect.map(file.readExactly(2, { offset: 4 }), (bytes) => expect(text(bytes)).toBe("45"))
+  ),
+  "AioFile.AioFile.writeAll.offset": onDigits((file, place) =>
+    Effect.gen(function* () {
+      yield* file.writeAll(Buffer.from("XY"), { offset: 4 })
+      expect(yield* contentOf(place)).toBe("0123XY6789")
+    })
+  ),
+  "AioFile.AioFile.stream.offset": onDigits((file) =>
+    Effect.map(all(file.stream({ offset: 7 })), (chunks) => expect(chunks).toEqual(["789"]))
+  ),
+  "AioFile.AioFile.stream.length": onDigits((file) =>
+    Effect.map(all(file.stream({ length: 3 })), (chunks) => expect(chunks).toEqual(["012"]))
+  ),
+  "AioFile.AioFile.stream.chunkSize": onDigits((file) =>
+    Effect.map(all(file.stream({ chunkSize: 4 })), (chunks) => expect(chunks).toEqual(["0123", "4567", "89"]))
+  ),
+  "AioFile.AioFile.sink.offset": onDigits((file, place) =>
+    Effect.gen(function* () {
+      yield* Stream.run(Stream.make(Buffer.from("X"), Buffer.from("Y")), file.sink({ offset: 4 }))
+      expect(yield* contentOf(place)).toBe("0123XY6789")
+    })
+  )
+}
+
+/** The virtual time that something with a tree takes on a mock whose requests take a second each. */
+const seconds = (use: (parallel: number) => Effect.Effect<unknown, unknown, Aio.Aio>, parallel: number) => {
+  const files = Object.fromEntries([1, 2, 3, 4].map((i) => [`/tmp/tree/${i}/file`, "content"]))
+  return Effect.gen(function* () {
+    const work = yield* Effect.fork(use(parallel))
+    while ((yield* work.poll)._tag === "None") {
+      yield* TestClock.adjust("1 second")
+      yield* Effect.promise(() => new Promise(setImmediate))
+    }
+    yield* Fiber.join(work)
+    const journal = yield* MockAio.journal
+    return Number(journal.at(-1)!.endNs! / 1_000_000_000n)
+  }).pipe(Effect.provide(MockAio.layer({ files, latency: "1 second" })), Effect.provide(TestContext.TestContext))
+}
+
+/** More at once take less time. */
+const faster = (use: (parallel: number) => Effect.Effect<unknown, unknown, Aio.Aio>): Line => ({
+  alone: Effect.gen(function* () {
+    expect(yield* seconds(use, 4)).toBeLessThan(yield* seconds(use, 1))
+  })
+})
+
+const trees: Lines = {
+  "AioTree.remove.force": {
+    on: ({ directory }) =>
+      Effect.gen(function* () {
+        const missing = join(directory, "missing")
+        expect(yield* Effect.flip(AioTree.remove(missing))).toMatchObject({ code: "ENOENT" })
+        yield* AioTree.remove(missing, { force: true })
+      })
+  },
+  "AioTree.remove.parallel": faster((parallel) => AioTree.remove("/tmp/tree", { parallel })),
+  "AioTree.copy.parallel": faster((parallel) => AioTree.copy("/tmp/tree", "/tmp/copy", { parallel })),
+  "AioTree.copy.overwrite": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const [from, to] = [join(directory, "from"), join(directory, "to")]
+        yield* world.writeFile(from, "new")
+        yield* world.writeFile(to, "old")
+        yield* AioTree.copy(from, to)
+        expect(text(yield* world.readFile(to))).toBe("old")
+        yield* AioTree.copy(from, to, { overwrite: true })
+        expect(text(yield* world.readFile(to))).toBe("new")
+      })
+  },
+  "AioTree.copy.preserveTimestamps": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const from = join(directory, "from")
+        yield* world.writeFile(from, "content")
+        yield* Aio.utimes(from, { mtimeNs: 5_000_000_000n })
+        yield* AioTree.copy(from, join(directory, "new"))
+        yield* AioTree.copy(from, join(directory, "kept"), { preserveTimestamps: true })
+        expect((yield* world.facts(join(directory, "new"))).mtimeNs).not.toBe(5_000_000_000n)
+        expect((yield* world.facts(join(directory, "kept"))).mtimeNs).toBe(5_000_000_000n)
+      })
+  },
+  "AioTree.scan.maxDepth": {
+    on: ({ directory }) =>
+      Effect.gen(function* () {
+        yield* Aio.mkdir(join(directory, "a"))
+        yield* Aio.mkdir(join(directory, "a", "b"))
+        expect(yield* Stream.runCount(AioTree.scan(directory))).toBe(2)
+        expect(yield* Stream.runCount(AioTree.scan(directory, { maxDepth: 1 }))).toBe(1)
+      })
+  }
+}
+
+/** Groups, and groups within groups. */
+const makers = {
+  "AioGroup.make": AioGroup.make,
+  "AioGroup.AioGroup.group": (options: AioGroup.Options) =>
+    Effect.flatMap(AioGroup.make(), (group) => group.group(options))
+}
+
+type Options = keyof AioGroup.Options
+
+const group = (
+  option: Options,
+  value: unknown,
+  observe: (group: AioGroup.AioGroup, place: Place) => ReturnType<Extract<Line, { on: any }>["on"]>
+): Lines =>
+  Object.fromEntries(
+    Object.entries(makers).map(([name, make]): [string, Line] => [
+      `${name}.${option}`,
+      { on: (place) => Effect.flatMap(make({ [option]: value }), (made) => observe(made, place)) }
+    ])
+  )
+
+/** One has ended, and the next ones wait for their turn, which is minutes away. */
+const waitsForItsRate = (made: AioGroup.AioGroup, operations: ReadonlyArray<any>) =>
+  Effect.gen(function* () {
+    const handles: ReadonlyArray<AioGroup.Handle<unknown>> = yield* made.addAll([...operations])
+    yield* handles[0].result
+    expect(yield* made.stats).toMatchObject({ ended: 1, waiting: operations.length - 1, inFlight: 0 })
+  })
+
+const groups: Lines = {
+  ...group("name", "mine", (made) => Effect.sync(() => expect(made.name).toBe("mine"))),
+  ...group("limit", 1, (made, { world }) =>
+    Effect.gen(function* () {
+      const [reader] = yield* world.pipe
+      yield* made.addAll([1, 2, 3].map(() => Aio.request.read(reader, new Uint8Array(1))))
+      expect(yield* made.stats).toMatchObject({ inFlight: 1, waiting: 2 })
+      yield* made.cancel
+    })
+  ),
+  ...group("onFailure", "continue", (made, { directory }) =>
+    Effect.gen(function* () {
+      const failing = yield* made.add(Aio.request.stat(join(directory, "missing")))
+      expect(yield* Effect.flip(failing.result)).toMatchObject({ code: "ENOENT" })
+      const other = yield* made.add(Aio.request.nop())
+      yield* other.result
+      yield* made.seal
+      expect(yield* made.done).toMatchObject({ requests: 2, failed: 1 })
+    })
+  ),
+  ...group("requestsPerSecond", 0.001, (made) =>
+    waitsForItsRate(made, [Aio.request.nop(), Aio.request.nop(), Aio.request.nop()])
+  ),
+  ...group("bytesPerSecond", 0.001, (made, place) =>
+    Effect.gen(function* () {
+      const { fd } = yield* digits(place)
+      yield* waitsForItsRate(
+        made,
+        [1, 2].map(() => Aio.request.read(fd, new Uint8Array(10), { offset: 0 }))
+      )
+    })
+  ),
+  "AioGroup.AioGroup.feed.onExit": {
+    on: () =>
+      Effect.gen(function* () {
+        const made = yield* AioGroup.make()
+        let ends = 0
+        yield* made.feed([Aio.request.nop(), Aio.request.nop()], { onExit: () => ends++ })
+        expect(ends).toBe(2)
+      })
+  }
+}
+
+const several: Lines = {
+  ...each(["Aio.submitAll.mode", "Aio.linked.mode"], (name) => ({
+    on: ({ directory }) =>
+      Effect.gen(function* () {
+        const run: Call = name === "Aio.linked.mode" ? Aio.linked : Aio.submitAll
+        const operations = [Aio.request.stat(join(directory, "missing"))]
+        expect(yield* Effect.flip(run(operations))).toMatchObject({ code: "ENOENT" })
+        const exits = yield* run(operations, { mode: "exits" })
+        expect(exits.map(Exit.isFailure)).toEqual([true])
+      })
+  })),
+  "Aio.completed.concurrency": {
+    on: () =>
+      Effect.gen(function* () {
+        let pulled = 0
+        const operations = function* () {
+          for (; pulled < 100; pulled++) yield Aio.request.nop()
+        }
+        yield* Stream.runHead(Aio.completed(operations(), { concurrency: 2 }))
+        expect(pulled).toBeLessThan(10)
+        pulled = 0
+        yield* Stream.runHead(Aio.completed(operations()))
+        expect(pulled).toBeGreaterThan(10)
+      })
+  },
+  "Aio.completions.scoped": {
+    on: () =>
+      Effect.gen(function* () {
+        const stream = yield* Aio.completions({ scoped: true })
+        yield* Aio.nop()
+        const first = yield* Stream.runCollect(Stream.take(stream, 1))
+        expect(Chunk.toReadonlyArray(first).map(({ operation }) => operation)).toEqual(["nop"])
+      })
+  },
+  "Aio.completions.capacity": {
+    on: ({ directory }) =>
+      Effect.gen(function* () {
+        const stream = yield* Aio.completions({ scoped: true, capacity: 1 })
+        for (let i = 0; i < 3; i++) yield* Aio.nop()
+        yield* Aio.statvfs(directory)
+        // Of what waited, the latest.
+        const first = yield* Stream.runCollect(Stream.take(stream, 1))
+        expect(Chunk.toReadonlyArray(first).map(({ operation }) => operation)).toEqual(["statvfs"])
+      })
+  },
+  "Aio.completions.strategy": shownBy(
+    "groups/completions.test.ts",
+    "backpressure: nothing is lost, and the engine waits"
+  ),
+  "AioBuffer.aligned.alignment": {
+    alone: Effect.sync(() => {
+      for (let i = 0; i < 4; i++) {
+        expect(addressOf(AioBuffer.aligned(16, { alignment: 2 ** 16 })) % 2 ** 16).toBe(0)
+      }
+      expect(() => AioBuffer.aligned(16, { alignment: 3 })).toThrow("alignment")
+    })
+  }
+}
+
+export const files: Lines = { ...opens, ...methods, ...trees, ...groups, ...several }

@@ -1,0 +1,314 @@
+/** Options of operations on names and descriptors. */
+import { constants } from "node:fs"
+import { join } from "node:path"
+import { expect } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Aio, AioFile, MockAio } from "effect-aio"
+import { descriptorOf } from "../../support/world.ts"
+import { type Call, type Lines, ofFile, operation, type Place } from "./line.ts"
+
+const DIGITS = "0123456789"
+
+/** An open file of ten digits. */
+const digits = ({ directory, world }: Place) =>
+  Effect.zipRight(
+    world.writeFile(join(directory, "digits"), DIGITS),
+    AioFile.open(join(directory, "digits"), { flag: "r+" })
+  )
+
+const contentOf = ({ directory, world }: Place) =>
+  Effect.map(world.readFile(join(directory, "digits")), (bytes) => bytes.toString())
+
+const isRoot = process.getuid!() === 0
+
+/** A name that is there only from where `at` says. */
+const relative =
+  (make: (place: Place, name: string) => Effect.Effect<unknown, unknown, Aio.Aio>) => (call: Call, place: Place) =>
+    Effect.gen(function* () {
+      const name = "every-option-relative"
+      yield* make(place, join(place.directory, name))
+      const at = yield* descriptorOf(place.directory)
+      expect(yield* Effect.flip(call(name))).toMatchObject({ code: "ENOENT" })
+      yield* call(name, { at })
+    })
+
+/** One that is made. */
+const makesAt = (call: (name: string, options: object) => Effect.Effect<any, any, Aio.Aio>, place: Place) =>
+  Effect.gen(function* () {
+    const at = yield* descriptorOf(place.directory)
+    yield* call("made", { at })
+    expect(yield* place.world.list(place.directory)).toEqual(["made"])
+  })
+
+const file = (place: Place, path: string) => place.world.writeFile(path, "")
+const directory = (_: Place, path: string) => Aio.mkdir(path)
+const link = (_: Place, path: string) => Aio.symlink("nowhere", path)
+
+const modeOf = ({ world }: Place, path: string) => Effect.map(world.facts(path), ({ mode }) => mode & 0o777)
+
+/** Permissions of what is made: as they are by default, and as they are asked for. */
+const permissions = (
+  make: (path: string, options?: object) => Effect.Effect<unknown, unknown, Aio.Aio>,
+  place: Place
+) =>
+  Effect.gen(function* () {
+    const [plain, own] = [join(place.directory, "plain"), join(place.directory, "own")]
+    yield* make(plain)
+    yield* make(own, { mode: 0o500 })
+    expect(yield* modeOf(place, own)).toBe(0o500)
+    expect(yield* modeOf(place, plain)).not.toBe(0o500)
+  })
+
+const reading = {
+  offset: (
+    call: (file: AioFile.AioFile) => Call,
+    place: Place,
+    wrap: (buffer: Buffer) => unknown = (buffer) => buffer
+  ) =>
+    Effect.gen(function* () {
+      const open = yield* digits(place)
+      const buffer = Buffer.alloc(2)
+      yield* call(open)(wrap(buffer), { offset: 4 })
+      expect(buffer.toString()).toBe("45")
+      yield* call(open)(wrap(buffer))
+      expect(buffer.toString()).toBe("01")
+    })
+}
+
+const writing = {
+  offset: (
+    call: (file: AioFile.AioFile) => Call,
+    place: Place,
+    wrap: (buffer: Buffer) => unknown = (buffer) => buffer
+  ) =>
+    Effect.gen(function* () {
+      const open = yield* digits(place)
+      yield* call(open)(wrap(Buffer.from("X")), { offset: 4 })
+      yield* call(open)(wrap(Buffer.from("Y")))
+      expect(yield* contentOf(place)).toBe("Y123X56789")
+    })
+}
+
+/** What the mock was asked for; elsewhere a range leaves no trace but in what the kernel refuses. */
+const range =
+  (name: string, option: "offset" | "length", first: ReadonlyArray<unknown>, rest: object) =>
+  (call: (file: AioFile.AioFile) => Call, place: Place) =>
+    Effect.gen(function* () {
+      const open = yield* digits(place)
+      expect(yield* Effect.flip(call(open)(...first, { ...rest, [option]: -1 }))).toMatchObject({ argument: option })
+      yield* call(open)(...first, { ...rest, [option]: 4096 })
+      if (place.real) return
+      const mock = yield* Effect.flatten(Effect.serviceOption(MockAio.MockAio))
+      const journal = yield* Effect.provideService(MockAio.journal, MockAio.MockAio, mock)
+      expect(journal.filter(({ operation }) => operation === name).at(-1)!.input).toMatchObject({ [option]: 4096 })
+    })
+
+const sizeOf = (open: AioFile.AioFile) => Effect.map(open.stat, ({ size }) => Number(size))
+
+export const operations: Lines = {
+  ...operation("open", {
+    flag: (call, { directory }) =>
+      Effect.gen(function* () {
+        const path = join(directory, "new")
+        expect(yield* Effect.flip(call(path))).toMatchObject({ code: "ENOENT" })
+        yield* Aio.close(yield* call(path, { flag: "wx" }))
+      }),
+    mode: (call, place) =>
+      permissions((path, options) => Effect.flatMap(call(path, { flag: "wx", ...options }), Aio.close), place),
+    at: (call, place) =>
+      makesAt((name, options) => Effect.flatMap(call(name, { ...options, flag: "wx" }), Aio.close), place)
+  }),
+  ...operation("mkdir", { mode: permissions, at: makesAt }),
+  ...operation("symlink", { at: (call, place) => makesAt((name, options) => call("nowhere", name, options), place) }),
+  ...operation("stat", { at: relative(file) }),
+  ...operation("lstat", { at: relative(link) }),
+  ...operation("readlink", { at: relative(link) }),
+  ...operation("unlink", { at: relative(file) }),
+  ...operation("rmdir", { at: relative(directory) }),
+  ...operation("rename", {
+    existing: (call, place) =>
+      Effect.gen(function* () {
+        const [from, to] = [join(place.directory, "from"), join(place.directory, "to")]
+        yield* file(place, from)
+        yield* file(place, to)
+        expect(yield* Effect.flip(call(from, to, { existing: "noReplace" }))).toMatchObject({ code: "EEXIST" })
+        yield* call(from, to)
+      })
+  }),
+  ...operation("readdir", {
+    bufferSize: (call, place) =>
+      Effect.gen(function* () {
+        for (let i = 0; i < 40; i++) yield* file(place, join(place.directory, `a name of some length, number ${i}`))
+        const chunk = (options?: object) =>
+          Effect.acquireUseRelease(
+            Aio.open(place.directory),
+            (fd) => call(fd, options),
+            (fd) => Effect.ignore(Aio.close(fd))
+          )
+        expect((yield* chunk()).entries.length).toBe(40)
+        expect((yield* chunk({ bufferSize: 288 })).entries.length).toBeLessThan(10)
+      })
+  }),
+  ...operation("chown", {
+    uid: (call, place) => owned(place, (path) => call(path, { uid: 4711 }), { uid: 4711 }),
+    gid: (call, place) => owned(place, (path) => call(path, { gid: 4711 }), { gid: 4711 }),
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const [path, to] = [join(place.directory, "link"), join(place.directory, "file")]
+        yield* file(place, to)
+        yield* Aio.symlink(to, path)
+        if (place.real && !isRoot) return yield* Effect.flip(call(path, { uid: 4711, follow: false }))
+        yield* call(path, { uid: 4711, follow: false })
+        expect((yield* place.world.facts(path)).uid).toBe(4711)
+        expect((yield* place.world.facts(to)).uid).not.toBe(4711)
+      })
+  }),
+  ...operation("utimes", {
+    atimeNs: (call, place) => timed(place, (path) => call(path, { atimeNs: 5_000_000_000n }), "atimeNs"),
+    mtimeNs: (call, place) => timed(place, (path) => call(path, { mtimeNs: 5_000_000_000n }), "mtimeNs"),
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const [path, to] = [join(place.directory, "link"), join(place.directory, "file")]
+        yield* file(place, to)
+        yield* Aio.symlink(to, path)
+        yield* call(path, { mtimeNs: 5_000_000_000n, follow: false })
+        expect((yield* place.world.facts(path)).mtimeNs).toBe(5_000_000_000n)
+        expect((yield* place.world.facts(to)).mtimeNs).not.toBe(5_000_000_000n)
+      })
+  }),
+  ...operation("access", {
+    execute: (call, place) =>
+      Effect.gen(function* () {
+        const path = join(place.directory, "file")
+        yield* file(place, path)
+        yield* call(path)
+        expect(yield* Effect.flip(call(path, { execute: true }))).toMatchObject({ code: "EACCES" })
+      }),
+    // Root may do anything: somebody else is asked for, on the mock. Others see it themselves.
+    read: (call, place) => denied(place, 0o300, (path, options) => call(path, options), { read: true }),
+    write: (call, place) => denied(place, 0o500, (path, options) => call(path, options), { write: true })
+  }),
+  ...operation("copyRange", {
+    offset: (call, place) => copied(place, call, { offset: 4, length: 2 }, "45"),
+    toOffset: (call, place) => copied(place, call, { toOffset: 2, length: 2 }, "\0\x0001"),
+    length: (call, place) => copied(place, call, { length: 3 }, "012")
+  }),
+  ...operation("flock", {
+    wait: (call, place) =>
+      Effect.gen(function* () {
+        const path = join(place.directory, "lock")
+        yield* file(place, path)
+        const [holder, other] = [yield* descriptorOf(path), yield* descriptorOf(path)]
+        yield* Aio.flock(holder, "exclusive")
+        expect(yield* Effect.flip(call(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
+        const waiting = yield* Effect.fork(call(other, "exclusive"))
+        yield* Effect.yieldNow()
+        yield* Aio.flock(holder, "unlock")
+        yield* Fiber.join(waiting)
+      })
+  }),
+  ...operation("pollFd", {
+    readable: (call, place) => polled(place, call, "readable"),
+    writable: (call, place) => polled(place, call, "writable"),
+    priority: (call, place) => polled(place, call, "priority")
+  }),
+  ...ofFile("read", "read", { offset: (call, place) => reading.offset(call, place) }),
+  ...ofFile("readv", "readv", { offset: (call, place) => reading.offset(call, place, (buffer) => [buffer]) }),
+  ...ofFile("write", "write", { offset: (call, place) => writing.offset(call, place) }),
+  ...ofFile("writev", "writev", { offset: (call, place) => writing.offset(call, place, (buffer) => [buffer]) }),
+  ...ofFile("fallocate", "allocate", {
+    length: (call, place) =>
+      Effect.gen(function* () {
+        const open = yield* digits(place)
+        yield* call(open)({ length: 20 })
+        expect(yield* sizeOf(open)).toBe(20)
+      }),
+    offset: (call, place) =>
+      Effect.gen(function* () {
+        const open = yield* digits(place)
+        yield* call(open)({ length: 20, offset: 30 })
+        expect(yield* sizeOf(open)).toBe(50)
+      }),
+    mode: (call, place) =>
+      Effect.gen(function* () {
+        const open = yield* digits(place)
+        yield* call(open)({ length: 20, mode: "keepSize" })
+        expect(yield* sizeOf(open)).toBe(10)
+      })
+  }),
+  ...ofFile("fadvise", "advise", {
+    offset: range("fadvise", "offset", ["random"], {}),
+    length: range("fadvise", "length", ["random"], {})
+  }),
+  ...ofFile("readahead", "readahead", {
+    offset: range("readahead", "offset", [], { length: 10 }),
+    length: range("readahead", "length", [], {})
+  })
+}
+
+const owned = (place: Place, change: (path: string) => Effect.Effect<any, any, Aio.Aio>, to: object) =>
+  Effect.gen(function* () {
+    const path = join(place.directory, "file")
+    yield* file(place, path)
+    if (place.real && !isRoot) return expect(yield* Effect.flip(change(path))).toMatchObject({ code: "EPERM" })
+    const before = yield* place.world.facts(path)
+    yield* change(path)
+    const { gid, uid } = before
+    expect(yield* place.world.facts(path)).toMatchObject({ gid, uid, ...to })
+  })
+
+const timed = (place: Place, change: (path: string) => Effect.Effect<any, any, Aio.Aio>, time: "atimeNs" | "mtimeNs") =>
+  Effect.gen(function* () {
+    const path = join(place.directory, "file")
+    yield* file(place, path)
+    const before = yield* place.world.facts(path)
+    yield* change(path)
+    const { atimeNs, mtimeNs } = before
+    expect(yield* place.world.facts(path)).toMatchObject({ atimeNs, mtimeNs, [time]: 5_000_000_000n })
+  })
+
+const denied = (
+  place: Place,
+  mode: number,
+  ask: (path: string, options?: object) => Effect.Effect<any, any, Aio.Aio>,
+  options: object
+) =>
+  Effect.gen(function* () {
+    const path = join(place.directory, "file")
+    yield* file(place, path)
+    yield* Aio.chmod(path, mode)
+    yield* Aio.chmod(place.directory, 0o777)
+    yield* ask(path)
+    if (place.real && isRoot) return yield* ask(path, options)
+    const mock = yield* Effect.serviceOption(MockAio.MockAio)
+    if (mock._tag === "Some") {
+      const other = MockAio.configure({ user: { uid: 1000, gid: 1000 } })
+      yield* Effect.provideService(other, MockAio.MockAio, mock.value)
+    }
+    expect(yield* Effect.flip(ask(path, options))).toMatchObject({ code: "EACCES" })
+  })
+
+const copied = (place: Place, copy: Call, options: object, content: string) =>
+  Effect.gen(function* () {
+    const from = yield* digits(place)
+    const path = join(place.directory, "to")
+    const to = yield* descriptorOf(path, constants.O_RDWR | constants.O_CREAT)
+    yield* copy(from.fd, to, options)
+    expect((yield* place.world.readFile(path)).toString()).toBe(content)
+  })
+
+/** Of a pipe: nothing that is asked for is refused, anything else answered. */
+const polled = ({ world }: Place, poll: Call, interest: "readable" | "writable" | "priority") =>
+  Effect.gen(function* () {
+    const [reader, writer] = yield* world.pipe
+    yield* Aio.write(writer, Buffer.from("x"))
+    const fd = interest === "writable" ? writer : reader
+    expect(yield* Effect.flip(poll(fd, { [interest]: false }))).toMatchObject({ argument: "interest" })
+    // A hang-up is told whoever is waited for.
+    if (interest === "priority") yield* Aio.close(writer)
+    expect(yield* poll(fd, { [interest]: true })).toMatchObject({
+      readable: interest === "readable",
+      writable: interest === "writable",
+      hangUp: interest === "priority"
+    })
+  })
