@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
+import { hasMoved } from "../../src/internal/native/trust.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
 const [what, entries] = process.argv.slice(2)
@@ -19,6 +20,8 @@ const use = Effect.gen(function* () {
   const path = join(tmpdir(), `effect-aio-${process.pid}`)
   writeFileSync(path, Buffer.alloc(PAGE * PAGES, 3))
   const fd = openSync(path, constants.O_RDWR | constants.O_DIRECT)
+  // As after its first transfer, which is for the pool.
+  hasMoved(fd, undefined)
   rmSync(path)
   const pages = yield* Effect.forEach(
     Array.from({ length: 1000 }, (_, index) => index % PAGES),

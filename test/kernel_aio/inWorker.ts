@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { parentPort } from "node:worker_threads"
 import { ManagedRuntime } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
+import { hasMoved } from "../../src/internal/native/trust.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
 const MEBIBYTE = 1 << 20
@@ -16,6 +17,8 @@ const fifo = join(directory, "fifo")
 writeFileSync(path, Buffer.alloc(MEBIBYTE, 1))
 execFileSync("mkfifo", [fifo])
 const file = openSync(path, constants.O_RDONLY | constants.O_DIRECT)
+// As after its first transfer, which is for the pool.
+hasMoved(file, undefined)
 const read = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
 openSync(fifo, constants.O_WRONLY)
 rmSync(directory, { recursive: true })

@@ -1,8 +1,10 @@
 /** What the kernel does not take: each request gets its own error, and no other request is touched by it. */
+
 import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Option } from "effect"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
+import { hasMoved } from "../../src/internal/native/trust.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE } from "./support.ts"
 
@@ -13,7 +15,12 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { bytes, fd, path } = yield* directFile(64)
       const writeOnly = yield* Effect.acquireRelease(
-        Effect.sync(() => fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_DIRECT)),
+        Effect.sync(() => {
+          const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_DIRECT)
+          // As after its first transfer, which is for the pool.
+          hasMoved(fd, undefined)
+          return fd
+        }),
         (fd) => Effect.sync(() => fs.closeSync(fd))
       )
       // One fiber a request, all started before the next turn: one batch.

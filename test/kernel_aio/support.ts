@@ -10,6 +10,7 @@ import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
 import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
 import { Engine } from "../../src/internal/engine/engine.ts"
 import { makeService } from "../../src/internal/layer.ts"
+import { hasMoved } from "../../src/internal/native/trust.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -46,7 +47,12 @@ export const directFile = (
     const bytes = randomFillSync(Buffer.alloc(PAGE * pages))
     writeFileSync(path, bytes)
     const fd = yield* Effect.acquireRelease(
-      Effect.sync(() => openSync(path, constants.O_RDWR | constants.O_DIRECT)),
+      Effect.sync(() => {
+        const fd = openSync(path, constants.O_RDWR | constants.O_DIRECT)
+        // As after its first transfer, which is for the pool.
+        hasMoved(fd, undefined)
+        return fd
+      }),
       (fd) => Effect.sync(() => closeSync(fd))
     )
     return { path, bytes, fd }

@@ -138,6 +138,16 @@ const failing: Partial<Record<keyof Methods, (error: PlatformError) => unknown>>
   watch: Stream.fail
 }
 
+/** Methods whose failures have another's name, in NodeFileSystem and so here. */
+const reported: Partial<Record<keyof Methods, string>> = {
+  exists: "access",
+  readFileString: "readFile",
+  sink: "open",
+  stream: "open",
+  utimes: "utime",
+  writeFileString: "writeFile"
+}
+
 const checkedMethod = (name: keyof Methods, method: Method): Method => {
   const list = checks[name]
   const fail: (error: PlatformError) => unknown = failing[name] ?? Effect.fail
@@ -145,7 +155,7 @@ const checkedMethod = (name: keyof Methods, method: Method): Method => {
     try {
       return method(...list.map((check, index) => check(args[index])))
     } catch (problem) {
-      if (problem instanceof BadArgument) return fail(fromWrongArgument(name, problem))
+      if (problem instanceof BadArgument) return fail(fromWrongArgument(reported[name] ?? name, problem))
       throw problem
     }
   }
