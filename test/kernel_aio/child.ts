@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
-import { hasMoved } from "../../src/internal/native/trust.ts"
+import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
 const [what, entries] = process.argv.slice(2)
@@ -21,6 +21,7 @@ const use = Effect.gen(function* () {
   writeFileSync(path, Buffer.alloc(PAGE * PAGES, 3))
   const fd = openSync(path, constants.O_RDWR | constants.O_DIRECT)
   // As after its first transfer, which is for the pool.
+  trustOf(fd, undefined)
   hasMoved(fd, undefined)
   rmSync(path)
   const pages = yield* Effect.forEach(

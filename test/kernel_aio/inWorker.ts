@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { parentPort } from "node:worker_threads"
 import { ManagedRuntime } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
-import { hasMoved } from "../../src/internal/native/trust.ts"
+import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
 const MEBIBYTE = 1 << 20
@@ -18,6 +18,7 @@ writeFileSync(path, Buffer.alloc(MEBIBYTE, 1))
 execFileSync("mkfifo", [fifo])
 const file = openSync(path, constants.O_RDONLY | constants.O_DIRECT)
 // As after its first transfer, which is for the pool.
+trustOf(file, undefined)
 hasMoved(file, undefined)
 const read = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
 openSync(fifo, constants.O_WRONLY)

@@ -4,7 +4,7 @@ import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Option } from "effect"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
-import { hasMoved } from "../../src/internal/native/trust.ts"
+import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE } from "./support.ts"
 
@@ -18,6 +18,7 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
         Effect.sync(() => {
           const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_DIRECT)
           // As after its first transfer, which is for the pool.
+          trustOf(fd, undefined)
           hasMoved(fd, undefined)
           return fd
         }),

@@ -10,7 +10,7 @@ import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
 import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
 import { Engine } from "../../src/internal/engine/engine.ts"
 import { makeService } from "../../src/internal/layer.ts"
-import { hasMoved } from "../../src/internal/native/trust.ts"
+import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -50,6 +50,7 @@ export const directFile = (
       Effect.sync(() => {
         const fd = openSync(path, constants.O_RDWR | constants.O_DIRECT)
         // As after its first transfer, which is for the pool.
+        trustOf(fd, undefined)
         hasMoved(fd, undefined)
         return fd
       }),
