@@ -7,6 +7,7 @@
 import { errno } from "../../native/errno.ts"
 import { bequeath, closeDescriptor, MEMORY, ownDescriptor, RING, revoke } from "../../native/estate.ts"
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
+import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
 import {
   CQE_WORDS,
@@ -31,6 +32,10 @@ const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const BOUNDED_WORKERS = 64
 const IORING_REGISTER_SYNC_CANCEL = 24
+
+/** struct io_uring_sync_cancel_reg: user data, descriptor, flags, a timespec of 0: not to wait. Reused: each call is over when it returns. */
+const cancelTarget = new Uint32Array(16)
+const cancelTargetAddress = permanent(cancelTarget)
 
 /** Why a ring could not be made: the call that failed and its error number. */
 export class RingUnavailable {
@@ -169,12 +174,10 @@ export class Ring implements SubmissionEntry {
 
   /** Asks for the end of a request without `enter`: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. False where that cannot be. */
   cancelNow(userDataLow: number, userDataHigh: number): boolean {
-    // struct io_uring_sync_cancel_reg: user data, descriptor, flags, a timespec of 0: not to wait. Used within this call only.
-    const target = new Uint32Array(16)
-    target[0] = userDataLow
-    target[1] = userDataHigh
-    target[2] = 0xffffffff
-    const result = syscall(NR.io_uring_register, this.fd, IORING_REGISTER_SYNC_CANCEL, addressOf(target), 1)
+    cancelTarget[0] = userDataLow
+    cancelTarget[1] = userDataHigh
+    cancelTarget[2] = 0xffffffff
+    const result = syscall(NR.io_uring_register, this.fd, IORING_REGISTER_SYNC_CANCEL, cancelTargetAddress, 1)
     return result !== -errno.EINVAL && result !== -errno.EPERM && result !== -errno.ENOSYS
   }
 
