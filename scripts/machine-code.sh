@@ -51,6 +51,8 @@ gcc layout.c -o "$directory/layout"
 {
   echo "/** Made by scripts/machine-code.sh. Addresses in it are relative to its start. */"
   echo "export const code = {"
+  # test/operations/layouts.test.ts compares: who changes the sources and forgets this script is told.
+  echo "  sources: \"$(cat machine.h machine.c layout.c | sha256sum | cut -d ' ' -f 1)\","
   emit x64 ""
   emit arm64 aarch64-linux-gnu-
   echo "} as const"

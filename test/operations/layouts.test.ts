@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import * as layout from "../../src/internal/native/layout.ts"
+import { code } from "../../src/internal/native/machine/code.ts"
 import * as uring from "../../src/internal/native/uring.ts"
 
 /** What a C compiler makes of the expressions, by the names they are given. `undefined` where there is no compiler. */
@@ -206,4 +208,13 @@ describe("structures and constants of the kernel are laid out as the headers say
       expect(ours).toEqual(theirs)
     })
   }
+})
+
+it("the machine code of the package was made from the sources that stand beside it", () => {
+  const hash = createHash("sha256")
+  for (const name of ["machine.h", "machine.c", "layout.c"]) {
+    hash.update(fs.readFileSync(new URL(`../../src/internal/native/machine/${name}`, import.meta.url)))
+  }
+  // If it was not: scripts/machine-code.sh
+  expect(code.sources).toBe(hash.digest("hex"))
 })

@@ -7,6 +7,8 @@
  */
 
 import type { Word } from "../native/libc.ts"
+import type { FILL, LIST } from "../native/machine/layout.ts"
+import { ONCE } from "../native/machine/layout.ts"
 import { Cell } from "../native/memory.ts"
 import { BadArgument } from "../operation/arguments.ts"
 import { type Detour, endDetours } from "../operation/buffers.ts"
@@ -36,8 +38,9 @@ export class Submission {
   detours: Array<Detour> | null = null
   /** Memory that the kernel fills and `decode` reads. */
   output: Buffer | null = null
-  /** It is repeated until its buffer is full, or nothing more comes; then that is known. getdents64(2) */
-  fills = false
+  /** How a thread runs the system call. */
+  mode: typeof ONCE | typeof FILL | typeof LIST = ONCE
+  /** A directory's names were read to their end. */
   atEnd = false
   /** It keeps its thread for long, and may for ever. */
   isStuck = false
@@ -107,7 +110,7 @@ export class Submission {
     this.output = null
     this.cellHoldsPath = false
     this.isStuck = false
-    this.fills = false
+    this.mode = ONCE
     this.atEnd = false
   }
 }

@@ -1,14 +1,11 @@
 /** The names in a directory, as `fs.readdir` gives them. */
-import { constants } from "node:fs"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
-import { open, readdir } from "../operation/catalogue.ts"
-import type { DirectoryChunk } from "../operation/directories.ts"
+import { type DirectoryChunk, list, moreNames } from "../operation/directories.ts"
 import { textOfPath } from "../operation/names.ts"
-import { openNow, top } from "./directory.ts"
 import { type Subject, systemError, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
@@ -25,9 +22,9 @@ const byBytes = (a: string, b: string): number => {
   return a.length - b.length
 }
 
-/** One directory: opened, read to its end and closed without a fiber's turn in between. */
+/** The names of one directory, sorted. */
 class ListDirectory extends FileSystemSequence<Array<string>> {
-  private readonly found: Array<string> = []
+  private size: number | undefined
 
   constructor(
     engine: Engine,
@@ -41,26 +38,13 @@ class ListDirectory extends FileSystemSequence<Array<string>> {
   }
 
   protected begin(): void {
-    const fd = openNow(this.engine, top(this.path), true)
-    this.closesAtOnce = fd >= 0
-    if (fd >= 0) this.opened(fd)
-    else this.run(open(this.path, { flag: constants.O_RDONLY | constants.O_DIRECTORY }), this.opened)
-  }
-
-  private opened(fd: number): void {
-    this.fd = fd
-    this.more()
-  }
-
-  private more(): void {
-    this.run(readdir(this.fd), this.listed)
+    this.run(list(this.path, this.size), this.listed)
   }
 
   private listed({ done, entries }: DirectoryChunk): void {
-    for (const { name } of entries) this.found.push(name)
-    // Only an empty answer is the end: some file systems give part of what there would be room for.
-    if (done) this.end(Exit.succeed(this.found.sort(byBytes)))
-    else this.more()
+    if (done) return this.end(Exit.succeed(entries.map(({ name }) => name).sort(byBytes)))
+    this.size = moreNames(this.size)
+    this.begin()
   }
 
   protected override failure(errno: number): PlatformError {

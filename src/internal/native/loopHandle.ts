@@ -15,6 +15,7 @@ interface Functions {
   readonly loop: number
   readonly size: number
   readonly allocate: (count: number, size: number) => number
+  readonly free: (memory: number) => void
   readonly init: (loop: number, handle: number, fd: number) => number
   readonly start: (handle: number, events: number, callback: bigint) => number
   readonly stop: (handle: number) => number
@@ -39,6 +40,7 @@ const load = (): Functions | null => {
     loop,
     size: lib!.func("uv_handle_size", "int64_t", ["int"])(UV_POLL),
     allocate: lib!.func("calloc", "int64_t", ["int64_t", "int64_t"]),
+    free: lib!.func("free", "void", handle),
     init: lib!.func("uv_poll_init", "int", ["int64_t", "int64_t", "int"]),
     start: lib!.func("uv_poll_start", "int", ["int64_t", "int", "int64_t"]),
     stop: lib!.func("uv_poll_stop", "int", handle),
@@ -69,9 +71,12 @@ export class LoopHandle {
   static open(fd: number, ready: () => void): LoopHandle | undefined {
     if (functions === undefined) functions = load()
     if (functions === null) return undefined
-    const { allocate, callback, closeAddress, freeAddress, init, loop, size, start, stopAddress } = functions
+    const { allocate, callback, closeAddress, free, freeAddress, init, loop, size, start, stopAddress } = functions
     const handle = allocate(1, size)
-    if (init(loop, handle, fd) !== 0) return undefined
+    if (init(loop, handle, fd) !== 0) {
+      free(handle)
+      return undefined
+    }
     onReady.set(handle, ready)
     const made = new LoopHandle(functions, handle, bequeath(POLL, handle, stopAddress, closeAddress, freeAddress))
     start(handle, UV_READABLE, callback)

@@ -12,7 +12,6 @@ import {
   CONTROL_WORDS,
   DISCARDED,
   ENDED,
-  FILL,
   FILLED_TO_END,
   FREE,
   HEADS,
@@ -23,7 +22,6 @@ import {
   MAX_IDLE,
   MAX_THREADS,
   NOTHING,
-  ONCE,
   POOL_CALLS,
   POOL_COMPLETIONS,
   POOL_EVENT_FD,
@@ -67,7 +65,7 @@ export interface Call {
   readonly slot: number
   readonly nr: number
   /** It is repeated until its buffer is full. */
-  readonly fills: boolean
+  readonly mode: number
   readonly a0: Word
   readonly a1: Word
   readonly a2: Word
@@ -268,7 +266,7 @@ export class Threads {
     const { calls, states } = this.views
     const at = slot * CALL_WORDS
     calls[at] = call.nr
-    calls[at + 1] = call.fills ? FILL : ONCE
+    calls[at + 1] = call.mode
     setWord(calls, at + 2, call.a0)
     setWord(calls, at + 4, call.a1)
     setWord(calls, at + 6, call.a2)

@@ -1,11 +1,13 @@
 /** Reading directories. */
 import { constants } from "node:fs"
-import { DIRENT } from "../native/layout.ts"
+import type { Submission } from "../engine/submission.ts"
+import { AT_FDCWD, DIRENT, O_CLOEXEC } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
+import { FILL, LIST } from "../native/machine/layout.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import type { Path } from "./arguments.ts"
-import { BadArgument, checkFd, show } from "./arguments.ts"
+import { BadArgument, checkFd, pathAddress, show } from "./arguments.ts"
 import { type FileType, fileType } from "./metadata.ts"
 import { pathFromBytes } from "./names.ts"
 import { define, PENDING } from "./operation.ts"
@@ -71,6 +73,18 @@ export const openDirectory = define(
   }
 )
 
+const decodeChunk = ({ atEnd, output }: Submission, result: number): DirectoryChunk => ({
+  entries: decodeEntries(output!, result),
+  // The kernel says the end only by an empty answer.
+  done: atEnd || result === 0
+})
+
+/** New memory for names, which lives as long as the submission holds it. */
+const outputOf = (submission: Submission, bytes: number): number => {
+  submission.output = Buffer.allocUnsafeSlow(bytes)
+  return addressOf(submission.output)
+}
+
 const readdirOptions = optionsReader<ReaddirOptions>({ bufferSize: true })
 
 export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...readdirOptions(options) }), {
@@ -82,15 +96,36 @@ export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, .
     }
     submission.nr = NR.getdents64
     submission.a0 = checkFd(fd)
-    const bytes = Buffer.allocUnsafeSlow(bufferSize)
-    submission.output = bytes
-    submission.a1 = addressOf(bytes)
+    submission.a1 = outputOf(submission, bufferSize)
     submission.a2 = bufferSize
-    submission.fills = true
+    submission.mode = FILL
   },
-  decode: ({ atEnd, output }, result): DirectoryChunk => ({
-    entries: decodeEntries(output!, result),
-    // The kernel says the end only by an empty answer.
-    done: atEnd || result === 0
-  })
+  decode: decodeChunk
 })
+
+/** Bytes for the names of most directories, of about a thousand entries. */
+const LIST_SIZE = 32768
+
+/**
+ * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. What has more
+ * names than `size` bytes hold is not `done`, and is to be read anew with `moreNames(size)`.
+ */
+export const list = define((path: Path, size: number = LIST_SIZE) => ({ path, size }), {
+  name: "readdir",
+  man: "opendir(3)",
+  // A server of files may not answer.
+  mayWaitForEver: true,
+  encode: (submission, { path, size }) => {
+    submission.nr = NR.getdents64
+    submission.a0 = AT_FDCWD
+    submission.a1 = pathAddress(submission, path)
+    submission.a2 = O_DIRECTORY | O_CLOEXEC
+    submission.a3 = outputOf(submission, size)
+    submission.a4 = size
+    submission.mode = LIST
+  },
+  decode: decodeChunk
+})
+
+/** Room for the next attempt: what the earlier ones cost together is a seventh of it. */
+export const moreNames = (size: number = LIST_SIZE): number => size * 8

@@ -4,7 +4,7 @@
  */
 import type { Submission } from "../../engine/submission.ts"
 import { plainView } from "../../native/views.ts"
-import { BadArgument } from "../../operation/arguments.ts"
+import { BadArgument, type Path } from "../../operation/arguments.ts"
 import { keptVector } from "../../operation/buffers.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
 import type { Constructor } from "../../operation/operation.ts"
@@ -47,7 +47,15 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
-  readdir: ({ open }, { fd }, submission) => writeNames(submission, open.get(fd)),
+  readdir: ({ fs, open }, input: { readonly fd: number } | { readonly path: Path }, submission, attempt) => {
+    if ("fd" in input) return writeNames(submission, open.get(input.fd))
+    const fd = descriptors.open(fs, open, attempt, toByteString(input.path), Number(submission.a2), 0)
+    try {
+      return writeNames(submission, open.get(fd))
+    } finally {
+      descriptors.close(fs, open, fd)
+    }
+  },
 
   // --- Names
   mkdir: ({ fs }, { path }, { a2 }) => names.mkdir(fs, toByteString(path), Number(a2)),

@@ -18,6 +18,7 @@ import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
 import { Gathered } from "../../native/gathered.ts"
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "../../native/loop.ts"
+import { ONCE } from "../../native/machine/layout.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
@@ -294,7 +295,7 @@ export class ThreadsBackend implements Backend {
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
     if (result === -errno.EAGAIN && this.waitsAfterAll(submission)) return
-    submission.atEnd = submission.fills && result >= 0 && this.threads!.reachedEnd(slot)
+    submission.atEnd = submission.mode !== ONCE && result >= 0 && this.threads!.reachedEnd(slot)
     const { entry } = submission.request!
     this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()

@@ -19,6 +19,7 @@
 
 #define EINTR 4
 #define EAGAIN 11
+#define EINVAL 22
 #define ECANCELED 125
 #define ETIMEDOUT 110
 
@@ -33,10 +34,10 @@
 
 #if defined(__x86_64__)
 enum { NR_write = 1, NR_close = 3, NR_munmap = 11, NR_rt_sigprocmask = 14, NR_nanosleep = 35, NR_getpid = 39, NR_prctl = 157,
-       NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207, NR_tgkill = 234, NR_openat = 257 };
+       NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207, NR_getdents64 = 217, NR_tgkill = 234, NR_openat = 257 };
 #elif defined(__aarch64__)
 enum { NR_write = 64, NR_close = 57, NR_munmap = 215, NR_rt_sigprocmask = 135, NR_nanosleep = 101, NR_getpid = 172, NR_prctl = 167,
-       NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_tgkill = 131, NR_openat = 56 };
+       NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_getdents64 = 61, NR_tgkill = 131, NR_openat = 56 };
 #endif
 enum { NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_openat2 = 437 };
 
@@ -99,24 +100,26 @@ static void signal_loop(struct Pool *pool) {
   }
 }
 
-static long execute_once(struct Pool *pool, struct Call *call, int slot, long a1, long a2) {
+static long execute_once(struct Pool *pool, int slot, long number, long a0, long a1, long a2, long a3, long a4, long a5) {
   for (;;) {
-    long result = call6(call->number, call->a[0], a1, a2, call->a[3], call->a[4], call->a[5]);
+    long result = call6(number, a0, a1, a2, a3, a4, a5);
     if (result != -EINTR) return result;
     /* close(2) has closed, whatever it says. Everything else is repeated, unless the signal was sent to end this very request. */
-    if (call->number == NR_close) return 0;
+    if (number == NR_close) return 0;
     if (load(pool->states[slot]) == CANCELLING) return -ECANCELED;
   }
 }
 
-/* All the names of most directories in one go: the end is said by an empty answer only, and would take another request. */
-static long fill(struct Pool *pool, struct Call *call, int slot) {
-  long size = call->a[2];
+/*
+ * The names of an open directory, as many as there is room for: the end is said by an empty answer only, and would take another request.
+ * What failed after some have been read is left for the next request, if one can go on where this one stopped.
+ */
+static long fill(struct Pool *pool, struct Call *call, int slot, long fd, long buffer, long size, int goes_on) {
   long filled = 0;
   do {
-    long result = execute_once(pool, call, slot, call->a[1] + filled, size - filled);
-    /* Nobody tells again what has been read: it is the answer, and a failure, or a long name that has no room, is for the next request. */
-    if (result < 0) return filled > 0 ? filled : result;
+    long result = execute_once(pool, slot, NR_getdents64, fd, buffer + filled, size - filled, 0, 0, 0);
+    /* EINVAL: a longer name than any should be has no room. */
+    if (result < 0) return filled > 0 && (goes_on || result == -EINVAL) ? filled : result;
     if (result == 0) {
       call->mode = FILLED_TO_END;
       return filled;
@@ -124,6 +127,21 @@ static long fill(struct Pool *pool, struct Call *call, int slot) {
     filled += result;
   } while (size - filled >= NAME_ROOM && load(pool->states[slot]) != CANCELLING);
   return filled;
+}
+
+/* The names of a directory that only this call has open: its descriptor is in nobody else's hands, whatever ends the request. */
+static long list(struct Pool *pool, struct Call *call, int slot) {
+  long fd = execute_once(pool, slot, NR_openat, call->a[0], call->a[1], call->a[2], 0, 0, 0);
+  if (fd < 0) return fd;
+  long result = fill(pool, call, slot, fd, call->a[3], call->a[4], 0);
+  CALL(NR_close, fd, 0, 0, 0);
+  return load(pool->states[slot]) == CANCELLING && call->mode != FILLED_TO_END ? -ECANCELED : result;
+}
+
+static long execute(struct Pool *pool, struct Call *call, int slot) {
+  if (call->mode == LIST) return list(pool, call, slot);
+  if (call->mode == FILL) return fill(pool, call, slot, call->a[0], call->a[1], call->a[2], 1);
+  return execute_once(pool, slot, call->number, call->a[0], call->a[1], call->a[2], call->a[3], call->a[4], call->a[5]);
 }
 
 /*
@@ -233,9 +251,7 @@ void *pool_thread(struct Thread *self) {
     /* Named before it runs, so that whoever cancels it finds the thread to wake. */
     store(*current, slot);
     if (swap(&pool->states[slot], QUEUED, RUNNING)) {
-      struct Call *call = &pool->calls[slot];
-      long result = call->mode == FILL ? fill(pool, call, slot) : execute_once(pool, call, slot, call->a[1], call->a[2]);
-      pool->results[slot] = (double)result;
+      pool->results[slot] = (double)execute(pool, &pool->calls[slot], slot);
       store(pool->states[slot], COMPLETE);
     } else {
       store(pool->states[slot], DISCARDED);

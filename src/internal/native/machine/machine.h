@@ -61,8 +61,10 @@ enum {
   ONCE = 0,
   /* getdents64(2): again and again, until its buffer is full, or it has said that there is nothing more to come. */
   FILL = 1,
-  /* What a thread makes of FILL when it has been said. */
-  FILLED_TO_END = 2
+  /* The same of a path: a[0] to a[2] open the directory, a[3] and a[4] are the buffer and its bytes. It is closed whatever happens. */
+  LIST = 2,
+  /* What a thread makes of both when it has been said. */
+  FILLED_TO_END = 3
 };
 
 /* With less room in its buffer, getdents64(2) is not asked again: that may be too little for a name. */
