@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Effect, type Layer } from "effect"
 import { Aio, type AioError, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
-import type { Entry } from "../src/internal/operation/operation.ts"
+import type { Entry } from "../src/internal/engine/operation.ts"
 
 const document = fileURLToPath(new URL("../docs/backends.md", import.meta.url))
 

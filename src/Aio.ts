@@ -8,10 +8,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
+import { Aio, type AioService } from "./internal/effect/service.ts"
+import type { Operation } from "./internal/engine/operation.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import type { TransferOptions } from "./internal/operation/descriptors.ts"
-import type { Operation } from "./internal/operation/operation.ts"
-import { Aio, type AioService } from "./internal/service.ts"
 
 export {
   type Capabilities,
@@ -19,16 +19,18 @@ export {
   capabilities,
   type FileCapability,
   type Outcome
-} from "./internal/capabilities.ts"
-export { type BackendName, backendConfig, layer } from "./internal/choice.ts"
+} from "./internal/effect/capabilities.ts"
 export {
   metrics,
   recordMetrics,
   type Stats,
   stats
-} from "./internal/introspection.ts"
-export { type Limits, limits, setLimits } from "./internal/limits.ts"
-export type { Offset, Path } from "./internal/operation/arguments.ts"
+} from "./internal/effect/introspection.ts"
+export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
+export { flush, poll, pollDescriptor, wait } from "./internal/effect/polling.ts"
+export { nice, withPriority } from "./internal/effect/priority.ts"
+export { type BackendName, backendConfig, layer } from "./internal/effect/selection.ts"
+export type { Offset, Path } from "./internal/engine/arguments.ts"
 export type {
   AccessOptions,
   FileTime,
@@ -49,8 +51,6 @@ export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
-export { flush, poll, pollDescriptor, wait } from "./internal/polling.ts"
-export { nice, withPriority } from "./internal/priority.ts"
 export type { AioService, Operation }
 export {
   /**
@@ -379,9 +379,8 @@ export const flock = run(catalogue.flock)
 export const statvfs = run(catalogue.statvfs)
 
 // What happens, as it happens.
-export { completionMetrics, observeMetrics } from "./internal/completions/metrics.ts"
-export { withSpans } from "./internal/completions/spans.ts"
-export { type Completion, type CompletionsOptions, completions } from "./internal/observing.ts"
+export { completionMetrics, observeMetrics } from "./internal/effect/metrics.ts"
+export { type Completion, type CompletionsOptions, completions } from "./internal/effect/observing.ts"
 // Several requests at once.
 export {
   type Completed,
@@ -394,4 +393,5 @@ export {
   type Results,
   submitAll,
   withDeadline
-} from "./internal/requests.ts"
+} from "./internal/effect/requests.ts"
+export { withSpans } from "./internal/effect/spans.ts"

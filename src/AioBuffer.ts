@@ -10,9 +10,9 @@
  * @since 0.1.0
  */
 import { AioBadArgument } from "./AioError.ts"
+import { BadArgument, show } from "./internal/engine/arguments.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import { allocateAligned } from "./internal/native/memory.ts"
-import { BadArgument, show } from "./internal/operation/arguments.ts"
-import { optionsReader } from "./internal/operation/options.ts"
 
 const wrong = (argument: string, description: string): AioBadArgument =>
   new AioBadArgument({ operation: "aligned", argument, description })

@@ -5,10 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { execute } from "./internal/execute.ts"
-import type { Path } from "./internal/operation/arguments.ts"
+import { execute } from "./internal/effect/execute.ts"
+import { Aio } from "./internal/effect/service.ts"
+import type { Path } from "./internal/engine/arguments.ts"
 import { type DirectoryEntry, list, moreNames } from "./internal/operation/directories.ts"
-import { Aio } from "./internal/service.ts"
 
 /**
  * The names in a directory, without `.` and `..`, in no order. opendir(3), getdents64(2).

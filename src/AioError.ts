@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { Path } from "./internal/engine/arguments.ts"
+import { textOfPath } from "./internal/engine/pathNames.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
-import type { Path } from "./internal/operation/arguments.ts"
-import { textOfPath } from "./internal/operation/names.ts"
 
 /** What an error is about: the input of an operation, as a rule. */
 interface ErrorSubject {

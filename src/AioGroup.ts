@@ -11,21 +11,28 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
-import type { Completed } from "./internal/batch/completed.ts"
-import { cancelledWith, Feed, type Summary } from "./internal/batch/feed.ts"
-import { Group } from "./internal/batch/group.ts"
-import type { GroupMember } from "./internal/batch/groupMember.ts"
-import type { Surroundings } from "./internal/batch/line.ts"
-import { resultsOf } from "./internal/batch/results.ts"
-import { bucketsOf } from "./internal/batch/throttle.ts"
-import { checkCount, checkFunction, checkIterable, checkWord, hasMark, withArguments } from "./internal/checks.ts"
-import { BadArgument, show } from "./internal/operation/arguments.ts"
-import { checkOperation, type Operation } from "./internal/operation/operation.ts"
-import { optionsReader } from "./internal/operation/options.ts"
-import { type Origin, originOf } from "./internal/origin.ts"
-import type { Result } from "./internal/requests.ts"
-import { Aio } from "./internal/service.ts"
-import { startTimer } from "./internal/timer.ts"
+import {
+  checkCount,
+  checkFunction,
+  checkIterable,
+  checkWord,
+  hasMark,
+  withArguments
+} from "./internal/effect/arguments.ts"
+import { resultsOf } from "./internal/effect/groupStream.ts"
+import type { Result } from "./internal/effect/requests.ts"
+import { Aio } from "./internal/effect/service.ts"
+import { type Origin, originOf } from "./internal/effect/submitContext.ts"
+import { startTimer } from "./internal/effect/timer.ts"
+import { BadArgument, show } from "./internal/engine/arguments.ts"
+import { checkOperation, type Operation } from "./internal/engine/operation.ts"
+import { optionsReader } from "./internal/engine/options.ts"
+import { cancelledWith, Feed, type Summary } from "./internal/task/feed.ts"
+import { Group } from "./internal/task/group.ts"
+import type { GroupMember } from "./internal/task/groupMember.ts"
+import type { Surroundings } from "./internal/task/line.ts"
+import { bucketsOf } from "./internal/task/throttle.ts"
+import type { Completed } from "./internal/task/window.ts"
 
 export type { Completed, Summary }
 

@@ -11,13 +11,13 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { checkCount, withArguments } from "./internal/checks.ts"
+import { checkCount, withArguments } from "./internal/effect/arguments.ts"
+import { Aio } from "./internal/effect/service.ts"
+import { checkPath, type Path } from "./internal/engine/arguments.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { removeTree } from "./internal/filesystem/removal.ts"
 import { scanTree, type TreeEntry } from "./internal/filesystem/scan.ts"
-import { checkPath, type Path } from "./internal/operation/arguments.ts"
-import { optionsReader } from "./internal/operation/options.ts"
-import { Aio } from "./internal/service.ts"
 
 export type { TreeEntry }
 

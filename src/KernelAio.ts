@@ -16,13 +16,13 @@ import { ENTRIES } from "./internal/backend/kernel_aio/direct.ts"
 import { fromContextUnavailable } from "./internal/backend/kernel_aio/unavailable.ts"
 import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCount, withLayerOptions } from "./internal/checks.ts"
+import { checkCount, withLayerOptions } from "./internal/effect/arguments.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
+import { Aio, type AioService } from "./internal/effect/service.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import type { Limits } from "./internal/engine/limits.ts"
-import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import { unsupported } from "./internal/native/platform.ts"
-import { optionsReader } from "./internal/operation/options.ts"
-import { Aio, type AioService } from "./internal/service.ts"
 
 /**
  * @since 0.1.0

@@ -17,10 +17,9 @@ import type { Effects, Fault, Filter } from "./internal/backend/mock/faults.ts"
 import type { JournalEntry } from "./internal/backend/mock/journal.ts"
 import type { OperationName } from "./internal/backend/mock/operations.ts"
 import { SEEDS } from "./internal/backend/mock/random.ts"
-import { checkCount, withArguments, withLayerOptions } from "./internal/checks.ts"
-import { Engine } from "./internal/engine/engine.ts"
-import { badArgument } from "./internal/execute.ts"
-import { type EngineOptions, limitsFrom, makeService } from "./internal/layer.ts"
+import { checkCount, withArguments, withLayerOptions } from "./internal/effect/arguments.ts"
+import { badArgument } from "./internal/effect/execute.ts"
+import { type EngineOptions, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import {
   checkedSettings,
   faultFrom,
@@ -28,13 +27,20 @@ import {
   filesFrom,
   readSettings,
   settingsKeys
-} from "./internal/mockOptions.ts"
-import { type Cancellations, cancelsAtOnceFrom, type Latency, latencyFrom, timerOf } from "./internal/mockTime.ts"
+} from "./internal/effect/mockOptions.ts"
+import {
+  type Cancellations,
+  cancelsAtOnceFrom,
+  type Latency,
+  latencyFrom,
+  timerOf
+} from "./internal/effect/mockTime.ts"
+import { Aio, type AioService } from "./internal/effect/service.ts"
+import { BadArgument, checkPath, checkUint32, type Path, show } from "./internal/engine/arguments.ts"
+import { checkBytes } from "./internal/engine/buffers.ts"
+import { Engine } from "./internal/engine/engine.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import { isBytes } from "./internal/native/views.ts"
-import { BadArgument, checkPath, checkUint32, type Path, show } from "./internal/operation/arguments.ts"
-import { checkBytes } from "./internal/operation/buffers.ts"
-import { optionsReader } from "./internal/operation/options.ts"
-import { Aio, type AioService } from "./internal/service.ts"
 
 export type { Cancellations, Code, Fault, Filter, JournalEntry, Latency, OperationName }
 

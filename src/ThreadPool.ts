@@ -11,14 +11,14 @@ import { type AioBadArgument, AioUnavailable } from "./AioError.ts"
 import { poolOf } from "./internal/backend/pool.ts"
 import { defaultControls, type ThreadControls, ThreadsBackend } from "./internal/backend/threads/backend.ts"
 import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCount, checkMillis, withArguments, withLayerOptions } from "./internal/checks.ts"
+import { checkCount, checkMillis, withArguments, withLayerOptions } from "./internal/effect/arguments.ts"
+import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
+import { Aio, type AioService } from "./internal/effect/service.ts"
 import { Engine } from "./internal/engine/engine.ts"
 import type { Limits } from "./internal/engine/limits.ts"
-import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/layer.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import { errno, errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { unsupported } from "./internal/native/platform.ts"
-import { optionsReader } from "./internal/operation/options.ts"
-import { Aio, type AioService } from "./internal/service.ts"
 
 /**
  * How many threads there are, and for how long. The names are IO::AIO's. All can be changed while the pool runs.

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { isSuitable } from "../../src/internal/backend/kernel_aio/suitable.ts"
-import { fileState } from "../../src/internal/operation/openDescriptor.ts"
+import { fileState } from "../../src/internal/engine/openDescriptor.ts"
 import { directFile, pipes } from "./support.ts"
 
 const alignment = { memory: 512, offset: 512 }

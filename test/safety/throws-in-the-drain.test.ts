@@ -6,10 +6,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Scope } from "effect"
 import { Aio, AioFileSystem, AioGroup } from "effect-aio"
 import type { Engine } from "../../src/internal/engine/engine.ts"
+import { type Operation, operation as operationWith } from "../../src/internal/engine/operation.ts"
 import { Request } from "../../src/internal/engine/request.ts"
 import { FileSystemSequence, runSequence } from "../../src/internal/filesystem/sequence.ts"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
-import { type Operation, operation as operationWith } from "../../src/internal/operation/operation.ts"
 import { backends } from "../support/backends.ts"
 
 const boom = new Error("boom")

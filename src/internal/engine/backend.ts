@@ -1,6 +1,6 @@
 /** The contract between the engine and whatever executes requests. */
-import type { Descriptors } from "../operation/openDescriptor.ts"
-import type { Entry } from "../operation/operation.ts"
+import type { Descriptors } from "./openDescriptor.ts"
+import type { Entry } from "./operation.ts"
 import type { Request } from "./request.ts"
 import type { Submission } from "./submission.ts"
 

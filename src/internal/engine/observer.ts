@@ -1,5 +1,5 @@
 /** What the engine tells while somebody observes it. Nobody does, as a rule: then there is none, and one look at that is all it costs. */
-import type { Entry } from "../operation/operation.ts"
+import type { Entry } from "./operation.ts"
 import type { Request } from "./request.ts"
 
 export interface Observer {

@@ -4,8 +4,9 @@
  * Life: idle -> queued -> in flight -> done. `done` happens exactly once, and only when the kernel no longer touches anything that
  * the request references. Small on purpose: a million of them may wait at once.
  */
-import type { Entry, Operation } from "../operation/operation.ts"
+
 import type { Lane } from "./engine.ts"
+import type { Entry, Operation } from "./operation.ts"
 import type { Submission } from "./submission.ts"
 
 export const IDLE = 0

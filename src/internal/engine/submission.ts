@@ -10,9 +10,9 @@ import type { Word } from "../native/libc.ts"
 import type { FILL, LIST } from "../native/machine/layout.ts"
 import { ONCE } from "../native/machine/layout.ts"
 import { Cell } from "../native/memory.ts"
-import { BadArgument } from "../operation/arguments.ts"
-import { type Detour, endDetours } from "../operation/buffers.ts"
-import type { Entry } from "../operation/operation.ts"
+import { BadArgument } from "./arguments.ts"
+import { type Detour, endDetours } from "./buffers.ts"
+import type { Entry } from "./operation.ts"
 import type { Request } from "./request.ts"
 
 const isOfClosedFile = (input: any): boolean => input.file?.closed === true

@@ -6,12 +6,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Member, type Owner } from "../batch/member.ts"
+import { badArgument, failureOf } from "../effect/execute.ts"
+import { type Origin, originOf } from "../effect/submitContext.ts"
+import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../effect/wait.ts"
 import type { Engine } from "../engine/engine.ts"
-import { badArgument, failureOf } from "../execute.ts"
-import type { Operation } from "../operation/operation.ts"
-import { type Origin, originOf } from "../origin.ts"
-import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../wait.ts"
+import type { Operation } from "../engine/operation.ts"
+import { Member, type Owner } from "../task/member.ts"
 
 class Batch implements Task<void>, Owner<Member> {
   exit: Exit.Exit<void, Failure> | undefined = undefined

@@ -7,8 +7,8 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { BadArgument, checkPath, type Path, show } from "../operation/arguments.ts"
-import { type OptionsReader, optionsReader } from "../operation/options.ts"
+import { BadArgument, checkPath, type Path, show } from "../engine/arguments.ts"
+import { type OptionsReader, optionsReader } from "../engine/options.ts"
 import { fromWrongArgument } from "./errors.ts"
 
 /** Gives what is to be used of an argument. Throws `BadArgument`. */

@@ -2,14 +2,14 @@
 import { dirname, isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
+import { execute } from "../effect/execute.ts"
+import type { Failure } from "../effect/wait.ts"
+import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
-import type { Path } from "../operation/arguments.ts"
 import { chmod, fstat, lstat, mkdir, readlink, stat, symlink, unlink } from "../operation/catalogue.ts"
 import type { DirectoryEntry } from "../operation/directories.ts"
 import type { Stat } from "../operation/metadata.ts"
-import type { Failure } from "../wait.ts"
 import { CopyFile } from "./copyFile.ts"
 import {
   byDescriptor,

@@ -1,17 +1,16 @@
 /** Directories held open, and the names in them: how a tree is walked without ever leaving it. */
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
-import { wantsSpan } from "../completions/spans.ts"
+import { execute, executeMasked, executeUninterruptibly } from "../effect/execute.ts"
+import { wantsSpan } from "../effect/spans.ts"
+import type { Failure, Restore } from "../effect/wait.ts"
+import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { execute, executeMasked, executeUninterruptibly } from "../execute.ts"
+import { type Operation, PENDING } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import { plainView } from "../native/views.ts"
-
-import type { Path } from "../operation/arguments.ts"
 import { close, lstat, open, readdir } from "../operation/catalogue.ts"
 import { type DirectoryEntry, openDirectory } from "../operation/directories.ts"
-import { type Operation, PENDING } from "../operation/operation.ts"
-import type { Failure, Restore } from "../wait.ts"
 
 const bytes = (path: Path): Uint8Array => (typeof path === "string" ? Buffer.from(path) : plainView(path))
 

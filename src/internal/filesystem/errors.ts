@@ -2,9 +2,9 @@
 import { getSystemErrorMap } from "node:util"
 import { BadArgument, type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
+import type { Path, BadArgument as WrongArgument } from "../engine/arguments.ts"
+import { textOfPath } from "../engine/pathNames.ts"
 import { errno, errnoName } from "../native/errno.ts"
-import type { Path, BadArgument as WrongArgument } from "../operation/arguments.ts"
-import { textOfPath } from "../operation/names.ts"
 
 const reasons: Readonly<Record<string, SystemErrorReason>> = {
   ENOENT: "NotFound",

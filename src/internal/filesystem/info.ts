@@ -1,11 +1,11 @@
 /** What stat(2) tells, as @effect/platform has it. */
 import type { File, Size } from "@effect/platform/FileSystem"
 import * as Option from "effect/Option"
+import type { Entry } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { STATX, STATX_BTIME } from "../native/layout.ts"
 import { fstat, stat } from "../operation/catalogue.ts"
 import { decodeStat, fileType } from "../operation/metadata.ts"
-import type { Entry } from "../operation/operation.ts"
 
 const HIGH = 4294967296
 

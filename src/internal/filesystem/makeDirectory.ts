@@ -7,11 +7,11 @@ import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { AioError } from "../../AioError.ts"
+import { execute } from "../effect/execute.ts"
+import type { Failure } from "../effect/wait.ts"
 import type { Engine } from "../engine/engine.ts"
-import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
 import { mkdir, stat } from "../operation/catalogue.ts"
-import type { Failure } from "../wait.ts"
 import { systemError, translate } from "./errors.ts"
 
 const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number

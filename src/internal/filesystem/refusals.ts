@@ -1,9 +1,9 @@
 /** What `fs.rm` and `fs.cp` refuse by themselves, in their words. They have error codes of their own, and so no reason but Unknown. */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
+import type { Path } from "../engine/arguments.ts"
+import { textOfPath } from "../engine/pathNames.ts"
 import { errno, errnoName } from "../native/errno.ts"
-import type { Path } from "../operation/arguments.ts"
-import { textOfPath } from "../operation/names.ts"
 import { asText, systemError, translate } from "./errors.ts"
 
 const text = (path: Path | undefined): string => (path === undefined ? "" : textOfPath(path))

@@ -1,10 +1,10 @@
 /** Removing trees. */
 import * as Effect from "effect/Effect"
+import type { Failure } from "../effect/wait.ts"
+import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
-import type { Path } from "../operation/arguments.ts"
 import { lstat, rmdir, unlink } from "../operation/catalogue.ts"
-import type { Failure } from "../wait.ts"
 import { runBatch } from "./batch.ts"
 import {
   type Directory,

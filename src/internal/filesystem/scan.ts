@@ -4,14 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { execute } from "../effect/execute.ts"
+import type { Failure, Restore } from "../effect/wait.ts"
+import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { execute } from "../execute.ts"
 import { errno } from "../native/errno.ts"
-import type { Path } from "../operation/arguments.ts"
 import { lstat, readdir } from "../operation/catalogue.ts"
 import type { DirectoryChunk } from "../operation/directories.ts"
 import type { FileType } from "../operation/metadata.ts"
-import type { Failure, Restore } from "../wait.ts"
 import {
   type Directory,
   enterDirectory,

@@ -1,12 +1,13 @@
 /** Operations on what a file is called, who may use it and when it was used. */
+
+import type { Path } from "../engine/arguments.ts"
+import { BadArgument, checkUint32, pathAddress, show } from "../engine/arguments.ts"
+import { asVoid, define, PENDING } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
-import type { Path } from "./arguments.ts"
-import { BadArgument, checkUint32, pathAddress, show } from "./arguments.ts"
-import { asVoid, define, PENDING } from "./operation.ts"
-import { optionsReader } from "./options.ts"
 
 /** What access(2) is asked for; nothing set asks whether the file exists. */
 export interface AccessOptions {

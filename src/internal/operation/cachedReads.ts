@@ -1,5 +1,7 @@
 /** Reads that are answered from the page cache, without waiting. */
 import { constants } from "node:fs"
+import type { FileState } from "../engine/openDescriptor.ts"
+import { PENDING } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
@@ -8,8 +10,6 @@ import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.t
 import { NR } from "../native/syscalls.ts"
 import { ALWAYS, hasMoved, isCached, trustOf } from "../native/trust.ts"
 import type { TransferInput } from "./descriptors.ts"
-import type { FileState } from "./openDescriptor.ts"
-import { PENDING } from "./operation.ts"
 
 /**
  * Bytes from which a copy is not made on the event loop's thread: a tenth of a millisecond. Measured in bench/engine.ts.

@@ -1,10 +1,11 @@
 /** Copying from one file to another within the kernel. */
+
+import { checkFd, checkOffset, type Offset } from "../engine/arguments.ts"
+import { asNumber, define } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
-import { checkFd, checkOffset, type Offset } from "./arguments.ts"
-import { asNumber, define } from "./operation.ts"
-import { optionsReader } from "./options.ts"
 
 export interface CopyOptions {
   /** Bytes from the start of the source. Left out: at its own position, which moves. */

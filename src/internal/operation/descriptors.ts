@@ -1,5 +1,11 @@
 /** Operations on open descriptors. */
 import { constants } from "node:fs"
+import type { Offset } from "../engine/arguments.ts"
+import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
+import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "../engine/buffers.ts"
+import type { FileState } from "../engine/openDescriptor.ts"
+import { asVoid, define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
+import { offsetOf, optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
 import type { Alignment } from "../native/direct.ts"
 import { F_GETFL, S_IFREG } from "../native/layout.ts"
@@ -9,13 +15,7 @@ import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../nat
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { ALWAYS, forgetTrust, hasMoved, trustOf } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Offset } from "./arguments.ts"
-import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "./arguments.ts"
-import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "./buffers.ts"
 import { HEAVY, lastInline, readInline } from "./cachedReads.ts"
-import type { FileState } from "./openDescriptor.ts"
-import { asVoid, define, type KernelAioForm, type UringForm } from "./operation.ts"
-import { offsetOf, optionsReader } from "./options.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
 const CURRENT = -1

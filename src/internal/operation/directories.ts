@@ -1,17 +1,17 @@
 /** Reading directories. */
 import { constants } from "node:fs"
+import type { Path } from "../engine/arguments.ts"
+import { BadArgument, checkFd, pathAddress, show } from "../engine/arguments.ts"
+import { define, PENDING } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
+import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
 import { AT_FDCWD, DIRENT, O_CLOEXEC } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { FILL, LIST } from "../native/machine/layout.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
-import type { Path } from "./arguments.ts"
-import { BadArgument, checkFd, pathAddress, show } from "./arguments.ts"
 import { type FileType, fileType } from "./metadata.ts"
-import { pathFromBytes } from "./names.ts"
-import { define, PENDING } from "./operation.ts"
-import { optionsReader } from "./options.ts"
 import { type AtOptions, open } from "./paths.ts"
 
 /** One name in a directory, without `.` and `..`. */

@@ -1,7 +1,7 @@
 /** How `open` takes its flags: fopen(3)'s letters, or the bits of open(2). */
 import { constants } from "node:fs"
+import { checkName, checkUint32 } from "../engine/arguments.ts"
 import { O_CLOEXEC } from "../native/layout.ts"
-import { checkName, checkUint32 } from "./arguments.ts"
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants
 

@@ -1,5 +1,10 @@
 /** Operations on names. */
 
+import type { Offset, Path } from "../engine/arguments.ts"
+import { checkFd, checkName, checkOffset, checkUint32, pathAddress } from "../engine/arguments.ts"
+import { asVoid, define, PENDING, type UringForm } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
+import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
 import {
   AT_EMPTY_PATH,
@@ -14,13 +19,8 @@ import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { forgetTrust } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
-import type { Offset, Path } from "./arguments.ts"
-import { checkFd, checkName, checkOffset, checkUint32, pathAddress } from "./arguments.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
-import { pathFromBytes } from "./names.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
-import { asVoid, define, PENDING, type UringForm } from "./operation.ts"
-import { optionsReader } from "./options.ts"
 
 /** Where a relative path starts. Absolute paths do not care. */
 export interface AtOptions {

@@ -1,11 +1,12 @@
 /** Operations that wait for somebody else: for a peer of a descriptor, for the holder of a lock. */
+
+import { BadArgument, checkFd, checkName } from "../engine/arguments.ts"
+import { asVoid, define, type Operation } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
 import { errno } from "../native/errno.ts"
 import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollEvents } from "../native/readiness.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import { BadArgument, checkFd, checkName } from "./arguments.ts"
-import { asVoid, define, type Operation } from "./operation.ts"
-import { optionsReader } from "./options.ts"
 
 /** What to wait for. At least one. */
 export interface Interest {

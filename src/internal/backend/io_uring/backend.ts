@@ -16,6 +16,7 @@
  *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
@@ -28,7 +29,6 @@ import { Reactor } from "../../native/reactor.ts"
 import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
-import type { Entry } from "../../operation/operation.ts"
 import { ioPriority } from "../ioPriority.ts"
 import { breaksChains, Chains } from "./chains.ts"
 import { FifoOpens } from "./fifo.ts"

@@ -4,6 +4,8 @@
  * Submission entries are written by this thread and read by the kernel inside `enter` on this same thread, so their order needs no
  * barrier. The completion queue's tail is written by the kernel at any time: it is loaded with `Atomics`, before the entries.
  */
+
+import type { SubmissionEntry } from "../../engine/operation.ts"
 import { errno } from "../../native/errno.ts"
 import { bequeath, closeDescriptor, MEMORY, ownDescriptor, RING, revoke } from "../../native/estate.ts"
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
@@ -26,7 +28,6 @@ import {
   PARAMS,
   SQE_WORDS
 } from "../../native/uring.ts"
-import type { SubmissionEntry } from "../../operation/operation.ts"
 
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001

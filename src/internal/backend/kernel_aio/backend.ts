@@ -22,6 +22,7 @@
  * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
@@ -30,7 +31,6 @@ import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLERR, POLLHUP } from "../../native/readiness.ts"
-import type { Entry } from "../../operation/operation.ts"
 import { ioPriority } from "../ioPriority.ts"
 import type { Context } from "./context.ts"
 import { isSuitable } from "./suitable.ts"

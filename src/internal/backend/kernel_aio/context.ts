@@ -8,6 +8,8 @@
  * before it: it is loaded with `Atomics`, before they are. The head is ours to write: with `Atomics`, after they have been read,
  * since the kernel takes what is behind it for free.
  */
+
+import type { ControlBlock } from "../../engine/operation.ts"
 import { errno } from "../../native/errno.ts"
 import { bequeath, CONTEXT, closeDescriptor, ownDescriptor, revoke } from "../../native/estate.ts"
 import {
@@ -23,7 +25,6 @@ import {
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
-import type { ControlBlock } from "../../operation/operation.ts"
 
 /** Completions fetched by one io_getevents(2), where the ring cannot be read. */
 const BATCH = 128

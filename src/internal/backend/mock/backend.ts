@@ -7,14 +7,14 @@
  * the same time. Bytes are copied when a request completes and not before, as a program has to expect from a real disk.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import { keptVector } from "../../engine/buffers.ts"
+import type { Description, Descriptors } from "../../engine/openDescriptor.ts"
+import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno, errnoName } from "../../native/errno.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
-import { keptVector } from "../../operation/buffers.ts"
 import { copyRange, readv, write, writev } from "../../operation/catalogue.ts"
-import type { Description, Descriptors } from "../../operation/openDescriptor.ts"
-import type { Entry } from "../../operation/operation.ts"
 import * as descriptors from "./descriptors.ts"
 import { type Attempt, type Code, Waits } from "./failure.ts"
 import { type Effects, errorOf, Faults } from "./faults.ts"

@@ -1,6 +1,7 @@
 /** Operations on open files: they move bytes, and the places of bytes. */
+
+import type { Offset } from "../../engine/arguments.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
-import type { Offset } from "../../operation/arguments.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
 import { type Attempt, fail, Waits } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"

@@ -1,6 +1,7 @@
 /** A computer for programs under test: a file system, open files, a disk that may lose power. */
+
+import type { Path } from "../../engine/arguments.ts"
 import type { Submission } from "../../engine/submission.ts"
-import type { Path } from "../../operation/arguments.ts"
 import { kept } from "./attributes.ts"
 import { Description, Descriptors, join } from "./descriptors.ts"
 import { type Attempt, Failure, fail } from "./failure.ts"

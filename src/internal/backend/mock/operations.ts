@@ -2,12 +2,13 @@
  * Every operation of the catalogue, done to the file system in memory. A handler gets the input, and the submission that the entry has
  * encoded: numbers with their defaults stand in its words, answers go into its cell and its output.
  */
+
+import { BadArgument, type Path } from "../../engine/arguments.ts"
+import { keptVector } from "../../engine/buffers.ts"
+import type { Constructor } from "../../engine/operation.ts"
 import type { Submission } from "../../engine/submission.ts"
 import { plainView } from "../../native/views.ts"
-import { BadArgument, type Path } from "../../operation/arguments.ts"
-import { keptVector } from "../../operation/buffers.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
-import type { Constructor } from "../../operation/operation.ts"
 import { writeNames, writeStat, writeStatFs } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"

@@ -2,8 +2,9 @@
  * Paths as the kernel sees them: bytes. Here each byte is a character of a string ("byte string"), so that names compare, concatenate
  * and count as bytes do, and ASCII stays as it is.
  */
+
+import type { Path } from "../../engine/arguments.ts"
 import { plainView } from "../../native/views.ts"
-import type { Path } from "../../operation/arguments.ts"
 
 /** Bytes of a name, and of a path with its NUL. */
 export const NAME_MAX = 255

@@ -17,6 +17,8 @@
  * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { FileState } from "../../engine/openDescriptor.ts"
+import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import { Submission } from "../../engine/submission.ts"
 import { errno } from "../../native/errno.ts"
@@ -27,8 +29,6 @@ import { DISK } from "../../native/positions.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
 import { wayOfTransfer } from "../../operation/descriptors.ts"
-import type { FileState } from "../../operation/openDescriptor.ts"
-import type { Entry } from "../../operation/operation.ts"
 import { type Line, Lines } from "./lines.ts"
 import { MOST_WATCHED, type Notification } from "./notification.ts"
 

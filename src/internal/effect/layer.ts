@@ -1,0 +1,61 @@
+/** An engine as a service in a Scope. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { AioUnavailable } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
+import { defaultLimits, type Limits } from "../engine/limits.ts"
+import { operationOf } from "../engine/operation.ts"
+import { optionsReader } from "../engine/options.ts"
+import { checkCount, checkMillis } from "./arguments.ts"
+import { execute } from "./execute.ts"
+import type { AioService } from "./service.ts"
+
+/** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
+export interface EngineOptions {
+  /** Completions delivered in one turn of the event loop, at most. Default 1024. */
+  readonly maxPollRequests?: number | undefined
+  /** Time after which a turn delivers no more. Default: no limit. */
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  /** Requests under way at once; further ones wait, by priority, interruptibly. Default: no limit. */
+  readonly maxOutstanding?: number | undefined
+  /**
+   * How much may be finished without waiting between two turns of the event loop: requests (default 256) and bytes (default
+   * 4 MiB). `false` sends every request to the backend.
+   */
+  readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined
+}
+
+/** The keys of `EngineOptions`, for the readers of the Layers' own options. */
+export const engineKeys = { maxPollRequests: true, maxPollTime: true, maxOutstanding: true, inline: true } as const
+
+const inlineOptions = optionsReader<Exclude<EngineOptions["inline"], false | undefined>>({
+  requests: true,
+  bytes: true
+})
+
+/** Of options that have been read. Throws `BadArgument` for the first limit that is none. */
+export const limitsFrom = (options: EngineOptions): Limits => {
+  const { inlineBytes, inlineRequests, maxOutstanding, maxPollRequests, maxPollTime } = defaultLimits()
+  const budget = options.inline === false ? { requests: 0, bytes: undefined } : inlineOptions(options.inline, "inline")
+  return {
+    maxPollRequests: checkCount("maxPollRequests", options.maxPollRequests, 1) ?? maxPollRequests,
+    maxPollTime: checkMillis("maxPollTime", options.maxPollTime) ?? maxPollTime,
+    maxOutstanding: checkCount("maxOutstanding", options.maxOutstanding, 1) ?? maxOutstanding,
+    inlineRequests: checkCount("inline.requests", budget.requests, 0) ?? inlineRequests,
+    inlineBytes: checkCount("inline.bytes", budget.bytes, 0) ?? inlineBytes
+  }
+}
+
+/** Closing the Scope cancels what is outstanding, waits for it, then frees rings, maps and threads. */
+export const makeService = (
+  acquire: Effect.Effect<Engine, AioUnavailable>
+): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(acquire, (engine) => Effect.async<void>((resume) => engine.close(() => resume(Effect.void)))),
+    (engine): AioService => ({
+      backend: engine.backend.name,
+      submit: (operation) => execute(engine, operationOf(operation, "submit")),
+      engine
+    })
+  )

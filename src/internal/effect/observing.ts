@@ -1,0 +1,80 @@
+/** The Stream of completions: the public function of `Aio` over `completions/`. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { AioBadArgument } from "../../AioError.ts"
+import { optionsReader } from "../engine/options.ts"
+import { attempt, checkCount, checkWord, withArguments } from "./arguments.ts"
+import type { Completion } from "./completions.ts"
+import { Aio } from "./service.ts"
+import { subscribe } from "./subscription.ts"
+
+export type { Completion }
+
+/**
+ * What `completions` does with a slow consumer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompletionsOptions {
+  /**
+   * `"sliding"`, the default: of what waits for the consumer the oldest is dropped. `"backpressure"`: nothing is dropped; while as much as
+   * `capacity` waits, the engine delivers no more completions, to anybody, unless somebody is interrupted. A consumer with
+   * back-pressure must not wait for requests of the Layer that it observes: they would wait for it.
+   */
+  readonly strategy?: "sliding" | "backpressure" | undefined
+  /** Completions that may wait for the consumer. Default 16384. */
+  readonly capacity?: number | undefined
+}
+
+const readOptions = optionsReader<CompletionsOptions & { readonly scoped?: boolean | undefined }>({
+  strategy: true,
+  capacity: true,
+  scoped: true
+})
+
+/**
+ * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
+ * number of subscribers, until the Layer is closed. With no subscriber it costs nothing.
+ *
+ * Requests that were submitted while nobody observed are left out: with a Stream that was just forked, the first ones. With
+ * `scoped: true` it is an Effect, after which the Stream has subscribed, until the Scope closes: nothing that comes later is missed.
+ *
+ * @since 0.1.0
+ * @category introspection
+ * @example
+ * import { Console, Effect, Stream } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const logSlow = Effect.gen(function*() {
+ *   const completions = yield* Aio.completions({ scoped: true })
+ *   yield* Effect.forkScoped(
+ *     Stream.runForEach(completions, ({ operation, total }) =>
+ *       total > 100 ? Console.log(`${operation} took ${total} ms`) : Effect.void)
+ *   )
+ * })
+ */
+export const completions: {
+  (
+    options: CompletionsOptions & { readonly scoped: true }
+  ): Effect.Effect<Stream.Stream<Completion>, AioBadArgument, Aio | Scope.Scope>
+  (
+    options?: CompletionsOptions & { readonly scoped?: false | undefined }
+  ): Stream.Stream<Completion, AioBadArgument, Aio>
+} = (options?: CompletionsOptions & { readonly scoped?: boolean | undefined }): any => {
+  // Which of the two it is has to be known now; what is wrong is told when it runs.
+  const given = attempt(() => readOptions(options))
+  const subscribed = withArguments(
+    "completions",
+    () => {
+      const { capacity, strategy = "sliding" } = given()
+      return {
+        capacity: checkCount("capacity", capacity, 1) ?? 16384,
+        strategy: checkWord("strategy", strategy, ["sliding", "backpressure"])
+      }
+    },
+    ({ capacity, strategy }) => Effect.flatMap(Aio, ({ engine }) => subscribe(engine, strategy, capacity))
+  )
+  return given.value?.scoped === true ? subscribed : Stream.unwrapScoped(subscribed)
+}

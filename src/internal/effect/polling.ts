@@ -1,0 +1,63 @@
+/** For other event loops, and for programs without one. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { type AioBadArgument, AioError } from "../../AioError.ts"
+import { optionsReader } from "../engine/options.ts"
+import { checkMillis, withArguments } from "./arguments.ts"
+import { Aio } from "./service.ts"
+
+/**
+ * A descriptor that is readable while completions wait: for another event loop to watch, which then runs `poll`. It belongs to the
+ * Layer. Node's own event loop needs none of this.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatMap(Aio, ({ engine }) => {
+  const descriptor = engine.blocking.descriptor
+  return descriptor >= 0
+    ? Effect.succeed(descriptor)
+    : Effect.fail(AioError.fromErrno(-descriptor, "pollDescriptor", {}))
+})
+
+/**
+ * Submits what waits, and delivers what is complete, within `maxPollRequests` and `maxPollTime`: how many requests ended. Fibers
+ * that wait for them go on when the caller gives way to them.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine }) => engine.poll())
+
+const waitOptions = optionsReader<{ readonly timeout?: Duration.DurationInput | undefined }>({ timeout: true })
+
+/** Milliseconds: an hour. */
+const LONGEST = 3_600_000
+
+/**
+ * **Blocks the thread**, timers, sockets and all, until a completion waits for `poll` or nothing is outstanding, or until the
+ * timeout: for programs that have no event loop to keep going. poll(2).
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const wait = (options?: {
+  readonly timeout?: Duration.DurationInput | undefined
+}): Effect.Effect<void, AioBadArgument, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      "wait",
+      () => checkMillis("timeout", waitOptions(options).timeout) ?? LONGEST,
+      (timeout) => Effect.sync(() => engine.blocking.wait(Math.min(timeout, LONGEST)))
+    )
+  )
+
+/**
+ * **Blocks the thread** until all requests that are outstanding have ended: `wait` and `poll`, again and again. For ever, if one waits
+ * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0. A defect where
+ * it is called by what the engine runs: `onExit`, or an iterable.
+ *
+ * @since 0.1.0
+ * @category polling
+ */
+export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => engine.blocking.flush())

@@ -1,0 +1,105 @@
+/**
+ * An operation that is checked and encoded once, to be run many times.
+ *
+ * What is saved is the encoding, and with it the question for the buffer's address. That address was taken once: it is good for as
+ * long as the buffer has its memory. The submission keeps the buffer, so it is not collected, but its owner may transfer it or
+ * resize it. Both change its length (the one that native/views.ts tells), which every run looks at.
+ */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { AioBadArgument } from "../../AioError.ts"
+import { BadArgument } from "../engine/arguments.ts"
+import type { Engine } from "../engine/engine.ts"
+import type { FileState } from "../engine/openDescriptor.ts"
+import { type Operation, operation as operationFrom, PENDING } from "../engine/operation.ts"
+import { Submission } from "../engine/submission.ts"
+import { badArgument, Call, executeQueued, outcome } from "./execute.ts"
+import { inSpan, wantsSpan } from "./spans.ts"
+import type { Failure } from "./wait.ts"
+
+/**
+ * An operation, ready to run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Prepared<out A> {
+  readonly operation: Operation<A>
+  /** Runs it, as `Aio.submit` does. Any number of times, also at once. */
+  readonly run: Effect.Effect<A, Failure>
+}
+
+class PreparedRun<A> implements Prepared<A> {
+  /** Nobody else's: its encoding stays. */
+  private readonly submission = new Submission(-1, false)
+  private readonly file: FileState | undefined
+  readonly run: Effect.Effect<A, Failure>
+
+  constructor(
+    private readonly engine: Engine,
+    readonly operation: Operation<A>
+  ) {
+    this.file = operation.input.file
+    this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+      const problem = this.problem()
+      if (problem !== undefined) return problem
+      if (wantsSpan(fiber)) return inSpan(operation, this.run)
+      const tried = operation.entry.inline !== undefined && engine.mayInline
+      return (tried ? this.inline() : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
+    })
+  }
+
+  /** Throws `BadArgument`. */
+  encode(): void {
+    this.submission.encode(this.operation.entry, this.operation.input)
+  }
+
+  /** Bytes of its buffers now. */
+  private get bytes(): number {
+    const { entry, input } = this.operation
+    return entry.bytes?.(input) ?? 0
+  }
+
+  /** Why it cannot be run any more. */
+  private problem(): Exit.Exit<never, Failure> | undefined {
+    const { name } = this.operation.entry
+    if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
+    if (this.submission.bytes > 0 && this.bytes === 0) {
+      return badArgument(name, new BadArgument("buffer", "its memory is gone since the request was prepared"))
+    }
+    return undefined
+  }
+
+  /** Its end without waiting, if that can be had. */
+  private inline(): Exit.Exit<A, Failure> | undefined {
+    const { engine, operation, submission } = this
+    // Resized in place: the address is the same for all that is known, but nobody promises it.
+    if (this.bytes !== submission.bytes) {
+      try {
+        this.encode()
+      } catch (error) {
+        return badArgument(operation.entry.name, error)
+      }
+    }
+    const { entry, input } = operation
+    const result = engine.tryEncoded(entry, submission, input)
+    if (result === PENDING) return undefined
+    const exit = outcome<A>(engine, entry, input, result, submission)
+    engine.countEncoded()
+    return exit
+  }
+}
+
+/** Checks and encodes. */
+export const prepare = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument> =>
+  Effect.suspend(() => {
+    const { entry, input } = operation
+    // Of its own: whoever made it may change it, and would change what is checked, not what is encoded.
+    const prepared = new PreparedRun(engine, operationFrom(entry, { ...input }))
+    try {
+      prepared.encode()
+    } catch (error) {
+      return badArgument(entry.name, error)
+    }
+    return Effect.succeed(prepared)
+  })

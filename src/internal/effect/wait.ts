@@ -1,0 +1,92 @@
+/**
+ * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
+ *
+ * 1. Wait without a canceler, for some milliseconds at most (engine/patience.ts). What is cached, and what a healthy disk answers (which could not
+ *    be called back anyway), is complete by then: most requests end here, at half the price of a cancelable one.
+ * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
+ *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
+ *
+ * `Effect.async` with a canceler in an interruptible region would not do: the fiber may yield, and be interrupted, between the
+ * registration (which submits) and the installation of the canceler.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { AioBadArgument, AioError } from "../../AioError.ts"
+
+export type Failure = AioError | AioBadArgument
+
+/** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+export type Resume<A, E = Failure> = (effect: Effect.Effect<A, E>) => void
+
+/** Something under way in the engine that one fiber waits for. Its owner sets `exit` once and then calls `resume`, if there is one. */
+export interface Task<A, E = Failure> {
+  exit: Exit.Exit<A, E> | undefined
+  resume: Resume<A, E> | undefined
+  /** Set in stage one. */
+  restore: Restore | undefined
+  /** False before it was handed to the engine: then nothing is to be waited for. */
+  readonly started: boolean
+  /** Asks for an early end. `exit` is still the one and only end. */
+  cancel(): void
+  /** After an interrupt, when it has ended: undoes what it produced and nobody will see. */
+  releaseOrphan(): Effect.Effect<void>
+}
+
+/** Called by a task's owner: it has ended. */
+export const settle = <A, E>(task: Task<A, E>, exit: Exit.Exit<A, E>): void => {
+  task.exit = exit
+  const { resume } = task
+  if (resume !== undefined) {
+    task.resume = undefined
+    resume(exit)
+  }
+}
+
+/** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
+export const losePatience = <A, E>(task: Task<A, E>): void => {
+  const { restore, resume } = task
+  if (restore === undefined || resume === undefined) return
+  task.restore = undefined
+  task.resume = undefined
+  resume(
+    interruptibly(
+      task,
+      restore,
+      Effect.async((resume) => {
+        if (task.exit === undefined) task.resume = resume
+        else resume(task.exit)
+      })
+    )
+  )
+}
+
+const interruptibly = <A, E>(task: Task<A, E>, restore: Restore, wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.matchCauseEffect(restore(wait), {
+    onFailure: (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.zipRight(cancelled(task), Effect.failCause(cause))
+        : Effect.failCause(cause),
+    onSuccess: Effect.succeed
+  })
+
+/** Cancels, waits for the end, releases what it produced. Uninterruptible, like its caller. */
+const cancelled = <A, E>(task: Task<A, E>): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.async<void>((resume) => {
+      if (!task.started || task.exit !== undefined) return resume(Effect.void)
+      task.resume = () => resume(Effect.void)
+      task.cancel()
+    }),
+    () => task.releaseOrphan()
+  )
+
+/** Starts a task and waits in both stages. Runs in the uninterruptible region that `restore` belongs to. */
+export const inStages = <A, E>(task: Task<A, E>, restore: Restore, start: () => void): Effect.Effect<A, E> =>
+  Effect.async((resume) => {
+    task.restore = restore
+    task.resume = resume
+    start()
+  })

@@ -1,0 +1,167 @@
+/**
+ * The buffers of transfers: checked, measured, and written into a submission, all in one go.
+ *
+ * Nothing between measuring a view and taking its address runs code of the program's (native/views.ts), so the two belong together. The
+ * submission keeps what the address belongs to.
+ */
+
+import { MAX_RW_COUNT } from "../native/layout.ts"
+import { addressOf } from "../native/libc.ts"
+import { allocateAligned } from "../native/memory.ts"
+import { byteLengthOf, isGone, isResizable, plainView } from "../native/views.ts"
+import { BadArgument, bad, show } from "./arguments.ts"
+import type { Submission } from "./submission.ts"
+
+/** IOV_MAX */
+const MOST_BUFFERS = 1024
+
+const GONE = "its memory is gone: it was transferred, or its buffer was made too short for it"
+
+/** Bytes of what must be a view with memory. An empty one is as good as any. */
+export const checkView = (view: ArrayBufferView, argument: string): number => {
+  const length = byteLengthOf(view)
+  if (length > 0) return length
+  if (length < 0) return bad(argument, `must be a Uint8Array, not ${show(view)}`)
+  return isGone(view) ? bad(argument, GONE) : 0
+}
+
+/** What must be a view, as an ordinary array: for whoever goes through it in parts. */
+export const checkBytes = (view: ArrayBufferView, argument: string): Uint8Array => {
+  checkView(view, argument)
+  return plainView(view)
+}
+
+/** A list as it is now, each element read once. What is no list, or cannot be read, stays for `encode` to refuse. */
+export const listOf = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  try {
+    if (!Array.isArray(buffers)) return buffers
+    const { length } = buffers
+    const list = new Array<Uint8Array>(length)
+    // Of one that is too long nothing but its length is of interest.
+    if (length <= MOST_BUFFERS) for (let i = 0; i < length; i++) list[i] = buffers[i]
+    return list
+  } catch {
+    return unreadable
+  }
+}
+
+const unreadable = "a list that cannot be read" as never
+
+/** For readv(2) and writev(2). Returns a copy. */
+const checkList = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  const list = listOf(buffers)
+  if (!Array.isArray(list)) return bad("buffers", `must be an array of Uint8Arrays, not ${show(list)}`)
+  return list.length > MOST_BUFFERS
+    ? bad("buffers", `at most ${MOST_BUFFERS} (IOV_MAX) in one call, not ${list.length}`)
+    : list
+}
+
+/** Bytes of the buffer in an input, which may be wrong in any way. */
+export const bytesIn = ({ buffer }: { readonly buffer: Uint8Array }): number => Math.max(0, byteLengthOf(buffer))
+
+/** The same of a list. */
+export const bytesInAll = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8Array> }): number => {
+  if (!Array.isArray(buffers) || buffers.length > MOST_BUFFERS) return 0
+  let sum = 0
+  for (let i = 0; i < buffers.length; i++) sum += Math.max(0, byteLengthOf(buffers[i]))
+  return sum
+}
+
+/**
+ * Memory of our own in the place of a view whose buffer can be resized. While a request is under way, its program may make the buffer
+ * shorter: V8 then takes the pages away, from under the kernel, and promises zeros to whoever makes it longer again.
+ */
+export interface Detour {
+  readonly view: Uint8Array
+  readonly memory: Uint8Array
+  /** Bytes of the transfer before it. */
+  readonly at: number
+}
+
+/** What goes on with the bytes of a transfer, and what its memory has to be like. */
+export interface Use {
+  /** The kernel writes into the buffers. */
+  readonly fills: boolean
+  /** Bytes; what addresses have to be multiples of. */
+  readonly alignment: number | undefined
+}
+
+const detour = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array => {
+  const memory = use.alignment === undefined ? new Uint8Array(length) : allocateAligned(length, use.alignment)
+  if (use.fills) {
+    const detours = submission.detours ?? []
+    detours.push({ view, memory, at })
+    submission.detours = detours
+  } else memory.set(plainView(view).subarray(0, length))
+  return memory
+}
+
+/** The memory that a request uses for a view of `length` bytes: the view's own, unless that can be taken away from it. */
+const memoryFor = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array =>
+  submission.outlivesCall && isResizable(view) ? detour(submission, view, length, at, use) : view
+
+/** `most` of -1 is no limit. Numbers stay small integers, which cost no memory: every request passes here. */
+const atMost = (most: number, length: number): number => (most >= 0 && most < length ? most : length)
+
+/** Address and length of a buffer, into the submission's second and third word. */
+export const encodeBuffer = (submission: Submission, buffer: Uint8Array, use: Use): void => {
+  const length = atMost(submission.most, checkView(buffer, "buffer"))
+  const memory = length === 0 ? buffer : memoryFor(submission, buffer, length, 0, use)
+  submission.keep = memory
+  submission.bytes = length
+  submission.a1 = length === 0 ? 0 : addressOf(memory)
+  submission.a2 = atMost(MAX_RW_COUNT, length)
+}
+
+/** What a submission keeps for `encodeBuffers`. */
+interface KeptVector {
+  readonly views: ReadonlyArray<Uint8Array>
+  /** `struct iovec`: address and length of each. */
+  readonly vector: BigUint64Array
+}
+
+export const keptVector = ({ keep }: Submission): KeptVector => keep as KeptVector
+
+/** Address and length of an `iovec` array (readv(2)) over the buffers, which `visit` is shown. The submission keeps all of them. */
+export const encodeBuffers = (
+  submission: Submission,
+  buffers: ReadonlyArray<Uint8Array>,
+  use: Use,
+  visit: ((address: number, length: number) => void) | undefined
+): void => {
+  const list = checkList(buffers)
+  const vector = new BigUint64Array(Math.max(list.length, 1) * 2)
+  const kept: Array<Uint8Array> = []
+  let bytes = 0
+  for (let i = 0; i < list.length; i++) {
+    const view = list[i]
+    const whole = checkView(view, "buffers")
+    const length = submission.most < 0 ? whole : atMost(submission.most - bytes, whole)
+    const memory = length === 0 ? view : memoryFor(submission, view, length, bytes, use)
+    const address = length === 0 ? 0 : addressOf(memory)
+    visit?.(address, length)
+    vector[i * 2] = BigInt(address)
+    vector[i * 2 + 1] = BigInt(length)
+    bytes += length
+    kept.push(memory)
+  }
+  submission.keep = { views: kept, vector } satisfies KeptVector
+  submission.bytes = bytes
+  submission.a1 = addressOf(vector)
+  submission.a2 = list.length
+}
+
+/** Hands what a request has read past their views to the views, as they are now: what is wrong with them, if anything is. */
+export const endDetours = (detours: ReadonlyArray<Detour>, count: number): BadArgument | undefined => {
+  let problem: BadArgument | undefined
+  for (const { at, memory, view } of detours) {
+    const moved = Math.min(memory.length, count - at)
+    if (moved <= 0) continue
+    const into = plainView(view)
+    into.set(memory.subarray(0, Math.min(moved, into.length)))
+    if (into.length < moved) {
+      problem = new BadArgument("buffer", `it was made shorter while ${moved} bytes were on their way into it`)
+    }
+  }
+  return problem
+}

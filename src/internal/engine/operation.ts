@@ -1,0 +1,189 @@
+/**
+ * What an operation is: a plain value made of its catalogue entry and its input.
+ *
+ * An entry is the only place that knows an operation. Backends read from it how to run the operation, the engine what it holds
+ * and produces, the public modules its arguments and its result, the documentation its name and man page.
+ */
+
+import type { Word } from "../native/libc.ts"
+import { BadArgument, show } from "./arguments.ts"
+import { elementsOf } from "./options.ts"
+import type { Submission } from "./submission.ts"
+
+/** Writes one io_uring submission entry; implemented by the ring. Arguments as in liburing's `io_uring_prep_rw`. */
+export interface SubmissionEntry {
+  prepare(opcode: number, fd: number, address: Word, length: number, offset: Word, opFlags: number): void
+}
+
+/** How io_uring runs an operation natively. */
+export interface UringForm {
+  /** `IORING_OP_*`; probed at start, so an older kernel hands the operation to the thread pool instead. */
+  readonly opcode: number
+  readonly prepare: (entry: SubmissionEntry, submission: Submission) => void
+  /**
+   * Whether this request would keep the submitting thread busy for long (a large copy from the page cache) and is for a kernel
+   * worker (IOSQE_ASYNC).
+   */
+  readonly heavy?: (submission: Submission) => boolean
+  /**
+   * Whether the ring does with this input what the system call does. Left out: with any. Asked before anything is encoded: the input
+   * may be wrong in any way.
+   */
+  readonly suits?: (input: any) => boolean
+  /** Its submission entry has an I/O priority. */
+  readonly takesPriority?: boolean
+  /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
+  readonly punted?: boolean
+}
+
+/** Writes one `struct iocb`, io_submit(2); implemented by the kernel AIO backend. */
+export interface ControlBlock {
+  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word): void
+}
+
+/** How Linux kernel AIO runs an operation natively. */
+export interface KernelAioForm {
+  /** `IOCB_CMD_*`. */
+  readonly opcode: number
+  readonly prepare: (block: ControlBlock, submission: Submission) => void
+  /** A transfer: only one that cannot wait inside io_submit(2) is for this mechanism. */
+  readonly transfers?: boolean
+}
+
+/** How POSIX AIO runs an operation natively. */
+export interface PosixAioForm {
+  readonly call: "aio_read" | "aio_write" | "aio_fsync"
+  /** The first argument of aio_fsync(3). */
+  readonly flag?: number
+}
+
+export interface Entry<in I, out A> {
+  /** The public name: `Aio.<name>`. */
+  readonly name: string
+  /** The manual page that describes it. */
+  readonly man: string
+  /**
+   * Checks the input and writes the operation as one system call into the submission (`nr`, `a0`..`a5`), with everything the
+   * kernel will touch referenced by it (`cell`, `keep`, `output`). Throws `BadArgument`, and nothing else.
+   */
+  readonly encode: (submission: Submission, input: I) => void
+  /** Of a transfer: bytes of the buffers in the input, which may be wrong in any way. */
+  readonly bytes?: (input: I) => number
+  /** The io_uring form, if there is one. */
+  readonly uring?: UringForm
+  /** The kernel AIO form, if there is one. */
+  readonly kernelAio?: KernelAioForm
+  /** The POSIX AIO form, if there is one. */
+  readonly posixAio?: PosixAioForm
+  /**
+   * Tries the encoded operation without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
+   * tell. Must not block on a disk, a peer or a lock.
+   */
+  readonly inline?: (submission: Submission, input: I) => number
+  /**
+   * The events of poll(2) on `input.fd` without which the call would wait for a peer, maybe for ever; 0 if it can go ahead. Asked
+   * without waiting, of input that has been encoded once.
+   */
+  readonly peerEvents?: (input: I) => number
+  /** What to wait for after the call has answered EAGAIN, if it is to wait although the descriptor says that it does not; otherwise 0. */
+  readonly eventsAfterRefusal?: (input: I) => number
+  /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
+  readonly decode: (submission: Submission, result: number, input: I) => A
+  /** What gives back what it has obtained, for a fiber that was interrupted meanwhile. A descriptor is closed without. */
+  readonly undo?: (input: I) => Operation<unknown> | undefined
+  /** What the result of the system call means in the terms of the other mechanisms, where it says it in its own way. */
+  readonly syscallResult?: (submission: Submission, result: number) => number
+  /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */
+  readonly producesDescriptor?: boolean
+  /** Set when the system call may wait for somebody else for ever, and nothing tells before. */
+  readonly mayWaitForEver?: boolean
+  /** Set when interrupting the call (EINTR) has already done its work: close(2) on Linux. Never repeat it. */
+  readonly finalOnInterrupt?: boolean
+}
+
+/** `inline`'s answer when the operation cannot be finished without waiting. No system call returns it. */
+export const PENDING = Number.NEGATIVE_INFINITY
+
+/** One I/O request as a value: submitting it twice makes two requests. */
+export interface Operation<out A> {
+  readonly entry: Entry<any, A>
+  readonly input: any
+}
+
+/** The constructor of an operation, with its entry attached. */
+export interface Constructor<Args extends ReadonlyArray<any>, I, A> {
+  (...args: Args): Operation<A>
+  readonly entry: Entry<I, A>
+}
+
+/** Told from everything else by a mark that no other object can have, and that is looked at without running anything. */
+class Described<A> implements Operation<A> {
+  readonly #mark = true
+
+  constructor(
+    readonly entry: Entry<any, A>,
+    readonly input: any
+  ) {}
+
+  static is(value: unknown): value is Operation<any> {
+    return typeof value === "object" && value !== null && #mark in value
+  }
+}
+
+/** An operation that users get hold of. */
+export const operation = <A>(entry: Entry<any, A>, input: unknown): Operation<A> => new Described(entry, input)
+
+/** One that ends with a `BadArgument` as soon as it is encoded, like any other with a wrong argument. */
+const refused = (name: string, problem: unknown): Operation<never> => {
+  const refuse = (): never => {
+    throw problem
+  }
+  return operation<never>({ name, man: "", encode: refuse, decode: refuse }, {})
+}
+
+/**
+ * What users pass for an operation, looked at before anybody counts it. In the place of what is none stands one that is refused: it
+ * starts and ends like the others.
+ */
+export const operationOf = (value: unknown, name: string): Operation<any> =>
+  Described.is(value) ? value : refused(name, notAnOperation(value))
+
+const notAnOperation = (value: unknown): BadArgument =>
+  new BadArgument("operation", `must be one that Aio.request or a file's request has made, not ${show(value)}`)
+
+/** Fails for what is no operation, where there is nothing to put in its place. Throws `BadArgument`. */
+export const checkOperation = (value: unknown): void => {
+  if (!Described.is(value)) throw notAnOperation(value)
+}
+
+/** A list of operations, as it is now: whoever made it may change it. Throws `BadArgument`. */
+export const operationsOf = (values: unknown, name: string): Array<Operation<any>> => {
+  const elements = elementsOf(values, "operations")
+  if (elements !== undefined) return elements.map((value) => operationOf(value, name))
+  throw new BadArgument("operations", `must be an array of operations, not ${show(values)}`)
+}
+
+/**
+ * Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. What is wrong with them
+ * is told when the operation runs: to make one does not throw.
+ */
+export const define = <Args extends ReadonlyArray<any>, I, A>(
+  input: (...args: Args) => I,
+  entry: Entry<I, A>
+): Constructor<Args, I, A> =>
+  Object.assign(
+    (...args: Args): Operation<A> => {
+      try {
+        return operation(entry, input(...args))
+      } catch (problem) {
+        return refused(entry.name, problem)
+      }
+    },
+    { entry }
+  )
+
+/** The decoded result is the number that the system call returned. */
+export const asNumber = (_: Submission, result: number): number => result
+
+/** The operation has no result beyond its success. */
+export const asVoid = (): void => {}

@@ -1,0 +1,326 @@
+/** What an open file does: transfers of a given length, and the Streams and Sinks made of them. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import * as Option from "effect/Option"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { AioBadArgument, AioEndOfFile, AioError } from "../../AioError.ts"
+import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
+import { withArguments } from "../effect/arguments.ts"
+import { execute } from "../effect/execute.ts"
+import { release } from "../effect/release.ts"
+import type { Failure } from "../effect/wait.ts"
+import { BadArgument, checkOffset, type Offset, show } from "../engine/arguments.ts"
+import { checkBytes } from "../engine/buffers.ts"
+import type { Engine } from "../engine/engine.ts"
+import type { FileState } from "../engine/openDescriptor.ts"
+import type { Operation } from "../engine/operation.ts"
+import { offsetOf, optionsReader } from "../engine/options.ts"
+import { textOfPath } from "../engine/pathNames.ts"
+import { errno } from "../native/errno.ts"
+import { allocateAligned } from "../native/memory.ts"
+import { isBytes } from "../native/views.ts"
+import * as catalogue from "../operation/catalogue.ts"
+import {
+  type Advice,
+  type AllocateOptions,
+  type RangeOptions,
+  type TransferOptions,
+  transfersOfFile
+} from "../operation/descriptors.ts"
+import type { Stat } from "../operation/metadata.ts"
+import { type FileRequests, fileRequests, ofFile } from "./operations.ts"
+
+export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
+
+const DEFAULT_CHUNK_SIZE = 65536
+
+/** Bytes that a stream reads at once, at most, unless one chunk is larger. */
+const MOST_AT_ONCE = 1 << 20
+
+const inChunks = (bytes: Uint8Array, size: number): Chunk.Chunk<Uint8Array> => {
+  if (bytes.length <= size) return Chunk.of(bytes)
+  const chunks: Array<Uint8Array> = []
+  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
+  return Chunk.unsafeFromArray(chunks)
+}
+
+/** In place of a position: the stream has seen the end of its file. */
+const END = Number.POSITIVE_INFINITY
+
+/** A position that much further on; none stays none. */
+const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
+  offset === undefined
+    ? undefined
+    : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER
+      ? offset + by
+      : BigInt(offset) + BigInt(by)
+
+/** Read once, for all the transfers that follow. Throws `BadArgument`. */
+const startOf = (options: TransferOptions | undefined): Offset | undefined => {
+  const offset = offsetOf(options)
+  return offset === undefined ? undefined : checkOffset(offset)
+}
+
+export class FileImpl implements AioFile {
+  readonly [TypeId]: PublicTypeId = TypeId
+
+  constructor(
+    private readonly engine: Engine,
+    readonly fd: number,
+    readonly state: FileState,
+    /** Somebody else's, who may have read or written a part: streams and sinks go on where it stands. */
+    private readonly isBorrowed = false
+  ) {}
+
+  get request(): FileRequests {
+    return fileRequests(this.fd, this.state)
+  }
+
+  toJSON(): unknown {
+    const { closed, path } = this.state
+    const shown = path === undefined ? undefined : textOfPath(path)
+    return { _id: "AioFile", fd: this.fd, path: shown, closed }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
+  toString(): string {
+    return `AioFile(${this.fd})`
+  }
+
+  /** What close(2) reports (EIO of earlier writes) cannot be mended at the end of a Scope: `sync` is how to ask. */
+  get release(): Effect.Effect<void> {
+    return release(this.engine, this.fd, this.state)
+  }
+
+  private run<A>(operation: Operation<A>): Effect.Effect<A, Failure> {
+    return execute(this.engine, ofFile(operation, this.state))
+  }
+
+  private transfer(
+    operation: typeof catalogue.read,
+    buffer: Uint8Array,
+    offset: Offset | undefined
+  ): Effect.Effect<number, Failure> {
+    const request: Operation<number> = {
+      entry: operation.entry,
+      input: { fd: this.fd, buffer, offset, file: this.state }
+    }
+    return execute(this.engine, request)
+  }
+
+  /** A direct read gives part of a sector only at the end of the file, and nothing could be read after it. */
+  private endsWithin(count: number): boolean {
+    const { alignment } = this.state
+    return alignment !== undefined && count % alignment.offset !== 0
+  }
+
+  /**
+   * Where a stream or a sink starts that was not told: of a file that was opened for it, at its start. What takes no offsets goes on
+   * where it is.
+   */
+  private start(writes: boolean): Offset | undefined {
+    return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined
+  }
+
+  private wholeSectors(length: number): number {
+    const unit = this.state.alignment?.offset ?? 1
+    return Math.ceil(length / unit) * unit
+  }
+
+  /** `undefined` where it would be longer than an array can be, or than there is memory. */
+  private allocateBuffer(length: number): Uint8Array<ArrayBuffer> | undefined {
+    const { alignment } = this.state
+    try {
+      return alignment === undefined ? uninitialized(length) : allocateAligned(length, Math.max(4096, alignment.memory))
+    } catch {
+      return undefined
+    }
+  }
+
+  read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return execute(this.engine, transfersOfFile.read(this.fd, buffer, options, this.state))
+  }
+
+  readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
+    return withArguments(
+      "readAlloc",
+      () => checkLength(length),
+      () => {
+        const buffer = this.allocateBuffer(length)
+        if (buffer === undefined) return tooLong("readAlloc", "length", length)
+        return Effect.map(this.read(buffer, options), (count) =>
+          count === length ? buffer : buffer.subarray(0, count)
+        )
+      }
+    )
+  }
+
+  readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
+    const check = () => {
+      const offset = startOf(options)
+      if (isBytes(into)) return { offset, whole: into, buffer: checkBytes(into, "into") }
+      checkLength(into, "into")
+      const whole = this.allocateBuffer(into)
+      return { offset, whole, buffer: whole }
+    }
+    return withArguments("readExactly", check, ({ buffer, offset, whole }) => {
+      if (whole === undefined || buffer === undefined) return tooLong("readExactly", "into", into as number)
+      const expected = buffer.length
+      const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
+        done === expected
+          ? Effect.succeed(whole)
+          : Effect.flatMap(
+              this.transfer(catalogue.read, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
+              (count) =>
+                count === 0 || (count < expected - done && this.endsWithin(count))
+                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
+                  : from(done + count)
+            )
+      return from(0)
+    })
+  }
+
+  readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return execute(this.engine, transfersOfFile.readv(this.fd, buffers, options, this.state))
+  }
+
+  write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return execute(this.engine, transfersOfFile.write(this.fd, buffer, options, this.state))
+  }
+
+  writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
+    return Effect.asVoid(this.writeWhole(buffer, options))
+  }
+
+  /** The number of bytes: all that there are. */
+  private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, Failure> {
+    const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
+    return withArguments("writeAll", check, ({ buffer, offset }) => {
+      const { length } = buffer
+      const from = (done: number): Effect.Effect<number, Failure> =>
+        Effect.flatMap(
+          this.transfer(catalogue.write, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
+          (count) =>
+            done + count >= length
+              ? Effect.succeed(length)
+              : count === 0
+                ? Effect.fail(this.writesNothing)
+                : from(done + count)
+        )
+      return from(0)
+    })
+  }
+
+  /** Asked again, it would take nothing again. */
+  private get writesNothing(): AioError {
+    return AioError.fromErrno(errno.EIO, "writeAll", { fd: this.fd, file: this.state })
+  }
+
+  writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+    return execute(this.engine, transfersOfFile.writev(this.fd, buffers, options, this.state))
+  }
+
+  get sync(): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fsync(this.fd))
+  }
+
+  get datasync(): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fdatasync(this.fd))
+  }
+
+  get stat(): Effect.Effect<Stat, Failure> {
+    return this.run(catalogue.fstat(this.fd))
+  }
+
+  truncate(length?: Offset): Effect.Effect<void, Failure> {
+    return this.run(catalogue.ftruncate(this.fd, length))
+  }
+
+  allocate(options: AllocateOptions): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fallocate(this.fd, options))
+  }
+
+  advise(advice: Advice, options?: RangeOptions): Effect.Effect<void, Failure> {
+    return this.run(catalogue.fadvise(this.fd, advice, options))
+  }
+
+  readahead(options: { readonly offset?: Offset | undefined; readonly length: number }): Effect.Effect<void, Failure> {
+    return this.run(catalogue.readahead(this.fd, options))
+  }
+
+  stream(options?: StreamOptions): Stream.Stream<Uint8Array, Failure> {
+    return Stream.unwrap(
+      withArguments(
+        "stream",
+        () => {
+          const { chunkSize = DEFAULT_CHUNK_SIZE, length, offset } = streamOptions(options)
+          checkLength(chunkSize, "chunkSize", 1)
+          if (length !== undefined) checkOffset(length, "length")
+          return { chunkSize, length, start: offset === undefined ? this.start(false) : checkOffset(offset) }
+        },
+        ({ chunkSize, length, start }) => Effect.succeed(this.chunks(chunkSize, length, start))
+      )
+    )
+  }
+
+  private chunks(
+    chunkSize: number,
+    length: Offset | undefined,
+    start: Offset | undefined
+  ): Stream.Stream<Uint8Array, Failure> {
+    // What a pipe has is a chunk at most.
+    const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
+    return Stream.unfoldChunkEffect({ done: 0, chunks: 1 }, ({ chunks, done }) => {
+      if (done === END) return Effect.succeed(Option.none())
+      const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
+      if (left <= 0) return Effect.succeed(Option.none())
+      const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
+      return Effect.map(this.readAlloc(asked, { offset: advance(start, done) }), (bytes) => {
+        if (bytes.length === 0) return Option.none()
+        const next = this.endsWithin(bytes.length) ? END : done + bytes.length
+        const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
+        // Small files are read in small pieces.
+        const state = { done: next, chunks: Math.min(chunks * 4, most) }
+        return Option.some([inChunks(wanted, chunkSize), state])
+      })
+    })
+  }
+
+  sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, Failure> {
+    return Sink.unwrap(
+      withArguments(
+        "sink",
+        () => startOf(options) ?? this.start(true),
+        (start) =>
+          Effect.sync(() => {
+            let offset = start
+            return Sink.forEach((bytes: Uint8Array) =>
+              Effect.map(this.writeWhole(bytes, { offset }), (count) => {
+                offset = advance(offset, count)
+              })
+            )
+          })
+      )
+    )
+  }
+}
+
+/** A new array, not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers. */
+const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
+
+const tooLong = (operation: string, argument: string, length: number): Effect.Effect<never, AioBadArgument> =>
+  Effect.fail(new AioBadArgument({ operation, argument, description: `no array can have ${length} bytes here` }))
+
+/** Throws `BadArgument`. */
+const checkLength = (length: number, argument = "length", least = 0): void => {
+  if (Number.isSafeInteger(length) && length >= least) return
+  throw new BadArgument(argument, `must be a whole number of bytes from ${least}, not ${show(length)}`)
+}
+
+const streamOptions = optionsReader<StreamOptions>({ offset: true, length: true, chunkSize: true })

@@ -1,0 +1,480 @@
+/**
+ * A group: requests that belong together, and end together.
+ *
+ * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
+ * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
+ */
+import * as Exit from "effect/Exit"
+import { finishInline } from "../effect/execute.ts"
+import type { Origin } from "../effect/submitContext.ts"
+import type { Failure } from "../effect/wait.ts"
+import type { Engine } from "../engine/engine.ts"
+import type { Operation } from "../engine/operation.ts"
+import type { Submission } from "../engine/submission.ts"
+import { setImmediate } from "../native/loop.ts"
+import { cancelledWith, type Feed } from "./feed.ts"
+import { GroupMember } from "./groupMember.ts"
+import { Line, type Surroundings, type Waiter } from "./line.ts"
+import { type Owner, orphansOf } from "./member.ts"
+import { giveBack } from "./orphans.ts"
+import { type Next, Supply, sizeOf } from "./pending.ts"
+import type { Bucket } from "./throttle.ts"
+import { transferSize } from "./transfers.ts"
+import type { Completed } from "./window.ts"
+
+export interface Settings {
+  readonly name: string | undefined
+  readonly limit: number
+  readonly continues: boolean
+  readonly buckets: ReadonlyArray<Bucket>
+}
+
+/** Who is told of every end, and says whether there is room for more. */
+export interface Listener {
+  readonly isFull: boolean
+  /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
+  push(completed: Completed<any>, obtained: GroupMember | undefined): void
+  end(): void
+}
+
+/** A descriptor is of use only to who gets its number; a lock to whoever has the file, unless it was not wanted any more. */
+const isToBeTaken = ({ entry, givenUp }: GroupMember): boolean =>
+  entry.producesDescriptor === true || (entry.undo !== undefined && givenUp)
+
+/**
+ * So many may end while they are started, then the event loop has a turn: an endless feed of what can only fail would keep it for ever.
+ */
+const MOST_AT_ONCE = 1024
+
+export class Group implements Owner<GroupMember>, Waiter {
+  readonly isPatient = false
+  readonly name: string | undefined
+  limit: number
+  sealed = false
+  closed = false
+  failure: Exit.Exit<never, Failure> | undefined
+  requests = 0
+  failed = 0
+  private readonly continues: boolean
+  readonly buckets: ReadonlyArray<Bucket>
+  private readonly line: Line
+  private readonly children = new Set<Group>()
+  private readonly inFlight = new Set<GroupMember>()
+  private readonly supply = new Supply()
+  private rotation = 0
+  /** In flight here and below. */
+  private load = 0
+  /** Members, feeds and groups below that have not ended. */
+  private pending = 0
+  private index = 0
+  isDone = false
+  private pumping = false
+  /** It was asked for while it was under way. */
+  private pumpAgain = false
+  /** Until the event loop has had a turn. */
+  private resting = false
+  /** How often `cancelAll` is under way. */
+  private cancelling = 0
+  private readonly watchers = new Set<() => void>()
+  /** Members that have obtained what nobody has got. */
+  private readonly unclaimed = new Set<GroupMember>()
+  readonly listeners = new Set<Listener>()
+
+  constructor(
+    readonly engine: Engine,
+    surroundings: Surroundings,
+    settings: Settings,
+    readonly parent: Group | undefined
+  ) {
+    this.name = settings.name
+    this.limit = settings.limit
+    this.continues = settings.continues
+    this.buckets = [...(parent?.buckets ?? []), ...settings.buckets]
+    this.line = parent?.line ?? new Line(surroundings)
+    if (parent !== undefined) {
+      parent.children.add(this)
+      parent.pending++
+      this.failure = parent.failure
+      // One that has failed does not wait to be sealed.
+      this.endIfDone()
+    }
+  }
+
+  overdue(): void {}
+
+  get counts() {
+    return {
+      waiting: this.supply.waiting,
+      inFlight: this.inFlight.size,
+      ended: this.requests,
+      failed: this.failed
+    }
+  }
+
+  /** Nothing more may be added. */
+  get refusal(): string | undefined {
+    return this.closed ? "it is closed" : this.sealed ? "it is sealed" : undefined
+  }
+
+  add(operation: Operation<any>, origin: Origin): GroupMember {
+    const member = new GroupMember(this, operation, this.index++, origin)
+    this.pending++
+    if (this.failure !== undefined) this.conclude(member, cancelledWith(operation.entry.name))
+    else this.supply.add(member)
+    return member
+  }
+
+  addFeed(feed: Feed): void {
+    this.pending++
+    if (this.failure !== undefined) feed.stop(this.failure)
+    else this.supply.feeds.push(feed)
+    this.pump()
+    this.endIfExhausted(feed)
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    // Not from within itself: members end while they are started, and feeds run user code, which may add more.
+    if (this.pumping) {
+      this.pumpAgain = true
+      return
+    }
+    this.pumping = true
+    do {
+      this.pumpAgain = false
+      this.startWhatMay()
+    } while (this.pumpAgain)
+    this.pumping = false
+  }
+
+  private startWhatMay(): void {
+    let endedAtOnce = 0
+    while (this.hasRoom) {
+      const next = this.supply.take(this.feedGaveNone)
+      if (next === undefined) break
+      if (next.member?.exit !== undefined) continue
+      // User code in the iterable may have used up the room meanwhile, in another group.
+      const mayStart =
+        (next.feed === undefined || this.hasRoom) && (this.buckets.length === 0 || this.line.admits(this, sizeOf(next)))
+      if (!mayStart) {
+        this.supply.held = next
+        break
+      }
+      const { requests } = this
+      this.run(next)
+      if (this.requests > requests && ++endedAtOnce === MOST_AT_ONCE) this.rest()
+    }
+  }
+
+  private rest(): void {
+    this.resting = true
+    setImmediate(() => {
+      this.resting = false
+      this.pump()
+    })
+  }
+
+  get hasRoom(): boolean {
+    if (this.resting) return false
+    for (const listener of this.listeners) if (listener.isFull) return false
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) {
+      if (group.load >= group.limit) return false
+      if (group.failure !== undefined || group.cancelling > 0) return false
+    }
+    return true
+  }
+
+  /** This one, and all below it: there is room again. Another one first each time, so that none of them gets it all. */
+  pumpTree(): void {
+    if (this.children.size === 0) return this.pump()
+    const groups: Array<Group> = [this, ...this.children]
+    const first = this.rotation++ % groups.length
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[(first + i) % groups.length]
+      if (group === this) this.pump()
+      else group.pumpTree()
+    }
+  }
+
+  /** The outermost group whose room this one shares. */
+  private pumpAround(): void {
+    let outermost: Group = this
+    for (let group = this.parent; group !== undefined; group = group.parent) {
+      if (group.limit !== Number.POSITIVE_INFINITY) outermost = group
+    }
+    outermost.pumpTree()
+  }
+
+  private readonly feedGaveNone = (feed: Feed): void => {
+    if (feed.isBroken) this.cancelUnderWay(feed)
+    this.endIfExhausted(feed)
+  }
+
+  get heldBytes(): number {
+    return this.supply.heldBytes
+  }
+
+  /** What it held back has ended: others need not wait behind that. */
+  private dropHeld(): void {
+    this.supply.held = undefined
+    this.line.leave(this)
+  }
+
+  private run({ feed, member, operation }: Next): void {
+    const { engine } = this
+    const { startSpan } = (member ?? feed!).origin
+    const tried = operation.entry.inline !== undefined && engine.mayInline && startSpan === undefined
+    const exit = tried ? this.finishInline(operation, member?.bytes) : undefined
+    if (exit !== undefined) {
+      this.countMoved(operation, Exit.isSuccess(exit) ? exit.value : 0)
+      if (member !== undefined) this.conclude(member, exit)
+      else this.tell(undefined, feed!.index++, operation, exit, feed)
+      return
+    }
+    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.origin)
+    if (feed !== undefined) {
+      started.feed = feed
+      feed.inFlight++
+    }
+    started.triedInline = tried
+    this.inFlight.add(started)
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load++
+    started.start()
+  }
+
+  private finishInline(operation: Operation<any>, bytes: number | undefined): Exit.Exit<any, Failure> | undefined {
+    const { observer } = this.engine
+    if (observer === null || this.name === undefined) return finishInline(this.engine, operation, bytes)
+    observer.group = this.name
+    const exit = finishInline(this.engine, operation, bytes)
+    observer.group = undefined
+    return exit
+  }
+
+  /** Rates have counted the buffers. */
+  private countMoved(operation: Operation<any>, result: number): void {
+    if (this.buckets.length === 0) return
+    const size = transferSize(operation) ?? 0
+    if (size > result) this.line.giveBack(this, size - Math.max(0, result))
+  }
+
+  /** Called by a member. */
+  ended(member: GroupMember, memory: Submission | null): void {
+    const { feed, index, operation } = member
+    this.inFlight.delete(member)
+    for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load--
+    this.countMoved(operation, member.problem === undefined ? member.result : 0)
+    const exit = member.exitOf(memory)
+    if (feed === undefined) this.conclude(member, exit)
+    else {
+      member.conclude(exit)
+      this.tell(member, index, operation, exit, feed)
+      // Not before: whoever is told may pump, and the feed would end without what this end means to it.
+      feed.inFlight--
+      this.endIfExhausted(feed)
+    }
+    this.pumpAround()
+  }
+
+  /** The end of a member that was added. */
+  private conclude(member: GroupMember, exit: Exit.Exit<any, Failure>): void {
+    this.tell(member, member.index, member.operation, exit, undefined)
+    member.conclude(exit)
+    this.pending--
+    this.endIfDone()
+  }
+
+  /** Tells whoever listens, and sees to what nobody takes. */
+  private tell(
+    member: GroupMember | undefined,
+    index: number,
+    operation: Operation<any>,
+    exit: Exit.Exit<any, Failure>,
+    feed: Feed | undefined
+  ): void {
+    this.requests++
+    let obtained: GroupMember | undefined
+    if (member !== undefined && Exit.isSuccess(exit) && isToBeTaken(member) && feed?.hasObserver !== true) {
+      if (feed !== undefined && this.listeners.size === 0) this.discard(member)
+      else {
+        obtained = member
+        this.unclaimed.add(obtained)
+      }
+    }
+    for (const listener of this.listeners) listener.push({ index, operation, exit }, obtained)
+    feed?.tell(index, operation, exit)
+    if (feed?.isBroken === true) this.cancelUnderWay(feed)
+    if (Exit.isFailure(exit)) {
+      this.failed++
+      if (member?.givenUp !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
+    }
+  }
+
+  /** Nobody can ever ask for it. */
+  private discard(member: GroupMember): void {
+    this.pending++
+    giveBack(this.engine, orphansOf([member]), () => {
+      this.pending--
+      this.endIfDone()
+    })
+  }
+
+  /** Whether a member has produced a descriptor that nobody has got. */
+  isUnclaimed(member: GroupMember): boolean {
+    return this.unclaimed.has(member)
+  }
+
+  /** Somebody takes the result of a member. */
+  claim(member: GroupMember): void {
+    if (this.unclaimed.delete(member)) this.leave()
+  }
+
+  private endIfExhausted(feed: Feed): void {
+    if (!feed.exhausted || feed.inFlight > 0) return
+    this.supply.leave(feed)
+    if (feed.hasEnded) return
+    feed.end()
+    this.pending--
+    this.endIfDone()
+  }
+
+  /** A feed that is pushed to has got all. */
+  finishFeed(feed: Feed): void {
+    feed.finish()
+    this.endIfExhausted(feed)
+  }
+
+  /** The first failure is the group's. */
+  fail(exit: Exit.Exit<never, Failure>): void {
+    if (this.failure !== undefined) return
+    this.failure = exit
+    // The one around first: what ends within makes room there, and nothing is to take it any more.
+    const { parent } = this
+    if (parent !== undefined && !parent.continues) parent.fail(exit)
+    for (const child of [...this.children]) child.fail(exit)
+    this.cancelAll(exit, () => this.endIfDone())
+  }
+
+  /** Cancels one; `done` when it has ended. */
+  cancelOne(member: GroupMember, done: () => void): void {
+    if (member.exit !== undefined) return done()
+    member.whenEnded(done)
+    if (this.inFlight.has(member)) this.giveUp(member)
+    // Its place in the list is passed over.
+    else {
+      member.givenUp = true
+      this.conclude(member, cancelledWith(member.entry.name))
+      if (this.supply.held?.member === member) this.dropHeld()
+      this.pump()
+    }
+  }
+
+  private giveUp(member: GroupMember): void {
+    member.givenUp = true
+    this.engine.cancel(member)
+  }
+
+  /** Ends a feed and its requests; `done` when they have. */
+  cancelFeed(feed: Feed, reason: Exit.Exit<never, Failure>, done: () => void): void {
+    if (feed.hasEnded) return done()
+    feed.whenEnded(done)
+    feed.stop(reason)
+    this.cancelUnderWay(feed)
+    this.endIfExhausted(feed)
+    this.pump()
+  }
+
+  private cancelUnderWay(feed: Feed): void {
+    feed.isBroken = false
+    if (this.supply.held?.feed === feed) this.dropHeld()
+    for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
+  }
+
+  /** Cancels everything that is here now, and below; `done` when all of it has ended. */
+  cancelAll(reason: Exit.Exit<never, Failure>, done: () => void): void {
+    let left = 1
+    const ended = (): void => {
+      if (--left === 0) done()
+    }
+    const waiting = this.supply.takeAll()
+    this.dropHeld()
+    // What ends here makes room, and nothing is to take it yet.
+    this.cancelling++
+    for (const child of [...this.children]) {
+      left++
+      child.cancelAll(reason, ended)
+    }
+    for (const feed of [...this.supply.feeds]) {
+      left++
+      this.cancelFeed(feed, reason, ended)
+    }
+    for (const member of [...waiting, ...this.inFlight]) {
+      left++
+      this.cancelOne(member, ended)
+    }
+    this.cancelling--
+    // What was added meanwhile, by whoever was told of an end, is not cancelled.
+    this.pumpTree()
+    ended()
+  }
+
+  seal(): void {
+    this.sealed = true
+    this.endIfDone()
+  }
+
+  /** Cancels everything, closes what nobody took, and is done. */
+  close(done: () => void): void {
+    this.closed = true
+    this.sealed = true
+    const reason = cancelledWith("group")
+    if (!this.isDone && this.pending > 0) this.failure ??= reason
+    let left = this.children.size + 1
+    const ended = (): void => {
+      if (--left > 0) return
+      const orphans = [...this.unclaimed]
+      this.unclaimed.clear()
+      // Whoever asks from now on is not to get a number that is another file's.
+      for (const member of orphans) member.exit = cancelledWith(member.entry.name)
+      giveBack(this.engine, orphansOf(orphans), () => this.whenEnded(done))
+    }
+    for (const child of [...this.children]) child.close(ended)
+    this.cancelAll(reason, ended)
+  }
+
+  /** Calls `watcher` when it is sealed, or has failed, and everything has ended. */
+  whenEnded(watcher: () => void): void {
+    if (this.isDone) watcher()
+    else {
+      this.watchers.add(watcher)
+      this.endIfDone()
+    }
+  }
+
+  /** Whoever waited does not any more. */
+  forget(watcher: () => void): void {
+    this.watchers.delete(watcher)
+  }
+
+  private endIfDone(): void {
+    if (this.isDone || this.pending > 0 || !(this.sealed || this.failure !== undefined)) return
+    this.isDone = true
+    for (const listener of this.listeners) listener.end()
+    const watchers = [...this.watchers]
+    this.watchers.clear()
+    for (const watcher of watchers) watcher()
+    const { parent } = this
+    if (parent === undefined) return
+    this.leave()
+    parent.pending--
+    parent.endIfDone()
+  }
+
+  /** Done, it leaves the one around it, which would close descriptors that nobody took, here or below, and need not: there are none. */
+  private leave(): void {
+    const { parent } = this
+    if (parent === undefined || !this.isDone || this.unclaimed.size > 0 || this.children.size > 0) return
+    parent.children.delete(this)
+    parent.leave()
+  }
+}

@@ -1,0 +1,46 @@
+/** Giving back what nobody will see, descriptors and locks, below Effect. */
+import * as Effect from "effect/Effect"
+import { noOrigin } from "../effect/submitContext.ts"
+import type { Engine } from "../engine/engine.ts"
+import type { Operation } from "../engine/operation.ts"
+import { Member, type Owner } from "./member.ts"
+
+/** Several operations, and what to do when the last of them has ended. */
+class GivingBack implements Owner<Member> {
+  readonly isPatient = false
+  private left = 1
+
+  constructor(
+    readonly engine: Engine,
+    private readonly done: () => void
+  ) {}
+
+  run(orphans: ReadonlyArray<Operation<unknown>>): void {
+    this.left += orphans.length
+    orphans.forEach((operation, index) => {
+      const member = new Member(this, operation, index, noOrigin)
+      member.start()
+      this.engine.hurry(member)
+    })
+    this.ended()
+  }
+
+  /** What close(2) answers changes nothing: the number is free. Nor is there anything to do about a lock. */
+  ended(): void {
+    if (--this.left === 0) this.done()
+  }
+
+  overdue(): void {}
+}
+
+/** Runs them, then calls `done`, which may be before this returns. */
+export const giveBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>, done: () => void): void => {
+  if (orphans.length === 0) done()
+  else new GivingBack(engine, done).run(orphans)
+}
+
+/** The same for a fiber that waits. */
+export const givenBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>): Effect.Effect<void> =>
+  orphans.length === 0
+    ? Effect.void
+    : Effect.uninterruptible(Effect.async((resume) => giveBack(engine, orphans, () => resume(Effect.void))))
