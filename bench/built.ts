@@ -20,7 +20,7 @@ export const { IoUringBackend } =
 export const { ThreadsBackend } =
   await load<typeof import("../src/internal/backend/threads/backend.ts")>("backend/threads/backend")
 export const { IORING_SETUP } = await load<typeof import("../src/internal/native/uring.ts")>("native/uring")
-export const { PENDING } = await load<typeof import("../src/internal/engine/operation.ts")>("operation/operation")
+export const { LATER } = await load<typeof import("../src/internal/engine/failed.ts")>("engine/failed")
 
 export type Engine = EngineModule.Engine
 export type Limits = LimitsModule.Limits

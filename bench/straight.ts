@@ -3,7 +3,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Aio, AioFile } from "effect-aio"
-import { Engine, IORING_SETUP, IoUringBackend, type Limits, PENDING, Request, Ring, ThreadsBackend } from "./built.ts"
+import { Engine, IORING_SETUP, IoUringBackend, LATER, type Limits, Request, Ring, ThreadsBackend } from "./built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "./fixtures.ts"
 import { range } from "./loops.ts"
 
@@ -51,15 +51,11 @@ class Loop {
     const { engine } = this
     while (this.started < this.requests) {
       const operation = this.operation(this.started++)
-      const { entry, input } = operation
-      const tried = entry.inline !== undefined && engine.mayInline
-      if (tried) {
-        const result = engine.tryInline(entry, input)
-        if (result !== PENDING) {
-          engine.countInline()
-          this.count(result)
-          continue
-        }
+      const tried = operation.entry.inline !== undefined && engine.mayInline
+      const end = engine.attempt(operation)
+      if (end !== LATER) {
+        this.count(end as number)
+        continue
       }
       const request = new Straight(this, operation)
       request.triedInline = tried

@@ -11,11 +11,13 @@ import type * as Stream from "effect/Stream"
 import type { AioBadArgument, AioEndOfFile } from "./AioError.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
 import { executeMasked } from "./internal/effect/execute.ts"
+import { exitOf, type Failure } from "./internal/effect/exits.ts"
+import { runSequence } from "./internal/effect/run.ts"
 import { Aio } from "./internal/effect/service.ts"
-import type { Failure, Restore } from "./internal/effect/wait.ts"
+import type { Restore } from "./internal/effect/wait.ts"
 import { checkFd, type Offset, type Path } from "./internal/engine/arguments.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { fileState } from "./internal/engine/openDescriptor.ts"
+import { OpenDescriptor } from "./internal/engine/openDescriptor.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
 import type { FileRequests } from "./internal/file/operations.ts"
@@ -24,7 +26,7 @@ import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./i
 import type { Stat } from "./internal/operation/metadata.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
-import { readFile as readFileWith } from "./internal/task/readFile.ts"
+import { ReadFile } from "./internal/task/readFile.ts"
 
 /**
  * @since 0.1.0
@@ -171,7 +173,7 @@ const acquire = (
       Effect.map(executeMasked(engine, catalogue.open(path, how), restore), (fd) => {
         const direct = (how.flag & constants.O_DIRECT) !== 0
         if (direct) engine.openedDirect()
-        return new internal.FileImpl(engine, fd, fileState(engine.descriptors.describe(fd, direct), path))
+        return new internal.FileImpl(engine, new OpenDescriptor(fd, engine.descriptors.describe(fd, direct), path))
       })
   )
 
@@ -225,7 +227,12 @@ type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
  * @category operations
  */
 export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) => readFileWith(engine, path))
+  Effect.flatMap(Aio, ({ engine }) =>
+    runSequence(
+      () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
+      (end) => exitOf(engine, end)
+    )
+  )
 
 /**
  * A descriptor that somebody else opened and will close: standard input, an inherited pipe. What is not told an offset goes on where it
@@ -242,8 +249,9 @@ export const fromDescriptor = (fd: number): Effect.Effect<AioFile, AioBadArgumen
       () => checkFd(fd),
       () =>
         Effect.sync(() => {
-          const state = { ...fileState(engine.descriptors.describe(fd, false)), noWait: false }
-          return new internal.FileImpl(engine, fd, state, true)
+          const state = new OpenDescriptor(fd, engine.descriptors.describe(fd, false))
+          state.noWait = false
+          return new internal.FileImpl(engine, state, true)
         })
     )
   )

@@ -15,12 +15,15 @@ import * as Layer from "effect/Layer"
 import * as Aio from "./Aio.ts"
 import { type AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
+import { exitOf } from "./internal/effect/exits.ts"
+import { runSequence as runToExit } from "./internal/effect/run.ts"
 import { BadArgument } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { type Operation, PENDING } from "./internal/engine/operation.ts"
+import { Failed, LATER } from "./internal/engine/failed.ts"
+import type { Operation } from "./internal/engine/operation.ts"
 import { checked, numberOf } from "./internal/filesystem/checked.ts"
-import { Create, ReadFile, WriteFile } from "./internal/filesystem/contents.ts"
+import { Create, readFile as readWhole, WriteFile } from "./internal/filesystem/contents.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { CopyFile } from "./internal/filesystem/copyFile.ts"
 import { top } from "./internal/filesystem/directory.ts"
@@ -73,20 +76,14 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
 
   /** Whether there is something, from the caches if they know of it. */
   const isKnown = (engine: Engine, path: string): boolean => {
-    const { entry, input } = catalogue.stat(path)
-    if (!engine.mayInline || engine.tryInline(entry, input) === PENDING) return false
-    engine.countInline()
-    return true
+    const end = engine.attempt(catalogue.stat(path))
+    return end !== LATER && !(end instanceof Failed)
   }
 
   const ask = (path: string, options: FileSystem.AccessFileOptions | undefined): Effect.Effect<void, Failure> =>
     using((engine) => {
       const { readable, writable } = options ?? {}
-      try {
-        if (readable !== true && writable !== true && isKnown(engine, path)) return Exit.void
-      } catch {
-        // What is wrong with the argument is told below.
-      }
+      if (readable !== true && writable !== true && isKnown(engine, path)) return Exit.void
       return execute(engine, catalogue.access(path, { read: readable, write: writable }))
     })
 
@@ -142,7 +139,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     )
   }
 
-  const readFile = (method: string) => (path: string) => runSequence(() => new ReadFile(living(own), path, method))
+  const readFile = (method: string) => (path: string) => runSequence(() => readWhole(living(own), path, method))
 
   const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
     Effect.suspend(() => {
@@ -193,8 +190,11 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     copyFile: (from, to) =>
       Effect.asVoid(
         Effect.mapError(
-          runSequence(
-            () => new CopyFile(living(own), top(from), top(to), { exclusive: false, preserveTimestamps: false })
+          using((engine) =>
+            runToExit(
+              () => new CopyFile(engine, top(from), top(to), { exclusive: false, preserveTimestamps: false }),
+              (end) => exitOf(engine, end)
+            )
           ),
           translate({ method: "copyFile", of: from, path: from, dest: to }, "copyfile")
         )

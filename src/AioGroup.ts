@@ -19,20 +19,22 @@ import {
   hasMark,
   withArguments
 } from "./internal/effect/arguments.ts"
-import { resultsOf } from "./internal/effect/groupStream.ts"
+import { type Completed, completedOf, resultsOf } from "./internal/effect/completionStream.ts"
+import { exitOf } from "./internal/effect/exits.ts"
 import type { Result } from "./internal/effect/requests.ts"
 import { Aio } from "./internal/effect/service.ts"
-import { type Origin, originOf } from "./internal/effect/submitContext.ts"
+import { submitContextOf } from "./internal/effect/submitContext.ts"
 import { startTimer } from "./internal/effect/timer.ts"
 import { BadArgument, show } from "./internal/engine/arguments.ts"
+import { type Failed, LATER } from "./internal/engine/failed.ts"
 import { checkOperation, type Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/task/feed.ts"
 import { Group } from "./internal/task/group.ts"
 import type { GroupMember } from "./internal/task/groupMember.ts"
 import type { Surroundings } from "./internal/task/line.ts"
+import type { SubmitContext } from "./internal/task/submitContext.ts"
 import { bucketsOf } from "./internal/task/throttle.ts"
-import type { Completed } from "./internal/task/window.ts"
 
 export type { Completed, Summary }
 
@@ -195,15 +197,22 @@ const until = (register: (done: () => void) => void): Effect.Effect<void> =>
   Effect.async((resume) => register(() => resume(Effect.void)))
 
 class HandleImpl<A> implements Handle<A> {
-  constructor(private readonly member: GroupMember) {}
+  constructor(
+    private readonly group: Group,
+    private readonly member: GroupMember
+  ) {}
+
+  private get exit(): Exit.Exit<A, Failure> | undefined {
+    const { end } = this.member
+    return end === LATER ? undefined : exitOf(this.group.engine, end as A | Failed)
+  }
 
   get operation(): Operation<A> {
     return this.member.operation
   }
 
   toJSON(): unknown {
-    const { entry, exit } = this.member
-    return { _id: "AioGroup.Handle", operation: entry.name, exit }
+    return { _id: "AioGroup.Handle", operation: this.operation.entry.name, exit: this.exit }
   }
 
   [NodeInspectSymbol](): unknown {
@@ -213,40 +222,36 @@ class HandleImpl<A> implements Handle<A> {
   get result(): Effect.Effect<A, Failure> {
     const { member } = this
     return Effect.suspend(() =>
-      member.exit === undefined ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
+      member.end === LATER ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
     )
   }
 
   get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
     return this.whenResumed(
       Effect.sync(() => {
-        const { member } = this
-        member.group.claim(member)
-        return Option.fromNullable(member.exit)
+        this.group.claim(this.member)
+        return Option.fromNullable(this.exit)
       })
     )
   }
 
   /** What has ended: the fiber that gets it owns its descriptor. */
   private get taken(): Effect.Effect<A, Failure> {
-    const { member } = this
     return Effect.suspend(() => {
-      member.group.claim(member)
-      return member.exit!
+      this.group.claim(this.member)
+      return this.exit!
     })
   }
 
   /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
   private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
-    const { member } = this
     return Effect.suspend(() =>
-      member.group.isUnclaimed(member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
+      this.group.isUnclaimed(this.member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
     )
   }
 
   get cancel(): Effect.Effect<void> {
-    const { member } = this
-    return Effect.uninterruptible(until((done) => member.group.cancelOne(member, done)))
+    return Effect.uninterruptible(until((done) => this.group.cancelOne(this.member, done)))
   }
 }
 
@@ -276,19 +281,19 @@ class GroupImpl implements AioGroup {
   /** Whether there may be more, then what adds it. */
   private whileOpen<A, E, R>(
     operation: string,
-    use: (origin: Origin) => Effect.Effect<A, E, R>
+    use: (context: SubmitContext) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | AioBadArgument, R> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | AioBadArgument, R> => {
       const description = this.core.refusal
-      return description === undefined ? use(originOf(this.core.engine, fiber)) : refused(operation, description)
+      return description === undefined ? use(submitContextOf(this.core.engine, fiber)) : refused(operation, description)
     })
   }
 
   add<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
-    const added = this.whileOpen("add", (origin) => {
-      const member = this.core.add(operation, origin)
+    const added = this.whileOpen("add", (context) => {
+      const member = this.core.add(operation, context)
       this.core.pump()
-      return Effect.succeed(new HandleImpl<A>(member))
+      return Effect.succeed(new HandleImpl<A>(this.core, member))
     })
     return withArguments(
       "add",
@@ -308,8 +313,8 @@ class GroupImpl implements AioGroup {
         return all
       },
       (all) =>
-        this.whileOpen("addAll", (origin) => {
-          const handles = all.map((operation) => new HandleImpl<any>(this.core.add(operation, origin)))
+        this.whileOpen("addAll", (context) => {
+          const handles = all.map((operation) => new HandleImpl<any>(this.core, this.core.add(operation, context)))
           this.core.pump()
           return Effect.succeed(handles)
         })
@@ -341,16 +346,16 @@ class GroupImpl implements AioGroup {
     const { core } = this
     return Effect.acquireUseRelease(
       // The look and the addition in one step: the fiber may yield between two, and the group be closed.
-      this.whileOpen("feed", (origin) => {
+      this.whileOpen("feed", (context) => {
         const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-        const feed = new Feed(origin, iterator, onExit)
+        const feed = new Feed(context, iterator, onExit && ((ended) => onExit(completedOf(core.engine, ended))))
         core.addFeed(feed)
         return Effect.succeed(feed)
       }),
       (feed): Effect.Effect<Summary, E | Failure, R> => {
         const ended = Effect.flatMap(
           until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
-          () => feed.result!
+          () => exitOf(core.engine, feed.result as Summary | Failed)
         )
         // A Stream may wait for ever while the feed ends with its group.
         return isStream ? Effect.raceFirst(this.pushAll(feed, operations as Stream.Stream<Op, E, R>), ended) : ended
@@ -362,10 +367,15 @@ class GroupImpl implements AioGroup {
   /** Hands over a Stream's operations as they come. */
   private pushAll<E, R>(feed: Feed, operations: Stream.Stream<Operation<any>, E, R>) {
     const { core } = this
-    return Stream.runForEachChunk(operations, (chunk) => feed.offer([...chunk], () => core.pump())).pipe(
-      Effect.zipRight(Effect.sync(() => core.finishFeed(feed))),
-      Effect.zipRight(Effect.never)
-    )
+    return Stream.runForEachChunk(operations, (chunk) =>
+      Effect.async<void, Failure>((resume) =>
+        feed.offer(
+          [...chunk],
+          () => core.pump(),
+          (failure) => resume(failure === undefined ? Effect.void : Effect.asVoid(exitOf<never>(core.engine, failure)))
+        )
+      )
+    ).pipe(Effect.zipRight(Effect.sync(() => core.finishFeed(feed))), Effect.zipRight(Effect.never))
   }
 
   group(options?: Options): Effect.Effect<AioGroup, AioBadArgument> {
@@ -406,10 +416,10 @@ class GroupImpl implements AioGroup {
   }
 
   get done(): Effect.Effect<Summary, Failure> {
-    return Effect.flatMap(
-      endOf(this.core),
-      () => this.core.failure ?? Effect.succeed({ requests: this.core.requests, failed: this.core.failed })
-    )
+    return Effect.flatMap(endOf(this.core), () => {
+      const { engine, failed, failure, requests } = this.core
+      return exitOf<Summary>(engine, failure ?? { requests, failed })
+    })
   }
 }
 

@@ -18,7 +18,7 @@ import type { JournalEntry } from "./internal/backend/mock/journal.ts"
 import type { OperationName } from "./internal/backend/mock/operations.ts"
 import { SEEDS } from "./internal/backend/mock/random.ts"
 import { checkCount, withArguments, withLayerOptions } from "./internal/effect/arguments.ts"
-import { badArgument } from "./internal/effect/execute.ts"
+import { badArgument } from "./internal/effect/exits.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import {
   checkedSettings,

@@ -161,7 +161,7 @@ export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       oneByOne("file.read", path, ({ buffers, file }) => Effect.succeed(() => file.read(buffers[0], { offset: 0 }))),
       oneByOne("preadv2 itself", path, ({ file, operation }) =>
         Effect.sync(() => {
-          const submission = new Submission(-1)
+          const submission = new Submission()
           const { entry, input } = operation(0)
           submission.encode(entry, input)
           const call = Effect.sync(() => entry.inline!(submission, input))

@@ -3,12 +3,14 @@ import { closeSync, constants, openSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { isSuitable } from "../../src/internal/backend/kernel_aio/suitable.ts"
-import { fileState } from "../../src/internal/engine/openDescriptor.ts"
+import { OpenDescriptor } from "../../src/internal/engine/openDescriptor.ts"
 import { directFile, pipes } from "./support.ts"
 
 const alignment = { memory: 512, offset: 512 }
-const direct = fileState({ seekable: true, alignment })
-const buffered = fileState({ seekable: true, alignment: undefined })
+const file = (direct: boolean, seekable = true) =>
+  new OpenDescriptor(0, { seekable, alignment: direct ? alignment : undefined })
+const direct = file(true)
+const buffered = file(false)
 
 describe("a transfer", () => {
   it.scopedLive("of a raw descriptor", () =>
@@ -33,10 +35,12 @@ describe("a transfer", () => {
       expect(isSuitable({ fd, offset: 0, file: direct })).toBe(true)
       expect(isSuitable({ fd, offset: undefined, file: direct })).toBe(false)
       const [{ read }] = yield* pipes(1)
-      expect(isSuitable({ fd: read, offset: 0, file: fileState({ seekable: false, alignment }) })).toBe(false)
+      expect(isSuitable({ fd: read, offset: 0, file: file(true, false) })).toBe(false)
       expect(isSuitable({ fd, offset: 0, file: buffered })).toBe(false)
       // Somebody else's descriptor, of which the flags are to be asked.
-      expect(isSuitable({ fd, offset: 0, file: { ...buffered, noWait: false } })).toBe(true)
+      const borrowed = file(false)
+      borrowed.noWait = false
+      expect(isSuitable({ fd, offset: 0, file: borrowed })).toBe(true)
     })
   )
 

@@ -15,11 +15,11 @@ import { IN_FLIGHT } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { clearTimeout, isTimeReplaced, now, setTimeout } from "../native/loop.ts"
-import { Call, executeQueued, finishInline } from "./execute.ts"
+import { attempt, Call, executeQueued } from "./execute.ts"
+import type { Failure } from "./exits.ts"
 import { clockOf, runtimeOf } from "./fiber.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 import { startTimer } from "./timer.ts"
-import type { Failure } from "./wait.ts"
 
 /** Milliseconds that the kernel gets for its own cancelling before the timer does it. */
 const GRACE = 10
@@ -153,8 +153,5 @@ export const withDeadline = <A>(
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
     if (wantsSpan(fiber)) return inSpan(operation, withDeadline(engine, operation, milliseconds))
     const tried = operation.entry.inline !== undefined && engine.mayInline
-    return (
-      (tried ? finishInline(engine, operation) : undefined) ??
-      executeQueued(callWith(engine, operation, milliseconds, fiber), tried)
-    )
+    return attempt(engine, operation) ?? executeQueued(callWith(engine, operation, milliseconds, fiber), tried)
   })

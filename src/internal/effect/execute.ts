@@ -2,59 +2,23 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { AioBadArgument, AioError } from "../../AioError.ts"
-import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { closeAtOnce } from "../engine/openDescriptor.ts"
-import { type Entry, type Operation, PENDING } from "../engine/operation.ts"
-import { IDLE, Request } from "../engine/request.ts"
+import { LATER } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
-import { errno } from "../native/errno.ts"
 import { close } from "../operation/catalogue.ts"
+import { exitOf, type Failure } from "./exits.ts"
 import { isInterrupted } from "./fiber.ts"
 import { priorityOf } from "./priority.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
-import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "./wait.ts"
-
-/** The failure of a request with a (positive) error number. What the end of the Layer has cancelled says so. */
-export const failureOf = (engine: Engine, number: number, operation: string, input: any): AioError =>
-  AioError.fromErrno(
-    number,
-    operation,
-    input,
-    number === errno.ECANCELED && engine.closed ? "the Layer of this Aio has ended" : undefined
-  )
-
-/** What a result means to the fiber that waits for it. */
-export const outcome = <A>(
-  engine: Engine,
-  entry: Entry<any, A>,
-  input: any,
-  result: number,
-  memory: Submission | null
-): Exit.Exit<A, AioError> => {
-  if (result < 0) return Exit.fail(failureOf(engine, -result, entry.name, input))
-  try {
-    return Exit.succeed(entry.decode(memory!, result, input))
-  } catch (defect) {
-    return Exit.die(defect)
-  }
-}
-
-/** What was found wrong before anything was handed to a kernel. */
-export const badArgument = (operation: string, problem: unknown): Exit.Exit<never, AioBadArgument> =>
-  problem instanceof BadArgument
-    ? Exit.fail(new AioBadArgument({ operation, argument: problem.argument, description: problem.description }))
-    : Exit.die(problem)
+import { handOver, inStages, losePatience, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
 
 /** A request whose end a fiber waits for. */
-export class Call<A> extends Request implements Task<A> {
+export class Call<A> extends Request implements Waiting<A> {
   exit: Exit.Exit<A, Failure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
-  /** It is part of the end of a fiber that was interrupted. */
-  private readonly isOfInterrupted: boolean
-
   constructor(
     readonly engine: Engine,
     operation: Operation<A>,
@@ -66,25 +30,11 @@ export class Call<A> extends Request implements Task<A> {
   }
 
   get started(): boolean {
-    return this.state !== IDLE
+    return !this.isIdle
   }
 
   start(): void {
-    const { file } = this.input
-    if (file !== undefined) file.users++
-    if (this.entry === close.entry) this.engine.descriptors.disown(this.input.fd)
-    if (this.engine.closed) this.settledAfterClose()
-    else {
-      this.engine.submit(this)
-      if (this.isOfInterrupted) this.engine.hurry(this)
-    }
-  }
-
-  /** No backend is left to run it. A descriptor can and must still be closed. */
-  private settledAfterClose(): void {
-    if (this.entry === close.entry) this.problem = closeAtOnce(this.engine.descriptors, this.input.fd)
-    this.result = this.entry === close.entry ? 0 : -errno.ECANCELED
-    this.settled(null)
+    this.engine.submit(this)
   }
 
   cancel(): void {
@@ -92,15 +42,7 @@ export class Call<A> extends Request implements Task<A> {
   }
 
   override settled(memory: Submission | null): void {
-    const { file } = this.input
-    if (file !== undefined && --file.users === 0) file.onUnused?.()
-    if (this.entry.producesDescriptor === true && this.result >= 0) this.engine.descriptors.own(this.result)
-    settle(
-      this,
-      this.problem === undefined
-        ? outcome<A>(this.engine, this.entry, this.input, this.result, memory)
-        : badArgument(this.entry.name, this.problem)
-    )
+    settle(this, exitOf(this.engine, this.endOf<A>(memory)))
   }
 
   override died(defect: unknown): void {
@@ -113,6 +55,10 @@ export class Call<A> extends Request implements Task<A> {
 
   override overdue(): void {
     losePatience(this)
+  }
+
+  handOut(): void {
+    if (this.entry.producesDescriptor === true) this.engine.descriptors.disown(this.result)
   }
 
   releaseOrphan(): Effect.Effect<void> {
@@ -141,24 +87,14 @@ export const executeMasked = <A>(
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
-/**
- * The end of an operation that can be finished without waiting, or `undefined`. For entries with an inline form, while the engine's
- * budget lasts. `bytes`: as in `Submission.encode`.
- */
-export const finishInline = <A>(
+/** How an operation ends that needs no waiting, otherwise `undefined`. `bytes`: as in `Submission.encode`. */
+export const attempt = <A>(
   engine: Engine,
-  { entry, input }: Operation<A>,
+  operation: Operation<A>,
   bytes?: number
 ): Exit.Exit<A, Failure> | undefined => {
-  try {
-    const result = engine.tryInline(entry, input, bytes)
-    if (result === PENDING) return undefined
-    const exit = outcome<A>(engine, entry, input, result, engine.scratch)
-    engine.countInline()
-    return exit
-  } catch (error) {
-    return badArgument(entry.name, error)
-  }
+  const end = engine.attempt(operation, bytes)
+  return end === LATER ? undefined : exitOf(engine, end)
 }
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
@@ -166,9 +102,7 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
   Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
     if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
     const tried = operation.entry.inline !== undefined && engine.mayInline
-    return (
-      (tried ? finishInline(engine, operation) : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
-    )
+    return attempt(engine, operation) ?? executeQueued(new Call(engine, operation, fiber), tried)
   })
 
 /** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */
@@ -179,22 +113,4 @@ export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A
     return call.entry.producesDescriptor === true || call.entry.undo !== undefined
       ? Effect.flatMap(wait, (value) => handOver(call, restore, value))
       : wait
-  })
-
-/** It is the program's from here on. */
-const handOut = <A>({ engine, entry, result }: Call<A>): void => {
-  if (entry.producesDescriptor === true) engine.descriptors.disown(result)
-}
-
-/**
- * A descriptor, or a lock, is handed over only to a fiber that goes on: one that was interrupted while it arrived gives it back. The fiber has
- * just been resumed, so it will not yield between this look and the end of the uninterruptible region.
- */
-const handOver = <A>(call: Call<A>, restore: Restore, value: A): Effect.Effect<A> =>
-  Effect.matchCauseEffect(restore(Effect.void), {
-    onFailure: (cause) => Effect.zipRight(call.releaseOrphan(), Effect.failCause(cause)),
-    onSuccess: () => {
-      handOut(call)
-      return Effect.succeed(value)
-    }
   })

@@ -10,12 +10,13 @@ import type * as Exit from "effect/Exit"
 import type { AioBadArgument } from "../../AioError.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import type { FileState } from "../engine/openDescriptor.ts"
-import { type Operation, operation as operationFrom, PENDING } from "../engine/operation.ts"
+import { LATER } from "../engine/failed.ts"
+import type { OpenDescriptor } from "../engine/openDescriptor.ts"
+import { type Operation, operation as operationFrom } from "../engine/operation.ts"
 import { Submission } from "../engine/submission.ts"
-import { badArgument, Call, executeQueued, outcome } from "./execute.ts"
+import { Call, executeQueued } from "./execute.ts"
+import { badArgument, exitOf, type Failure } from "./exits.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
-import type { Failure } from "./wait.ts"
 
 /**
  * An operation, ready to run.
@@ -31,8 +32,8 @@ export interface Prepared<out A> {
 
 class PreparedRun<A> implements Prepared<A> {
   /** Nobody else's: its encoding stays. */
-  private readonly submission = new Submission(-1, false)
-  private readonly file: FileState | undefined
+  private readonly submission = new Submission()
+  private readonly file: OpenDescriptor | undefined
   readonly run: Effect.Effect<A, Failure>
 
   constructor(
@@ -81,12 +82,8 @@ class PreparedRun<A> implements Prepared<A> {
         return badArgument(operation.entry.name, error)
       }
     }
-    const { entry, input } = operation
-    const result = engine.tryEncoded(entry, submission, input)
-    if (result === PENDING) return undefined
-    const exit = outcome<A>(engine, entry, input, result, submission)
-    engine.countEncoded()
-    return exit
+    const end = engine.attemptEncoded(operation, submission)
+    return end === LATER ? undefined : exitOf(engine, end)
   }
 }
 

@@ -7,7 +7,7 @@ import { globalValue } from "effect/GlobalValue"
 import * as Runtime from "effect/Runtime"
 import type * as Tracer from "effect/Tracer"
 import type { Path } from "../engine/arguments.ts"
-import type { FileState } from "../engine/openDescriptor.ts"
+import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { clockOf, runtimeOf } from "./fiber.ts"
 
@@ -24,7 +24,7 @@ interface Named {
   readonly input: {
     readonly fd?: number | undefined
     readonly path?: Path | undefined
-    readonly file?: FileState | undefined
+    readonly file?: OpenDescriptor | undefined
   }
 }
 

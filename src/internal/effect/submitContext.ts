@@ -1,33 +1,25 @@
-/** What requests without a fiber of their own take over from the one that asks for them. */
+/** What a fiber's tasks take over from it. */
 import type * as Fiber from "effect/Fiber"
 import type { Engine } from "../engine/engine.ts"
-import { HIGHEST, LOWEST } from "../engine/queue.ts"
+import { plainContext, type SubmitContext } from "../task/submitContext.ts"
+import { exitOf } from "./exits.ts"
 import { isInterrupted } from "./fiber.ts"
 import { priorityOf } from "./priority.ts"
-import { type StartSpan, spansOf } from "./spans.ts"
+import { spansOf } from "./spans.ts"
 
-export interface Origin {
-  readonly priority: number
-  /** Where spans are asked for. */
-  readonly startSpan: StartSpan | undefined
-  /** They are part of the end of a fiber that was interrupted. Looked at only while somebody observes. */
-  readonly isOfInterrupted: boolean
-}
-
-const plain: ReadonlyArray<Origin> = Array.from({ length: HIGHEST - LOWEST + 1 }, (_, i) => ({
-  priority: LOWEST + i,
-  startSpan: undefined,
-  isOfInterrupted: false
-}))
-
-export const originOf = (engine: Engine, fiber: Fiber.RuntimeFiber<any, any>): Origin => {
+export const submitContextOf = (engine: Engine, fiber: Fiber.RuntimeFiber<any, any>): SubmitContext => {
   const priority = priorityOf(fiber)
   const startSpan = spansOf(fiber)
   const isOfInterrupted = engine.observer !== null && isInterrupted(fiber)
-  return startSpan === undefined && !isOfInterrupted
-    ? plain[priority - LOWEST]
-    : { priority, startSpan, isOfInterrupted }
+  if (startSpan === undefined) {
+    return isOfInterrupted ? { priority, startSpan, isOfInterrupted } : plainContext(priority)
+  }
+  return {
+    priority,
+    startSpan: (operation) => {
+      const endSpan = startSpan(operation)
+      return (end) => endSpan(exitOf(engine, end))
+    },
+    isOfInterrupted
+  }
 }
-
-/** Of what is done when everything else has ended. */
-export const noOrigin: Origin = plain[-LOWEST]

@@ -12,17 +12,15 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { AioBadArgument, AioError } from "../../AioError.ts"
-
-export type Failure = AioError | AioBadArgument
+import type { Failure } from "./exits.ts"
 
 /** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 export type Resume<A, E = Failure> = (effect: Effect.Effect<A, E>) => void
 
-/** Something under way in the engine that one fiber waits for. Its owner sets `exit` once and then calls `resume`, if there is one. */
-export interface Task<A, E = Failure> {
+/** Something under way in the engine that one fiber waits for. Its end sets `exit` once and then calls `resume`, if there is one. */
+export interface Waiting<A, E = Failure> {
   exit: Exit.Exit<A, E> | undefined
   resume: Resume<A, E> | undefined
   /** Set in stage one. */
@@ -31,12 +29,14 @@ export interface Task<A, E = Failure> {
   readonly started: boolean
   /** Asks for an early end. `exit` is still the one and only end. */
   cancel(): void
-  /** After an interrupt, when it has ended: undoes what it produced and nobody will see. */
+  /** After an interrupt, when it has ended: gives back what it has obtained, and no fiber will get. */
   releaseOrphan(): Effect.Effect<void>
+  /** What it has obtained is the program's. */
+  handOut(): void
 }
 
 /** Called by a task's owner: it has ended. */
-export const settle = <A, E>(task: Task<A, E>, exit: Exit.Exit<A, E>): void => {
+export const settle = <A, E>(task: Waiting<A, E>, exit: Exit.Exit<A, E>): void => {
   task.exit = exit
   const { resume } = task
   if (resume !== undefined) {
@@ -46,7 +46,7 @@ export const settle = <A, E>(task: Task<A, E>, exit: Exit.Exit<A, E>): void => {
 }
 
 /** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
-export const losePatience = <A, E>(task: Task<A, E>): void => {
+export const losePatience = <A, E>(task: Waiting<A, E>): void => {
   const { restore, resume } = task
   if (restore === undefined || resume === undefined) return
   task.restore = undefined
@@ -63,7 +63,7 @@ export const losePatience = <A, E>(task: Task<A, E>): void => {
   )
 }
 
-const interruptibly = <A, E>(task: Task<A, E>, restore: Restore, wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const interruptibly = <A, E>(task: Waiting<A, E>, restore: Restore, wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.matchCauseEffect(restore(wait), {
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
@@ -73,7 +73,7 @@ const interruptibly = <A, E>(task: Task<A, E>, restore: Restore, wait: Effect.Ef
   })
 
 /** Cancels, waits for the end, releases what it produced. Uninterruptible, like its caller. */
-const cancelled = <A, E>(task: Task<A, E>): Effect.Effect<void> =>
+const cancelled = <A, E>(task: Waiting<A, E>): Effect.Effect<void> =>
   Effect.flatMap(
     Effect.async<void>((resume) => {
       if (!task.started || task.exit !== undefined) return resume(Effect.void)
@@ -84,9 +84,22 @@ const cancelled = <A, E>(task: Task<A, E>): Effect.Effect<void> =>
   )
 
 /** Starts a task and waits in both stages. Runs in the uninterruptible region that `restore` belongs to. */
-export const inStages = <A, E>(task: Task<A, E>, restore: Restore, start: () => void): Effect.Effect<A, E> =>
+export const inStages = <A, E>(task: Waiting<A, E>, restore: Restore, start: () => void): Effect.Effect<A, E> =>
   Effect.async((resume) => {
     task.restore = restore
     task.resume = resume
     start()
+  })
+
+/**
+ * Descriptors and locks are handed over only to a fiber that goes on: one that was interrupted while they arrived gives them back. The fiber
+ * has just been resumed, so it does not yield between this look and the end of the uninterruptible region.
+ */
+export const handOver = <A, E>(waiting: Waiting<A, E>, restore: Restore, value: A): Effect.Effect<A> =>
+  Effect.matchCauseEffect(restore(Effect.void), {
+    onFailure: (cause) => Effect.zipRight(waiting.releaseOrphan(), Effect.failCause(cause)),
+    onSuccess: () => {
+      waiting.handOut()
+      return Effect.succeed(value)
+    }
   })

@@ -1,9 +1,6 @@
 /** Checks of public arguments, and their encodings. Every check names the argument as the user wrote it. */
 
-import { addressOf } from "../native/libc.ts"
-import { cString, writePath } from "../native/memory.ts"
 import { isGone, isUint8Array, plainView } from "../native/views.ts"
-import type { Submission } from "./submission.ts"
 
 /** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
 export type Path = string | Uint8Array
@@ -90,17 +87,4 @@ export const checkPath = (path: Path, argument = "path"): Path => {
   const bytes = plainView(path)
   if (bytes.length === 0 && isGone(path)) bad(argument, "its memory is gone: it was transferred, or cut off")
   return bytes.includes(0) ? bad(argument, "a path cannot contain a NUL byte") : bytes
-}
-
-/** The address of a path, NUL-terminated, in the submission's cell or in memory that the submission keeps. */
-export const pathAddress = (submission: Submission, given: Path, argument = "path"): number => {
-  const path = checkPath(given, argument)
-  const { cell } = submission
-  if (!submission.cellHoldsPath && writePath(cell, path)) {
-    submission.cellHoldsPath = true
-    return cell.pathAddress
-  }
-  const copy = cString(path)
-  submission.keepAlso(copy)
-  return addressOf(copy)
 }

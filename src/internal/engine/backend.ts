@@ -1,8 +1,7 @@
 /** The contract between the engine and whatever executes requests. */
 import type { Descriptors } from "./openDescriptor.ts"
 import type { Entry } from "./operation.ts"
-import type { Request } from "./request.ts"
-import type { Submission } from "./submission.ts"
+import type { Request, Slot } from "./request.ts"
 
 /** What a backend may ask of its engine. */
 export interface Host {
@@ -10,7 +9,7 @@ export interface Host {
    * The one terminal event of a request: `result` is `>= 0` or `-errno`. The kernel does not touch its memory any more. When this
    * returns, the request has been decoded, and the backend may clear and reuse the submission.
    */
-  complete(submission: Submission, result: number): void
+  complete(submission: Slot, result: number): void
   /** A request that was taken over without a submission is to be queued again. */
   giveBack(request: Request): void
   /**
@@ -24,7 +23,7 @@ export interface Host {
    * The last backend, the pool, is to run this request: it was taken over, and this mechanism could not finish it without waiting. The
    * kernel does not touch its memory any more. When this returns, the backend may clear and reuse the submission.
    */
-  passOn(submission: Submission): void
+  passOn(submission: Slot): void
   /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }

@@ -5,15 +5,24 @@ import { now } from "../native/loop.ts"
 import { unsupported } from "../native/platform.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
 import type { Backend } from "./backend.ts"
-import type { Engine } from "./engine.ts"
 
 /** Milliseconds between two ticks of the backends while the thread is blocked. */
 const TICK = 10
 
+/** What is waited for. */
+interface Pollable {
+  readonly backends: ReadonlyArray<Backend>
+  readonly hasCompletions: boolean
+  readonly outstanding: number
+  readonly isInTurn: boolean
+  poll(limit?: number): number
+  unobserved(run: () => void): void
+}
+
 export class Blocking {
   private gathered: Gathered | undefined
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Pollable) {}
 
   /** A descriptor that is readable while completions wait in any backend. -errno where none can be had. */
   get descriptor(): number {

@@ -9,7 +9,7 @@ import { MAX_RW_COUNT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { allocateAligned } from "../native/memory.ts"
 import { byteLengthOf, isGone, isResizable, plainView } from "../native/views.ts"
-import { BadArgument, bad, show } from "./arguments.ts"
+import { bad, show } from "./arguments.ts"
 import type { Submission } from "./submission.ts"
 
 /** IOV_MAX */
@@ -65,17 +65,6 @@ export const bytesInAll = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8A
   let sum = 0
   for (let i = 0; i < buffers.length; i++) sum += Math.max(0, byteLengthOf(buffers[i]))
   return sum
-}
-
-/**
- * Memory of our own in the place of a view whose buffer can be resized. While a request is under way, its program may make the buffer
- * shorter: V8 then takes the pages away, from under the kernel, and promises zeros to whoever makes it longer again.
- */
-export interface Detour {
-  readonly view: Uint8Array
-  readonly memory: Uint8Array
-  /** Bytes of the transfer before it. */
-  readonly at: number
 }
 
 /** What goes on with the bytes of a transfer, and what its memory has to be like. */
@@ -149,19 +138,4 @@ export const encodeBuffers = (
   submission.bytes = bytes
   submission.a1 = addressOf(vector)
   submission.a2 = list.length
-}
-
-/** Hands what a request has read past their views to the views, as they are now: what is wrong with them, if anything is. */
-export const endDetours = (detours: ReadonlyArray<Detour>, count: number): BadArgument | undefined => {
-  let problem: BadArgument | undefined
-  for (const { at, memory, view } of detours) {
-    const moved = Math.min(memory.length, count - at)
-    if (moved <= 0) continue
-    const into = plainView(view)
-    into.set(memory.subarray(0, Math.min(moved, into.length)))
-    if (into.length < moved) {
-      problem = new BadArgument("buffer", `it was made shorter while ${moved} bytes were on their way into it`)
-    }
-  }
-  return problem
 }

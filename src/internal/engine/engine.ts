@@ -9,14 +9,15 @@ import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
+import { Failed, LATER } from "./failed.ts"
 import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
-import { type Descriptors, type FileState, nativeDescriptors } from "./openDescriptor.ts"
-import { type Entry, PENDING } from "./operation.ts"
+import { closeAtOnce, type Descriptors, nativeDescriptors, type OpenDescriptor } from "./openDescriptor.ts"
+import { type Entry, type Operation, PENDING } from "./operation.ts"
 import { Patience } from "./overdue.ts"
 import { Queue } from "./queue.ts"
-import { DONE, IN_FLIGHT, QUEUED, type Request } from "./request.ts"
+import { DONE, IN_FLIGHT, type Lane, QUEUED, type Request, type Slot } from "./request.ts"
 import { Submission } from "./submission.ts"
 import { Watchdog } from "./watchdog.ts"
 
@@ -44,13 +45,13 @@ export interface Places {
 }
 
 /** A backend with the requests that wait for room in it. */
-export interface Lane {
+interface BackendLane extends Lane {
   readonly backend: Backend
   readonly queue: Queue
 }
 
 export class Engine implements Host {
-  private readonly lanes: Array<Lane> = []
+  private readonly lanes: Array<BackendLane> = []
   private readonly patience = new Patience()
   private readonly watchdog = new Watchdog(() => (this.outstanding === 0 ? -1 : this.poll()))
   private scheduled = false
@@ -69,7 +70,7 @@ export class Engine implements Host {
   private paused = false
   private onIdle: (() => void) | undefined
   /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
-  readonly scratch = new Submission(-1, false)
+  private readonly scratch = new Submission()
   /** No new requests. */
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
@@ -152,19 +153,41 @@ export class Engine implements Host {
   }
 
   /**
-   * Tries an operation that has an inline form, on the spot: its result, or `PENDING`. A result is to be decoded from `scratch`
-   * before anything else happens. Throws `BadArgument`. `bytes`: as in `Submission.encode`.
+   * The end of an operation that needs no waiting, or `LATER`: for entries with an inline form, while this turn's budget lasts. Never
+   * throws. `bytes`: as in `Submission.encode`.
    */
-  tryInline(entry: Entry<any, any>, input: unknown, bytes?: number): number {
+  attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
+    const { entry, input } = operation
+    if (entry.inline === undefined || !this.mayInline) return LATER
     const { scratch } = this
-    scratch.encode(entry, input, bytes)
-    const result = this.tryEncoded(entry, scratch, input)
-    if (result === PENDING) scratch.clear()
-    return result
+    try {
+      scratch.encode(entry, input, bytes)
+      return this.attemptEncoded(operation, scratch)
+    } catch (problem) {
+      return new Failed(entry.name, input, 0, problem)
+    } finally {
+      scratch.clear()
+    }
   }
 
-  /** The same for what somebody has encoded into a submission of his own, which is also what to decode from. */
-  tryEncoded(entry: Entry<any, any>, submission: Submission, input: unknown): number {
+  /** The same of what has been encoded into a submission, with an inline form, while the budget lasts. */
+  attemptEncoded<A>({ entry, input }: Operation<A>, submission: Submission): A | Failed | typeof LATER {
+    const result = this.tryEncoded(entry, submission, input)
+    if (result === PENDING) return LATER
+    let end: A | Failed
+    try {
+      end = result < 0 ? new Failed(entry.name, input, -result, undefined) : entry.decode(submission, result, input)
+    } catch (defect) {
+      end = new Failed(entry.name, input, 0, defect)
+    }
+    this.observer?.inlineEnded()
+    this.counters.submitted++
+    this.counters.completed++
+    this.counters.inline++
+    return end
+  }
+
+  private tryEncoded(entry: Entry<any, any>, submission: Submission, input: unknown): number {
     const { observer } = this
     this.inlineRequests--
     if (observer !== null) observer.trying()
@@ -175,22 +198,15 @@ export class Engine implements Host {
     return result
   }
 
-  /** Counts a request that never became one: it was finished by `tryInline`. Lets go of its memory. */
-  countInline(): void {
-    this.scratch.clear()
-    this.countEncoded()
-  }
-
-  /** The same after `tryEncoded`, whose memory is its owner's. */
-  countEncoded(): void {
-    if (this.observer !== null) this.observer.inlineEnded()
-    this.counters.submitted++
-    this.counters.completed++
-    this.counters.inline++
-  }
-
-  /** Accepts a request. Its `settled` is called exactly once, never before this returns. */
+  /**
+   * Accepts a request, whose `settled` is called exactly once: before this returns only where it goes to no backend, since its file, or the
+   * engine, is closed.
+   */
   submit(request: Request): void {
+    const problem = request.file?.use()
+    if (problem !== undefined) return this.refuse(request, -errno.EINVAL, problem)
+    if (request.entry.finalOnInterrupt === true) this.descriptors.disown(request.input.fd)
+    if (this.closed) return this.refuseAfterEnd(request)
     this.counters.submitted++
     if (this.observer !== null) this.observer.submitted(request)
     // Behind those that wait already: one that comes at the right moment must not overtake them.
@@ -199,6 +215,20 @@ export class Engine implements Host {
     if (request.hasPatience) this.patience.watch(request)
     this.watchdog.start()
     this.wake()
+    if (request.isOfInterrupted) this.hurry(request)
+  }
+
+  private refuse(request: Request, result: number, problem: unknown): void {
+    request.result = result
+    request.problem = problem
+    request.settled(null)
+  }
+
+  /** No backend is left to run it. A descriptor can and must still be closed. */
+  private refuseAfterEnd(request: Request): void {
+    request.file?.unuse()
+    if (request.entry.finalOnInterrupt !== true) return this.refuse(request, -errno.ECANCELED, undefined)
+    this.refuse(request, 0, closeAtOnce(this.descriptors, request.input.fd))
   }
 
   /** Called by backends, see `Host`. */
@@ -210,10 +240,13 @@ export class Engine implements Host {
     for (const request of followers) {
       request.lane = leader.lane
       request.state = IN_FLIGHT
+      // The leader has been encoded, and so they have: their files are open.
+      request.file?.use()
       request.takenAlong()
       this.observer?.submitted(request)
       this.observer?.started(request)
       if (request.hasPatience) this.patience.watch(request)
+      if (request.isOfInterrupted) this.hurry(request)
     }
     return true
   }
@@ -260,10 +293,14 @@ export class Engine implements Host {
   }
 
   /** Called by backends, see `Host`. */
-  complete(submission: Submission, result: number): void {
+  complete(submission: Slot, result: number): void {
     const request = submission.request!
     request.submission = null
-    if (submission.detours !== null && !submission.endDetours(result)) return this.settle(request, -errno.EINVAL, null)
+    const problem = submission.endDetours(result)
+    if (problem !== undefined) {
+      request.problem = problem
+      return this.settle(request, -errno.EINVAL, null)
+    }
     // Interrupted by our own cancelling signal: a cancelled request, whatever the mechanism calls it.
     this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
   }
@@ -275,7 +312,7 @@ export class Engine implements Host {
   }
 
   /** Called by backends, see `Host`. */
-  passOn(submission: Submission): void {
+  passOn(submission: Slot): void {
     const request = submission.request!
     request.submission = null
     if (request.cancelled) return this.settle(request, -errno.ECANCELED, null)
@@ -298,6 +335,9 @@ export class Engine implements Host {
     this.counters.completed++
     if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
+    request.file?.unuse()
+    // Until it is the program's, it is closed with this thread.
+    if (request.entry.producesDescriptor === true && result >= 0) this.descriptors.own(result)
     // Whatever it throws: a backend is in the middle of its drain, and others wait for what comes next there.
     try {
       request.settled(memory)
@@ -344,9 +384,9 @@ export class Engine implements Host {
   }
 
   /** Asks for an early end of all requests that name this file's descriptor. */
-  cancelUsers(file: FileState): void {
+  cancelUsers(file: OpenDescriptor): void {
     this.forEachOutstanding((request) => {
-      if (request.input.file === file) this.cancel(request)
+      if (request.file === file) this.cancel(request)
     })
   }
 
@@ -364,7 +404,7 @@ export class Engine implements Host {
     })
   }
 
-  private laneFor(request: Request): Lane {
+  private laneFor(request: Request): BackendLane {
     for (const lane of this.lanes) if (lane.backend.accepts(request)) return lane
     return this.lanes[this.lanes.length - 1]
   }
@@ -475,21 +515,23 @@ export class Engine implements Host {
   }
 
   /** Moves queued requests into the backend until it is full. */
-  private dispatch({ backend, queue }: Lane): void {
+  private dispatch({ backend, queue }: BackendLane): void {
     for (let request = queue.peek(); request !== null; request = queue.peek()) {
       const { entry } = request
       try {
         if (entry.inline !== undefined && !request.triedInline) {
           if (this.mayInline) {
             request.triedInline = true
-            const result = this.tryInline(entry, request.input, request.bytes)
+            const { scratch } = this
+            scratch.encode(entry, request.input, request.bytes)
+            const result = this.tryEncoded(entry, scratch, request.input)
             if (result !== PENDING) {
               queue.remove(request)
               this.counters.inline++
-              this.settle(request, result, this.scratch)
-              this.scratch.clear()
-              continue
+              this.settle(request, result, scratch)
             }
+            scratch.clear()
+            if (result !== PENDING) continue
           } else if (this.hasInline && (!backend.answersCached || entry.uring?.punted === true)) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
             if (!this.paused) this.wake()

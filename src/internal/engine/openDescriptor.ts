@@ -3,7 +3,7 @@ import { type Alignment, directAlignment } from "../native/direct.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
 import { takesOffsets, type Way } from "../native/positions.ts"
 import { type Trust, UNASKED } from "../native/trust.ts"
-import { checkFd, type Path } from "./arguments.ts"
+import { BadArgument, checkFd, type Path } from "./arguments.ts"
 
 /** What can be known of a descriptor without waiting. */
 export interface Description {
@@ -48,33 +48,82 @@ export const closeAtOnce = (descriptors: Descriptors, fd: number): unknown => {
   }
 }
 
-/** What is known about an open file; shared by all its requests. */
-export interface FileState extends Description {
-  /** What it was opened by, for messages. */
-  readonly path: Path | undefined
+/** Where an object of the library's has its open descriptor. */
+export const descriptorOf: unique symbol = Symbol.for("effect-aio/OpenDescriptor") as never
+
+/** An open file: what is known of it, and who uses its descriptor. Shared by all requests that name it. */
+export class OpenDescriptor implements Description {
+  readonly seekable: boolean
+  readonly alignment: Alignment | undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
   /** What may run its transfers, once that was asked. */
-  way: Way | undefined
+  way: Way | undefined = undefined
   /** Whether its transfers keep to it. */
-  trust: Trust
+  trust: Trust = UNASKED
   /** Its number may be another file's by now. */
-  closed: boolean
-  /** Requests that name its descriptor and have not ended: it is not closed before they have. */
-  users: number
-  /** Called when the last of them has ended. */
-  onUnused: (() => void) | undefined
+  closed = false
+  readonly [descriptorOf]: OpenDescriptor = this
+  /** Requests that name its descriptor and have not ended. */
+  private users = 0
+  private onUnused: (() => void) | undefined = undefined
+
+  constructor(
+    readonly fd: number,
+    { alignment, seekable }: Description,
+    /** What it was opened by, for messages. */
+    readonly path: Path | undefined = undefined
+  ) {
+    this.seekable = seekable
+    this.alignment = alignment
+    this.noWait = alignment === undefined
+  }
+
+  /** A request names its descriptor from here to `unuse`: it is not closed in between. What is wrong, if it is closed already. */
+  use(): BadArgument | undefined {
+    if (this.closed) return new BadArgument("file", "it is closed")
+    this.users++
+    return undefined
+  }
+
+  unuse(): void {
+    if (--this.users > 0) return
+    const { onUnused } = this
+    this.onUnused = undefined
+    onUnused?.()
+  }
+
+  get isUsed(): boolean {
+    return this.users > 0
+  }
+
+  /** From now on no request may use it. `unused` is called when the last of them has ended, which may be at once. */
+  close(unused: () => void): void {
+    this.closed = true
+    if (this.users === 0) unused()
+    else this.onUnused = unused
+  }
 }
 
-/** Property by property: made for every small file that is loaded, where a spread would cost more than anything else. */
-export const fileState = ({ alignment, seekable }: Description, path?: Path): FileState => ({
-  path,
-  seekable,
-  alignment,
-  noWait: alignment === undefined,
-  way: undefined,
-  trust: UNASKED,
-  closed: false,
-  users: 0,
-  onUnused: undefined
-})
+/** Regular files: they have positions, and none is opened for direct I/O. */
+export const regularFile: Description = { seekable: true, alignment: undefined }
+
+/** Something that keeps a file open: an `AioFile`. */
+export interface Opened {
+  readonly [descriptorOf]: OpenDescriptor
+}
+
+/** What an operation works on: a descriptor's number, or a file whose Scope then waits for the operation. */
+export type Target = number | Opened
+
+/** The part of an input that names a target. What is none stays for `checkFd` to refuse. */
+export const targetOf = (target: Target): { readonly fd: number; readonly file: OpenDescriptor | undefined } => {
+  if (typeof target !== "object" || target === null) return { fd: target, file: undefined }
+  const file = target[descriptorOf]
+  return file instanceof OpenDescriptor ? { fd: file.fd, file } : { fd: target as never, file: undefined }
+}
+
+/** The input of an operation on a file that somebody keeps open. */
+export interface OnFile {
+  readonly file?: OpenDescriptor | undefined
+}

@@ -24,7 +24,7 @@ export interface UringForm {
    * Whether this request would keep the submitting thread busy for long (a large copy from the page cache) and is for a kernel
    * worker (IOSQE_ASYNC).
    */
-  readonly heavy?: (submission: Submission) => boolean
+  readonly heavy?: (submission: Submission, input: any) => boolean
   /**
    * Whether the ring does with this input what the system call does. Left out: with any. Asked before anything is encoded: the input
    * may be wrong in any way.

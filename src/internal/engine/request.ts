@@ -4,10 +4,37 @@
  * Life: idle -> queued -> in flight -> done. `done` happens exactly once, and only when the kernel no longer touches anything that
  * the request references. Small on purpose: a million of them may wait at once.
  */
-
-import type { Lane } from "./engine.ts"
+import { Failed } from "./failed.ts"
+import type { OpenDescriptor } from "./openDescriptor.ts"
 import type { Entry, Operation } from "./operation.ts"
-import type { Submission } from "./submission.ts"
+import { Submission } from "./submission.ts"
+
+/** Where a request was given to: a backend, and the queue in front of it. */
+export interface Lane {
+  readonly backend: { readonly name: string; cancel(request: Request): void }
+  readonly queue: { push(request: Request): void; remove(request: Request): void }
+}
+
+/**
+ * A submission in the table of a backend. Between `encode` and the completion the table holds the slot, the slot holds the request, and the
+ * two hold everything whose address is in it.
+ */
+export class Slot extends Submission {
+  /** Whose it is, or null for a free one. */
+  request: Request | null = null
+  /** It keeps its thread for long, and may for ever. */
+  isStuck = false
+
+  constructor(readonly slot: number) {
+    super(true)
+  }
+
+  override clear(): void {
+    this.request = null
+    this.isStuck = false
+    super.clear()
+  }
+}
 
 export const IDLE = 0
 export const QUEUED = 1
@@ -38,7 +65,7 @@ export abstract class Request {
   /** Why it could not be encoded, and so ended without a system call: a `BadArgument`, or a defect of ours. */
   problem: unknown = undefined
   /** Its place in a backend's table while it is in flight. */
-  submission: Submission | null = null
+  submission: Slot | null = null
 
   /** Neighbours in the queue. */
   next: Request | null = null
@@ -49,6 +76,8 @@ export abstract class Request {
   elder: Request | null = null
   younger: Request | null = null
 
+  /** It is part of the end of a fiber that was interrupted, and does not wait for slow observers. */
+  isOfInterrupted = false
   /** Its place in the table of an observer, or -1. */
   place = -1
 
@@ -56,6 +85,28 @@ export abstract class Request {
     this.entry = operation.entry
     this.input = operation.input
     this.bytes = bytesOf(operation)
+  }
+
+  /** The open file that it names, which is not closed before it has ended. */
+  get file(): OpenDescriptor | undefined {
+    return this.input.file
+  }
+
+  /** It was not submitted, or refused at once. */
+  get isIdle(): boolean {
+    return this.state === IDLE
+  }
+
+  /** What it ends with: its value, decoded from `memory`, or why there is none. */
+  endOf<A>(memory: Submission | null): A | Failed {
+    const { entry, input, problem, result } = this
+    if (problem !== undefined) return new Failed(entry.name, input, 0, problem)
+    if (result < 0) return new Failed(entry.name, input, -result, undefined)
+    try {
+      return entry.decode(memory!, result, input)
+    } catch (defect) {
+      return new Failed(entry.name, input, 0, defect)
+    }
   }
 
   /** It has ended: `result` is set, and where that is `>= 0`, `memory` is what to decode it from, until this returns. */

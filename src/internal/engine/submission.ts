@@ -1,21 +1,21 @@
 /**
  * A request as the kernel sees it: one system call, and the memory that it may touch.
  *
- * Submissions belong to a backend's table, one a slot, and are used again and again. So requests that only wait in a queue cost
- * nothing here, and a slot's cell serves every request that passes through it. Between `encode` and the completion the table holds
- * the submission, the submission holds the request, and the two hold everything whose address is in it.
+ * Submissions are used again and again: the engine's own for what is tried without waiting, and those of a backend's table (`Slot`). So
+ * requests that only wait in a queue cost nothing here, and a cell serves every request that passes through it.
  */
 
-import type { Word } from "../native/libc.ts"
-import type { FILL, LIST } from "../native/machine/layout.ts"
-import { ONCE } from "../native/machine/layout.ts"
-import { Cell } from "../native/memory.ts"
-import { BadArgument } from "./arguments.ts"
-import { type Detour, endDetours } from "./buffers.ts"
-import type { Entry } from "./operation.ts"
-import type { Request } from "./request.ts"
+import { addressOf, type Word } from "../native/libc.ts"
+import { type FILL, type LIST, ONCE } from "../native/machine/layout.ts"
+import { Cell, cString, writePath } from "../native/memory.ts"
+import { BadArgument, checkPath, type Path } from "./arguments.ts"
+import { type Detour, endDetours } from "./detours.ts"
+import type { OnFile } from "./openDescriptor.ts"
 
-const isOfClosedFile = (input: any): boolean => input.file?.closed === true
+/** What writes an operation into a submission: a catalogue entry. */
+export interface Encoder {
+  readonly encode: (submission: Submission, input: any) => void
+}
 
 export class Submission {
   /** The system call and its arguments. */
@@ -26,8 +26,6 @@ export class Submission {
   a3: Word = 0
   a4: Word = 0
   a5: Word = 0
-  /** Whose it is, or null for a free slot. */
-  request: Request | null = null
   /** Memory that the kernel reads or writes. */
   keep: unknown = null
   /** Bytes of the buffers of a transfer. */
@@ -42,16 +40,13 @@ export class Submission {
   mode: typeof ONCE | typeof FILL | typeof LIST = ONCE
   /** A directory's names were read to their end. */
   atEnd = false
-  /** It keeps its thread for long, and may for ever. */
-  isStuck = false
   /** The cell's path area is taken. */
   cellHoldsPath = false
   private ownCell: Cell | null = null
 
   constructor(
-    readonly slot: number,
     /** The kernel may touch its memory after the call that hands it over: other JavaScript runs meanwhile. */
-    readonly outlivesCall = true
+    readonly outlivesCall = false
   ) {}
 
   /** 512 bytes for structures and a path, kept for the slot's next requests. */
@@ -66,7 +61,7 @@ export class Submission {
    * `bytes`: what the buffers had when the request was made, if that is not known to be now. It is for these: what they have got since is
    * none of its business. If they have fewer, the answer 0 would be the end of a file to whoever asked.
    */
-  encode(entry: Entry<any, any>, input: unknown, bytes = -1): void {
+  encode(entry: Encoder, input: OnFile, bytes = -1): void {
     // What an entry leaves out is 0, and not what the slot's last request had there.
     this.a0 = 0
     this.a1 = 0
@@ -76,7 +71,7 @@ export class Submission {
     this.a5 = 0
     try {
       // Its number may be another file's by now.
-      if (isOfClosedFile(input)) throw new BadArgument("file", "it is closed")
+      if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
       this.bytes = 0
       this.most = bytes
       entry.encode(this, input)
@@ -92,24 +87,34 @@ export class Submission {
     }
   }
 
-  /** What was read past the buffers goes into them. False where one of them has no room for it any more. */
-  endDetours(count: number): boolean {
-    this.request!.problem = endDetours(this.detours!, count)
-    return this.request!.problem === undefined
+  /** The address of a path, NUL-terminated, in the cell or in memory that this keeps. Throws `BadArgument`. */
+  path(given: Path, argument = "path"): number {
+    const path = checkPath(given, argument)
+    const { cell } = this
+    if (!this.cellHoldsPath && writePath(cell, path)) {
+      this.cellHoldsPath = true
+      return cell.pathAddress
+    }
+    const copy = cString(path)
+    this.keepAlso(copy)
+    return addressOf(copy)
+  }
+
+  /** What was read past the buffers goes into them. What is wrong, where one of them has no room for it any more. */
+  endDetours(count: number): BadArgument | undefined {
+    return this.detours === null ? undefined : endDetours(this.detours, count)
   }
 
   keepAlso(memory: unknown): void {
     this.keep = this.keep === null ? memory : [this.keep, memory]
   }
 
-  /** Lets go of the request and its memory. Only after the completion has been read and decoded. */
+  /** Lets go of its memory. Only after the completion has been read and decoded. */
   clear(): void {
-    this.request = null
     this.keep = null
     this.detours = null
     this.output = null
     this.cellHoldsPath = false
-    this.isStuck = false
     this.mode = ONCE
     this.atEnd = false
   }

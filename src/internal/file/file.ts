@@ -9,12 +9,12 @@ import { AioBadArgument, AioEndOfFile, AioError } from "../../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
+import type { Failure } from "../effect/exits.ts"
 import { release } from "../effect/release.ts"
-import type { Failure } from "../effect/wait.ts"
 import { BadArgument, checkOffset, type Offset, show } from "../engine/arguments.ts"
 import { checkBytes } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
-import type { FileState } from "../engine/openDescriptor.ts"
+import { descriptorOf, type OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
@@ -22,15 +22,9 @@ import { errno } from "../native/errno.ts"
 import { allocateAligned } from "../native/memory.ts"
 import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
-import {
-  type Advice,
-  type AllocateOptions,
-  type RangeOptions,
-  type TransferOptions,
-  transfersOfFile
-} from "../operation/descriptors.ts"
+import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
-import { type FileRequests, fileRequests, ofFile } from "./operations.ts"
+import { type FileRequests, fileRequests } from "./operations.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
 
@@ -68,14 +62,21 @@ export class FileImpl implements AioFile {
 
   constructor(
     private readonly engine: Engine,
-    readonly fd: number,
-    readonly state: FileState,
+    readonly state: OpenDescriptor,
     /** Somebody else's, who may have read or written a part: streams and sinks go on where it stands. */
     private readonly isBorrowed = false
   ) {}
 
+  get [descriptorOf](): OpenDescriptor {
+    return this.state
+  }
+
+  get fd(): number {
+    return this.state.fd
+  }
+
   get request(): FileRequests {
-    return fileRequests(this.fd, this.state)
+    return fileRequests(this.state)
   }
 
   toJSON(): unknown {
@@ -94,11 +95,11 @@ export class FileImpl implements AioFile {
 
   /** What close(2) reports (EIO of earlier writes) cannot be mended at the end of a Scope: `sync` is how to ask. */
   get release(): Effect.Effect<void> {
-    return release(this.engine, this.fd, this.state)
+    return release(this.engine, this.state)
   }
 
   private run<A>(operation: Operation<A>): Effect.Effect<A, Failure> {
-    return execute(this.engine, ofFile(operation, this.state))
+    return execute(this.engine, operation)
   }
 
   private transfer(
@@ -143,7 +144,7 @@ export class FileImpl implements AioFile {
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, transfersOfFile.read(this.fd, buffer, options, this.state))
+    return execute(this.engine, catalogue.read(this.state, buffer, options))
   }
 
   readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
@@ -186,11 +187,11 @@ export class FileImpl implements AioFile {
   }
 
   readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, transfersOfFile.readv(this.fd, buffers, options, this.state))
+    return execute(this.engine, catalogue.readv(this.state, buffers, options))
   }
 
   write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, transfersOfFile.write(this.fd, buffer, options, this.state))
+    return execute(this.engine, catalogue.write(this.state, buffer, options))
   }
 
   writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
@@ -222,35 +223,35 @@ export class FileImpl implements AioFile {
   }
 
   writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
-    return execute(this.engine, transfersOfFile.writev(this.fd, buffers, options, this.state))
+    return execute(this.engine, catalogue.writev(this.state, buffers, options))
   }
 
   get sync(): Effect.Effect<void, Failure> {
-    return this.run(catalogue.fsync(this.fd))
+    return this.run(catalogue.fsync(this.state))
   }
 
   get datasync(): Effect.Effect<void, Failure> {
-    return this.run(catalogue.fdatasync(this.fd))
+    return this.run(catalogue.fdatasync(this.state))
   }
 
   get stat(): Effect.Effect<Stat, Failure> {
-    return this.run(catalogue.fstat(this.fd))
+    return this.run(catalogue.fstat(this.state))
   }
 
   truncate(length?: Offset): Effect.Effect<void, Failure> {
-    return this.run(catalogue.ftruncate(this.fd, length))
+    return this.run(catalogue.ftruncate(this.state, length))
   }
 
   allocate(options: AllocateOptions): Effect.Effect<void, Failure> {
-    return this.run(catalogue.fallocate(this.fd, options))
+    return this.run(catalogue.fallocate(this.state, options))
   }
 
   advise(advice: Advice, options?: RangeOptions): Effect.Effect<void, Failure> {
-    return this.run(catalogue.fadvise(this.fd, advice, options))
+    return this.run(catalogue.fadvise(this.state, advice, options))
   }
 
   readahead(options: { readonly offset?: Offset | undefined; readonly length: number }): Effect.Effect<void, Failure> {
-    return this.run(catalogue.readahead(this.fd, options))
+    return this.run(catalogue.readahead(this.state, options))
   }
 
   stream(options?: StreamOptions): Stream.Stream<Uint8Array, Failure> {

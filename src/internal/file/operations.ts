@@ -1,15 +1,9 @@
 /** The operations of an open file as values. */
 import type { Offset } from "../engine/arguments.ts"
-import type { FileState } from "../engine/openDescriptor.ts"
-import { type Operation, operation } from "../engine/operation.ts"
+import type { OpenDescriptor } from "../engine/openDescriptor.ts"
+import type { Operation } from "../engine/operation.ts"
 import * as catalogue from "../operation/catalogue.ts"
-import {
-  type Advice,
-  type AllocateOptions,
-  type RangeOptions,
-  type TransferOptions,
-  transfersOfFile
-} from "../operation/descriptors.ts"
+import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 
 /**
@@ -30,20 +24,16 @@ export interface FileRequests {
   readonly readahead: (options: { readonly offset?: Offset | undefined; readonly length: number }) => Operation<void>
 }
 
-/** An operation on the descriptor that belongs to the file. */
-export const ofFile = <A>({ entry, input }: Operation<A>, file: FileState): Operation<A> =>
-  operation(entry, { ...input, file })
-
-export const fileRequests = (fd: number, file: FileState): FileRequests => ({
-  read: (buffer, options) => transfersOfFile.read(fd, buffer, options, file),
-  readv: (buffers, options) => transfersOfFile.readv(fd, buffers, options, file),
-  write: (buffer, options) => transfersOfFile.write(fd, buffer, options, file),
-  writev: (buffers, options) => transfersOfFile.writev(fd, buffers, options, file),
-  sync: ofFile(catalogue.fsync(fd), file),
-  datasync: ofFile(catalogue.fdatasync(fd), file),
-  stat: ofFile(catalogue.fstat(fd), file),
-  truncate: (length) => ofFile(catalogue.ftruncate(fd, length), file),
-  allocate: (options) => ofFile(catalogue.fallocate(fd, options), file),
-  advise: (advice, options) => ofFile(catalogue.fadvise(fd, advice, options), file),
-  readahead: (options) => ofFile(catalogue.readahead(fd, options), file)
+export const fileRequests = (file: OpenDescriptor): FileRequests => ({
+  read: (buffer, options) => catalogue.read(file, buffer, options),
+  readv: (buffers, options) => catalogue.readv(file, buffers, options),
+  write: (buffer, options) => catalogue.write(file, buffer, options),
+  writev: (buffers, options) => catalogue.writev(file, buffers, options),
+  sync: catalogue.fsync(file),
+  datasync: catalogue.fdatasync(file),
+  stat: catalogue.fstat(file),
+  truncate: (length) => catalogue.ftruncate(file, length),
+  allocate: (options) => catalogue.fallocate(file, options),
+  advise: (advice, options) => catalogue.fadvise(file, advice, options),
+  readahead: (options) => catalogue.readahead(file, options)
 })

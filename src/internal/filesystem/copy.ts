@@ -3,7 +3,8 @@ import { dirname, isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/wait.ts"
+import { exitOf, type Failure } from "../effect/exits.ts"
+import { runSequence } from "../effect/run.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
@@ -23,7 +24,6 @@ import {
   withDirectory,
   within
 } from "./directory.ts"
-import { runSequence } from "./sequence.ts"
 import { Workers } from "./workers.ts"
 
 export interface CopyTreeOptions {
@@ -143,7 +143,8 @@ class Copy {
   private file(from: Place, to: Place, attempts = 3): Effect.Effect<void, Failure> {
     const { engine, options } = this
     const copied = runSequence(
-      () => new CopyFile(engine, from, to, { exclusive: true, preserveTimestamps: options.preserveTimestamps })
+      () => new CopyFile(engine, from, to, { exclusive: true, preserveTimestamps: options.preserveTimestamps }),
+      (end) => exitOf(engine, end)
     )
     return Effect.matchEffect(copied, {
       onSuccess: () => Effect.void,

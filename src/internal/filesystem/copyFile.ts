@@ -1,18 +1,15 @@
 /** Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to. */
 import { constants } from "node:fs"
-import * as Exit from "effect/Exit"
-import { AioBadArgument, type AioError } from "../../AioError.ts"
-import { failureOf } from "../effect/execute.ts"
-import type { Failure } from "../effect/wait.ts"
-import type { BadArgument, Path } from "../engine/arguments.ts"
+import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed } from "../engine/failed.ts"
+import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
-import { chmod, close, copyRange, fstat, ftruncate, open, unlink, utimes } from "../operation/catalogue.ts"
-import { transfersOfFile } from "../operation/descriptors.ts"
+import { chmod, close, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
 import type { Stat } from "../operation/metadata.ts"
+import { Sequence } from "../task/sequence.ts"
 import { byDescriptor, type Place } from "./directory.ts"
-import { regularFile, Sequence } from "./sequence.ts"
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
@@ -42,16 +39,16 @@ export interface CopyFileOptions {
 }
 
 /** Succeeds with the source as it was. */
-export class CopyFile extends Sequence<Stat, Failure> {
+export class CopyFile extends Sequence<Stat> {
   private source!: Stat
   /** Which of the two a failure is about. */
-  private about: Place
+  private subject: Place
   private position = 0
   private block: Uint8Array | undefined
   private inBlock = 0
   private written = 0
-  private readonly file = regularFile()
-  private readonly destination = regularFile()
+  private file!: OpenDescriptor
+  private destination!: OpenDescriptor
 
   constructor(
     engine: Engine,
@@ -60,7 +57,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
     private readonly options: CopyFileOptions
   ) {
     super(engine)
-    this.about = from
+    this.subject = from
   }
 
   protected begin(): void {
@@ -103,20 +100,22 @@ export class CopyFile extends Sequence<Stat, Failure> {
     if (source.type === "Directory") return this.failed(errno.EISDIR)
     if (options.exclusive && source.type !== "File") return this.failed(errno.EINVAL)
     this.source = source
+    this.file = new OpenDescriptor(this.fd, regularFile)
     const flag = O_WRONLY | O_CREAT | (options.exclusive ? O_EXCL | O_NOFOLLOW : 0)
-    this.about = to
+    this.subject = to
     this.run(open(to.path, { at: to.at, flag, mode: source.mode & PERMISSIONS }), this.destinationOpened)
   }
 
   private destinationOpened(fd: number): void {
     this.secondFd = fd
-    this.about = this.from
+    this.destination = new OpenDescriptor(fd, regularFile)
+    this.subject = this.from
     this.run(fstat(fd), this.destinationKnown, this.broken)
   }
 
   private destinationKnown({ dev, ino, mode, size }: Stat): void {
     const { source } = this
-    if (dev === source.dev && ino === source.ino) return this.end(Exit.succeed(source))
+    if (dev === source.dev && ino === source.ino) return this.conclude(source)
     const setMode = (): void => {
       if ((mode & PERMISSIONS) === (source.mode & PERMISSIONS)) this.copy()
       else {
@@ -158,7 +157,7 @@ export class CopyFile extends Sequence<Stat, Failure> {
     this.block ??= new Uint8Array(Buffer.allocUnsafeSlow(BLOCK).buffer)
     // At the descriptor's position for what has none to give. Nothing else has moved it.
     const options = this.source.type === "File" ? { offset: this.position } : undefined
-    this.run(transfersOfFile.read(this.fd, this.block, options, this.file), this.blockRead, this.broken)
+    this.run(read(this.file, this.block, options), this.blockRead, this.broken)
   }
 
   private blockRead(count: number): void {
@@ -169,9 +168,9 @@ export class CopyFile extends Sequence<Stat, Failure> {
   }
 
   private writeBlock(): void {
-    const { block, destination, inBlock, position, secondFd, written } = this
+    const { block, destination, inBlock, position, written } = this
     this.run(
-      transfersOfFile.write(secondFd, block!.subarray(written, inBlock), { offset: position }, destination),
+      write(destination, block!.subarray(written, inBlock), { offset: position }),
       this.blockWritten,
       this.broken
     )
@@ -186,20 +185,20 @@ export class CopyFile extends Sequence<Stat, Failure> {
   }
 
   private times(): void {
-    if (!this.options.preserveTimestamps) return this.end(Exit.succeed(this.source))
+    if (!this.options.preserveTimestamps) return this.conclude(this.source)
     const path = byDescriptor(this.engine, this.secondFd, this.to)
     const { atimeNs, mtimeNs } = this.source
-    this.run(utimes(path, { atimeNs, mtimeNs }), () => this.end(Exit.succeed(this.source)), this.broken)
+    this.run(utimes(path, { atimeNs, mtimeNs }), () => this.conclude(this.source), this.broken)
   }
 
   /** Half a copy is none: it is removed, as libuv does. Interrupted or not. */
   private broken(number: number): void {
-    const failure = Exit.fail(this.failure(number))
+    const failure = this.failure(number)
     const { cancelling, to } = this
     this.cancelling = false
     const ended = (): void => {
       this.cancelling = cancelling
-      this.end(failure)
+      this.conclude(failure)
     }
     this.run(unlink(to.path, { at: to.at }), ended, ended)
   }
@@ -208,15 +207,11 @@ export class CopyFile extends Sequence<Stat, Failure> {
     return { name: "copyFile", path: this.from.full }
   }
 
-  protected override failed(number: number): void {
-    this.end(Exit.fail(this.failure(number)))
+  protected override get about(): { readonly path: Path } {
+    return { path: this.subject.full }
   }
 
-  protected override failure(number: number): AioError {
-    return failureOf(this.engine, number, "copyFile", { path: this.about.full })
-  }
-
-  protected override wrongArgument({ argument, description }: BadArgument): AioBadArgument {
-    return new AioBadArgument({ operation: "copyFile", argument, description })
+  protected override failure(number: number, _?: string): Failed {
+    return new Failed("copyFile", this.about, number, undefined)
   }
 }

@@ -2,11 +2,13 @@
 import * as Effect from "effect/Effect"
 import { AioError } from "../../AioError.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../effect/execute.ts"
+import type { Failure } from "../effect/exits.ts"
 import { wantsSpan } from "../effect/spans.ts"
-import type { Failure, Restore } from "../effect/wait.ts"
+import type { Restore } from "../effect/wait.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { type Operation, PENDING } from "../engine/operation.ts"
+import { Failed, LATER } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import { plainView } from "../native/views.ts"
 import { close, lstat, open, readdir } from "../operation/catalogue.ts"
@@ -90,17 +92,9 @@ export const unlessGone = <A>(
 
 /** Opened on the spot where that needs no waiting; or -1. */
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
-  if (!engine.mayInline) return -1
-  const { entry, input } = openDirectory(path, { at, follow })
-  try {
-    const fd = engine.tryInline(entry, input)
-    if (fd === PENDING) return -1
-    engine.countInline()
-    return fd
-  } catch {
-    // A wrong argument, which the request will tell of.
-    return -1
-  }
+  const fd = engine.attempt(openDirectory(path, { at, follow }))
+  // What is wrong with an argument the request tells of.
+  return fd === LATER || fd instanceof Failed ? -1 : fd
 }
 
 /** In the uninterruptible region that `restore` belongs to. */

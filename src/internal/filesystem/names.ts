@@ -1,12 +1,11 @@
 /** The names in a directory, as `fs.readdir` gives them. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { type DirectoryChunk, list, moreNames } from "../operation/directories.ts"
-import { type Subject, systemError, translate } from "./errors.ts"
+import { type Subject, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
 
@@ -42,13 +41,9 @@ class ListDirectory extends FileSystemSequence<Array<string>> {
   }
 
   private listed({ done, entries }: DirectoryChunk): void {
-    if (done) return this.end(Exit.succeed(entries.map(({ name }) => name).sort(byBytes)))
+    if (done) return this.conclude(entries.map(({ name }) => name).sort(byBytes))
     this.size = moreNames(this.size)
     this.begin()
-  }
-
-  protected override failure(errno: number): PlatformError {
-    return systemError(errno, "scandir", this.subject)
   }
 }
 

@@ -15,23 +15,25 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { execute, executeMasked } from "../effect/execute.ts"
-import { isInterrupted } from "../effect/fiber.ts"
-import { priorityOf } from "../effect/priority.ts"
 import { release } from "../effect/release.ts"
+import { runMasked } from "../effect/run.ts"
 import { inSpan, wantsSpan } from "../effect/spans.ts"
-import { inStages, type Restore } from "../effect/wait.ts"
+import { submitContextOf } from "../effect/submitContext.ts"
+import type { Restore } from "../effect/wait.ts"
 import { BadArgument, show } from "../engine/arguments.ts"
 import { checkBytes, checkView } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
-import { type FileState, fileState } from "../engine/openDescriptor.ts"
-import { type Operation, PENDING } from "../engine/operation.ts"
+import { Failed, LATER } from "../engine/failed.ts"
+import { OpenDescriptor } from "../engine/openDescriptor.ts"
+import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import { openFlags } from "../operation/openFlags.ts"
+import { Move } from "../task/move.ts"
 import { numberOf } from "./checked.ts"
-import { badArgument, fromWrongArgument, systemError, translate } from "./errors.ts"
+import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { fstatInfo } from "./info.ts"
-import { Move } from "./move.ts"
+import { toPlatformExit } from "./sequence.ts"
 import { living } from "./successor.ts"
 
 const asSize = (count: number): Size => BigInt(count) as Size
@@ -65,11 +67,10 @@ export class OpenFile implements File {
 
   constructor(
     private readonly own: Engine,
-    fd: number,
-    readonly state: FileState,
+    readonly state: OpenDescriptor,
     append: boolean
   ) {
-    this.fd = FileDescriptor(fd)
+    this.fd = FileDescriptor(state.fd)
     this.turn = append ? Effect.unsafeMakeSemaphore(1) : undefined
   }
 
@@ -80,11 +81,11 @@ export class OpenFile implements File {
 
   get release(): Effect.Effect<void> {
     // After the Layer's end nobody is needed to close it, unless there are requests to be ended before.
-    return Effect.suspend(() => release(this.state.users > 0 ? this.engine : this.own, this.fd, this.state))
+    return Effect.suspend(() => release(this.state.isUsed ? this.engine : this.own, this.state))
   }
 
-  /** Called by a transfer that took `length` bytes from `offset` on, when it has ended. */
-  moved(offset: number, count: number, length: number): void {
+  /** A transfer that took `length` bytes from `offset` on has ended. */
+  private moved(offset: number, count: number, length: number): void {
     this.taken--
     if (count < length && !this.isSet && offset + count < this.position) this.position = offset + count
     if (this.taken === 0) this.isSet = false
@@ -125,17 +126,16 @@ export class OpenFile implements File {
       }
       // Node asks no kernel for nothing.
       if (length === 0 && (all || operation === catalogue.read)) return Exit.succeed(finish(0, buffer))
-      if (entry.inline !== undefined && positional && engine.mayInline) {
-        try {
-          const count = engine.tryInline(entry, { fd: this.fd, buffer, offset: this.position, file: state })
-          if (count !== PENDING) {
-            engine.countInline()
-            this.position += count
-            return Exit.succeed(finish(count, buffer))
-          }
-        } catch (problem) {
-          return problem instanceof BadArgument ? Exit.fail(fromWrongArgument(method, problem)) : Exit.die(problem)
-        }
+      const about: Subject = { method, of: this.fd }
+      const toExit = (end: number | Failed): Exit.Exit<A, PlatformError> =>
+        Exit.map(toPlatformExit(end), (count) => finish(count, buffer))
+      const tried = positional
+        ? engine.attempt({ entry, input: { fd: this.fd, file: state, buffer, offset: this.position } })
+        : LATER
+      if (tried instanceof Failed) return toExit(new Failed(tried.operation, about, tried.errno, tried.problem))
+      if (tried !== LATER) {
+        this.position += tried
+        return Exit.succeed(finish(tried, buffer))
       }
       return Effect.uninterruptibleMask((restore) => {
         const offset = positional ? this.position : undefined
@@ -143,10 +143,21 @@ export class OpenFile implements File {
           this.taken++
           this.position = offset + length
         }
-        const move = new Move<A>(this, operation, method, buffer, length, offset, all, (count) => finish(count, buffer))
-        move.priority = priorityOf(fiber)
-        move.isOfInterrupted = isInterrupted(fiber)
-        return inStages(move, restore, () => move.start())
+        const move = new Move({
+          engine: () => this.engine,
+          file: state,
+          operation,
+          buffer,
+          length,
+          offset,
+          all,
+          about,
+          context: submitContextOf(engine, fiber),
+          moved: (count) => {
+            if (offset !== undefined) this.moved(offset, count, length)
+          }
+        })
+        return runMasked(move, restore, toExit)
       })
     })
   }
@@ -197,27 +208,24 @@ export class OpenFile implements File {
 
   truncate(length?: SizeInput): Effect.Effect<void, PlatformError> {
     const bytes = Math.max(0, numberOf(length ?? 0))
-    return Effect.map(this.run(catalogue.ftruncate(this.fd, bytes), "truncate"), () => {
+    return Effect.map(this.run(catalogue.ftruncate(this.state, bytes), "truncate"), () => {
       if (this.turn === undefined && this.position > bytes) this.place(bytes)
     })
   }
 
   get stat(): Effect.Effect<File.Info, PlatformError> {
-    return this.run({ entry: fstatInfo, input: { fd: this.fd } }, "stat")
+    return this.run({ entry: fstatInfo, input: { fd: this.fd, file: this.state } }, "stat")
   }
 
   get sync(): Effect.Effect<void, PlatformError> {
-    return this.run(catalogue.fsync(this.fd), "sync")
+    return this.run(catalogue.fsync(this.state), "sync")
   }
 
   private run<A>(operation: Operation<A>, method: string): Effect.Effect<A, PlatformError> {
     return Effect.suspend(() =>
       this.state.closed
         ? this.closedFailure(method, operation.entry.name)
-        : Effect.mapError(
-            execute(this.engine, { entry: operation.entry, input: { ...operation.input, file: this.state } }),
-            translate({ method, of: this.fd })
-          )
+        : Effect.mapError(execute(this.engine, operation), translate({ method, of: this.fd }))
     )
   }
 }
@@ -236,8 +244,7 @@ export const acquire = (
       onSuccess: (fd) =>
         new OpenFile(
           own,
-          fd,
-          fileState(own.descriptors.describe(fd, false)),
+          new OpenDescriptor(fd, own.descriptors.describe(fd, false)),
           (openFlags(flag) & constants.O_APPEND) !== 0
         )
     })

@@ -9,9 +9,8 @@ import { constants } from "node:fs"
 import { resolve } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/wait.ts"
+import type { Failure } from "../effect/exits.ts"
 import { BadArgument, checkPath, type Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { textOfPath } from "../engine/pathNames.ts"
@@ -46,12 +45,12 @@ class Ask extends FileSystemSequence<string | undefined> {
 
   private told(path: Path): void {
     const isCertain = typeof path === "string" && path.startsWith("/") && !path.endsWith(GONE)
-    this.end(Exit.succeed(isCertain ? path : undefined))
+    this.conclude(isCertain ? path : undefined)
   }
 
   private notTold(number: number, operation: string): void {
     if (this.cancelling) this.failed(number, operation)
-    else this.end(Exit.succeed(undefined))
+    else this.conclude(undefined)
   }
 }
 

@@ -1,11 +1,11 @@
 /** Removing trees. */
 import * as Effect from "effect/Effect"
-import type { Failure } from "../effect/wait.ts"
+import { forEach } from "../effect/batch.ts"
+import type { Failure } from "../effect/exits.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import { lstat, rmdir, unlink } from "../operation/catalogue.ts"
-import { runBatch } from "./batch.ts"
 import {
   type Directory,
   forEachChunk,
@@ -104,18 +104,17 @@ class Removal {
     const { engine } = this
     const places = names.map((name) => within(engine, directory, name))
     return Effect.mapError(
-      runBatch(
-        engine,
-        places.length,
-        WINDOW,
-        (index) => unlink(places[index].path, places[index]),
-        (index, number) => {
+      forEach(engine, {
+        count: places.length,
+        window: WINDOW,
+        operation: (index) => unlink(places[index].path, places[index]),
+        forgives: (index, number) => {
           if (number === errno.ENOENT) return true
           if (number !== errno.EISDIR) return false
           directories.push(names[index])
           return true
         }
-      ),
+      }),
       // The batch knows the part of the path only that the kernel was given.
       (error) => {
         const place = places.find(({ path }) => error._tag === "AioError" && path === error.path)

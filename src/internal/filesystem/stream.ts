@@ -11,24 +11,22 @@ import type { PlatformError } from "@effect/platform/Error"
 import type { StreamOptions } from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { AioError } from "../../AioError.ts"
-import { executeMasked, executeUninterruptibly, badArgument as wrongArgument } from "../effect/execute.ts"
-import type { EndSpan } from "../effect/spans.ts"
-import { type Origin, originOf } from "../effect/submitContext.ts"
-import { BadArgument } from "../engine/arguments.ts"
+import { executeMasked, executeUninterruptibly } from "../effect/execute.ts"
+import { submitContextOf } from "../effect/submitContext.ts"
 import type { Engine } from "../engine/engine.ts"
-import { type Operation, PENDING } from "../engine/operation.ts"
-import { DONE, Request } from "../engine/request.ts"
+import { Failed, LATER } from "../engine/failed.ts"
+import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
+import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
-import { trustOfAnswer } from "../native/trust.ts"
-import { close, fstat, open, read } from "../operation/catalogue.ts"
-import { decodeFileSize } from "../operation/metadata.ts"
-import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
-import { regularFile } from "./sequence.ts"
+import { close, open, read } from "../operation/catalogue.ts"
+import { measure } from "../operation/descriptors.ts"
+import { Member, type Owner } from "../task/member.ts"
+import type { SubmitContext } from "../task/submitContext.ts"
+import { badArgument, type Subject, translate } from "./errors.ts"
+import { toPlatformExit } from "./sequence.ts"
 import { living } from "./successor.ts"
 
 /** As NodeFileSystem's. */
@@ -38,25 +36,17 @@ const BUFFER_SIZE = 16
 /** Bytes of a slab at most, unless one chunk is larger. Larger ones are read no faster. Measured in bench/scenarios/filesystem.ts. */
 const SLAB = 1 << 20
 
-class Ahead extends Request {
-  private readonly endSpan: EndSpan | undefined
+/** The read that is under way, or has arrived. */
+class Ahead extends Member {
+  end: number | Failed | typeof LATER = LATER
 
   constructor(
-    private readonly owner: Reader,
+    owner: Owner<Ahead>,
     operation: Operation<number>,
     readonly slab: Uint8Array,
-    { priority, startSpan }: Origin
+    context: SubmitContext
   ) {
-    super(operation)
-    this.priority = priority
-    this.endSpan = startSpan?.(this)
-  }
-
-  override settled(): void {
-    const { endSpan, entry, input, problem, result } = this
-    if (problem !== undefined) endSpan?.(wrongArgument(entry.name, problem))
-    else endSpan?.(result < 0 ? Exit.fail(AioError.fromErrno(-result, entry.name, input)) : Exit.void)
-    this.owner.arrived()
+    super(owner, operation, 0, context)
   }
 }
 
@@ -64,14 +54,15 @@ type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<PlatformError>>
 
 const ended: Pull = Effect.fail(Option.none())
 
-class Reader {
-  private readonly file = regularFile()
+class Reader implements Owner<Ahead> {
+  readonly isPatient = false
+  private readonly file: OpenDescriptor
   /** The read that is under way, or has arrived and not been taken. */
   private ahead: Ahead | undefined = undefined
   private onArrival: (() => void) | undefined = undefined
   private atEnd = false
   /** Bytes of the file when it was opened, if that was known without waiting. */
-  private readonly size: number
+  private readonly size: number = Number.POSITIVE_INFINITY
 
   /** Who runs the read that is under way. */
   private reading: Engine
@@ -86,27 +77,31 @@ class Reader {
     private readonly slabSize: number
   ) {
     this.reading = own
-    this.size = Number.POSITIVE_INFINITY
-    const engine = living(own)
-    if (!engine.mayInline || engine.tryInline(fstat.entry, { fd }) === PENDING) return
-    this.size = decodeFileSize(engine.scratch)
-    this.file.trust = trustOfAnswer(fd, engine.scratch.cell)
-    engine.countInline()
+    this.file = new OpenDescriptor(fd, regularFile)
+    const size = living(own).attempt(measure(this.file))
+    if (size !== LATER && !(size instanceof Failed)) this.size = size
   }
 
-  /** Called by the read that is under way. */
-  arrived(): void {
+  get engine(): Engine {
+    return this.reading
+  }
+
+  /** The read that is under way has. */
+  ended(ahead: Ahead, end: unknown | Failed): void {
+    ahead.end = end as number | Failed
     const { onArrival } = this
     this.onArrival = undefined
     onArrival?.()
   }
+
+  overdue(): void {}
 
   private get subject(): Subject {
     return { method: "readAlloc", of: this.fd }
   }
 
   private operation(slab: Uint8Array): Operation<number> {
-    return { entry: read.entry, input: { fd: this.fd, buffer: slab, offset: this.position, file: this.file } }
+    return { entry: read.entry, input: { fd: this.fd, file: this.file, buffer: slab, offset: this.position } }
   }
 
   private newSlab(): Uint8Array {
@@ -124,33 +119,26 @@ class Reader {
     const slab = this.newSlab()
     const operation = this.operation(slab)
     // Of the fiber that pulls: it may have another priority each time.
-    const origin = originOf(engine, fiber)
-    const tried = engine.mayInline && origin.startSpan === undefined
-    if (tried) {
-      try {
-        const count = engine.tryInline(operation.entry, operation.input)
-        if (count !== PENDING) {
-          engine.countInline()
-          return this.deliver(slab, count)
-        }
-      } catch (problem) {
-        return this.refuse(problem)
-      }
+    const context = submitContextOf(engine, fiber)
+    const tried = engine.mayInline && context.startSpan === undefined
+    const end = tried ? engine.attempt(operation) : LATER
+    if (end === LATER) {
+      this.read(operation, slab, tried, context)
+      return this.whenArrived
     }
-    this.read(operation, slab, tried, origin)
-    return this.whenArrived
+    return end instanceof Failed ? this.fail(end) : this.deliver(slab, end)
   })
 
-  private read(operation: Operation<number>, slab: Uint8Array, triedInline: boolean, origin: Origin): void {
-    const request = new Ahead(this, operation, slab, origin)
+  private read(operation: Operation<number>, slab: Uint8Array, triedInline: boolean, context: SubmitContext): void {
+    this.reading = living(this.own)
+    const request = new Ahead(this, operation, slab, context)
     request.triedInline = triedInline
     this.ahead = request
-    this.reading = living(this.own)
-    this.reading.submit(request)
+    request.start()
   }
 
   private get hasArrived(): boolean {
-    return this.ahead === undefined || this.ahead.state === DONE
+    return this.ahead === undefined || this.ahead.end !== LATER
   }
 
   private readonly whenArrived: Pull = Effect.suspend(() =>
@@ -165,25 +153,23 @@ class Reader {
   )
 
   private readonly take: Pull = Effect.withFiberRuntime((fiber): Pull => {
-    const { problem, result, slab } = this.ahead!
+    const { end, slab } = this.ahead!
     this.ahead = undefined
-    if (problem !== undefined) return this.refuse(problem)
     // Nobody but the Layer's end cancels what is read ahead: it is read again.
-    if (result === -errno.ECANCELED && this.reading.closed) return this.pull
-    if (result < 0) return Effect.fail(Option.some(systemError(-result, "read", this.subject)))
-    const delivery = this.deliver(slab, result)
+    if (end instanceof Failed) return end.errno === errno.ECANCELED && this.reading.closed ? this.pull : this.fail(end)
+    const delivery = this.deliver(slab, end as number)
     // It was worth waiting for: the next one is read while the consumer works on this one.
     if (!this.atEnd && this.left > 0) {
       const next = this.newSlab()
-      this.read(this.operation(next), next, true, originOf(living(this.own), fiber))
+      this.read(this.operation(next), next, true, submitContextOf(living(this.own), fiber))
     }
     return delivery
   })
 
-  private refuse(problem: unknown): Pull {
-    return problem instanceof BadArgument
-      ? Effect.fail(Option.some(fromWrongArgument("stream", problem)))
-      : Effect.die(problem)
+  private fail({ errno, operation, problem }: Failed): Pull {
+    const { method, ...of } = this.subject
+    const failed = new Failed(operation, { method: errno === 0 ? "stream" : method, ...of }, errno, problem)
+    return Effect.mapError(toPlatformExit<never>(failed), Option.some)
   }
 
   private deliver(slab: Uint8Array, count: number): Pull {

@@ -1,7 +1,7 @@
 /** Operations on what a file is called, who may use it and when it was used. */
 
 import type { Path } from "../engine/arguments.ts"
-import { BadArgument, checkUint32, pathAddress, show } from "../engine/arguments.ts"
+import { BadArgument, checkUint32, show } from "../engine/arguments.ts"
 import { asVoid, define, PENDING } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -29,7 +29,7 @@ export const access = define((path: Path, options?: AccessOptions) => ({ path, .
   encode: (submission, { execute, path, read, write }) => {
     submission.nr = NR.faccessat
     submission.a0 = AT_FDCWD
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
     submission.a2 = (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
   },
   inline: ({ a1, a2, cell }) => accessPathCached(a1 as number, a2 as number, cell) ?? PENDING,
@@ -43,7 +43,7 @@ export const chmod = define((path: Path, mode: number) => ({ path, mode }), {
     submission.nr = NR.fchmodat
     submission.a0 = AT_FDCWD
     submission.a2 = checkUint32(mode, "mode")
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
   },
   decode: asVoid
 })
@@ -77,7 +77,7 @@ export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...own
     submission.a2 = checkUint32(uid, "uid")
     submission.a3 = checkUint32(gid, "gid")
     submission.a4 = atFlags(input)
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
   },
   decode: asVoid
 })
@@ -123,7 +123,7 @@ export const utimes = define((path: Path, times: TimesOptions) => ({ path, ...ti
     writeTime(submission, 2, input.mtimeNs, "mtimeNs")
     submission.a2 = submission.cell.address
     submission.a3 = atFlags(input)
-    submission.a1 = pathAddress(submission, input.path)
+    submission.a1 = submission.path(input.path)
   },
   decode: asVoid
 })

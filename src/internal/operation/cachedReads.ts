@@ -1,6 +1,6 @@
 /** Reads that are answered from the page cache, without waiting. */
 import { constants } from "node:fs"
-import type { FileState } from "../engine/openDescriptor.ts"
+import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { PENDING } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
@@ -16,7 +16,7 @@ import type { TransferInput } from "./descriptors.ts"
  */
 export const HEAVY = 1 << 20
 
-const mayReadWithoutWaiting = (fd: number, file: FileState | undefined): boolean => {
+const mayReadWithoutWaiting = (fd: number, file: OpenDescriptor | undefined): boolean => {
   if (file !== undefined) return file.noWait
   const flags = syscall(NR.fcntl, fd, F_GETFL)
   return flags >= 0 && (flags & constants.O_DIRECT) === 0

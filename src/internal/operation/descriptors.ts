@@ -3,7 +3,7 @@ import { constants } from "node:fs"
 import type { Offset } from "../engine/arguments.ts"
 import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "../engine/buffers.ts"
-import type { FileState } from "../engine/openDescriptor.ts"
+import { type OpenDescriptor, type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -13,9 +13,11 @@ import { syscall, type Word } from "../native/libc.ts"
 import { DISK, STREAM, type Way, wayOf } from "../native/positions.ts"
 import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
-import { ALWAYS, forgetTrust, hasMoved, trustOf } from "../native/trust.ts"
+import { ALWAYS, forgetTrust, hasMoved, trustOf, trustOfAnswer } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { HEAVY, lastInline, readInline } from "./cachedReads.ts"
+import { decodeFileSize } from "./metadata.ts"
+import { fstat } from "./paths.ts"
 
 /** Offset of the system calls that means "at the file's own position". */
 const CURRENT = -1
@@ -46,14 +48,14 @@ export interface TransferInput {
   readonly fd: number
   readonly buffer: Uint8Array
   readonly offset: Offset | undefined
-  readonly file: FileState | undefined
+  readonly file: OpenDescriptor | undefined
 }
 
 export interface VectorInput {
   readonly fd: number
   readonly buffers: ReadonlyArray<Uint8Array>
   readonly offset: Offset | undefined
-  readonly file: FileState | undefined
+  readonly file: OpenDescriptor | undefined
 }
 
 /** The descriptor and the position, into the first and the fourth word. */
@@ -123,10 +125,8 @@ const transferForm = (opcode: number): UringForm => ({
   opcode,
   takesPriority: true,
   suits: suitsRing,
-  heavy: ({ a0, a2, request }) => {
-    const file: FileState | undefined = request?.input.file
-    return ((a2 as number) > HEAVY && file?.alignment === undefined) || trustOf(a0 as number, file) !== ALWAYS
-  },
+  heavy: ({ a0, a2 }, { file }) =>
+    ((a2 as number) > HEAVY && file?.alignment === undefined) || trustOf(a0 as number, file) !== ALWAYS,
   prepare: (entry, r) => entry.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
 })
 
@@ -148,7 +148,7 @@ const kernelSync = (opcode: number): KernelAioForm => ({
 /** `a2` counts buffers, not bytes. */
 const vectorForm = (opcode: number): UringForm => ({
   ...transferForm(opcode),
-  heavy: ({ a0, bytes, request }) => bytes > HEAVY || trustOf(a0 as number, request?.input.file) !== ALWAYS
+  heavy: ({ a0, bytes }, { file }) => bytes > HEAVY || trustOf(a0 as number, file) !== ALWAYS
 })
 
 /** What to wait for before a transfer at the current position of something that has none, or 0 if it need not wait. */
@@ -178,31 +178,23 @@ const isOpenForWriting = (fd: number): boolean => {
 }
 
 /** Of a transfer that was a request: its bytes have been found by now. */
-const moved = ({ request }: Submission, result: number, { fd, file }: TransferInput | VectorInput): number => {
-  if (request !== null && result > 0) hasMoved(fd, file)
+const moved = ({ outlivesCall }: Submission, result: number, { fd, file }: TransferInput | VectorInput): number => {
+  if (outlivesCall && result > 0) hasMoved(fd, file)
   return result
 }
 
-const transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions): TransferInput =>
-  transferOf(fd, buffer, options, undefined)
+const transfer = (file: Target, buffer: Uint8Array, options?: TransferOptions): TransferInput => ({
+  ...targetOf(file),
+  buffer,
+  offset: offsetOf(options)
+})
 
-const transferOf = (
-  fd: number,
-  buffer: Uint8Array,
-  options: TransferOptions | undefined,
-  file: FileState | undefined
-): TransferInput => ({ fd, buffer, offset: offsetOf(options), file })
-
-const vector = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput =>
-  vectorOf(fd, buffers, options, undefined)
-
-const vectorOf = (
-  fd: number,
-  buffers: ReadonlyArray<Uint8Array>,
-  options: TransferOptions | undefined,
-  file: FileState | undefined
+const vector = (file: Target, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => ({
+  ...targetOf(file),
   // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
-): VectorInput => ({ fd, buffers: listOf(buffers), offset: offsetOf(options), file })
+  buffers: listOf(buffers),
+  offset: offsetOf(options)
+})
 
 export const nop = define(() => ({}), {
   name: "nop",
@@ -295,7 +287,7 @@ export interface Part {
  * `read` of what is left of a file of known size, with the end known if it can be had in the same call. On file systems of this machine's
  * own: on others a size says little.
  */
-export const readLast = define(transferOf, {
+export const readLast = define(transfer, {
   ...read.entry,
   inline: (submission, input) => {
     const count = lastInline(submission, input)
@@ -307,17 +299,9 @@ export const readLast = define(transferOf, {
   decode: ({ atEnd }, count): Part => ({ count, atEnd: atEnd || count === 0 })
 })
 
-/** The same of an open file, whose state goes along. Users have no such argument: whatever else they passed would be taken for it. */
-export const transfersOfFile = {
-  read: define(transferOf, read.entry),
-  write: define(transferOf, write.entry),
-  readv: define(vectorOf, readv.entry),
-  writev: define(vectorOf, writev.entry)
-}
-
 const IORING_FSYNC_DATASYNC = 1
 
-export const fsync = define((fd: number) => ({ fd }), {
+export const fsync = define(targetOf, {
   name: "fsync",
   man: "fsync(2)",
   encode: (submission, { fd }) => {
@@ -333,7 +317,7 @@ export const fsync = define((fd: number) => ({ fd }), {
   decode: asVoid
 })
 
-export const fdatasync = define((fd: number) => ({ fd }), {
+export const fdatasync = define(targetOf, {
   name: "fdatasync",
   man: "fdatasync(2)",
   encode: (submission, { fd }) => {
@@ -349,7 +333,7 @@ export const fdatasync = define((fd: number) => ({ fd }), {
   decode: asVoid
 })
 
-export const ftruncate = define((fd: number, length: Offset = 0) => ({ fd, length }), {
+export const ftruncate = define((file: Target, length: Offset = 0) => ({ ...targetOf(file), length }), {
   name: "ftruncate",
   man: "ftruncate(2)",
   encode: (submission, { fd, length }) => {
@@ -388,23 +372,26 @@ export interface AllocateOptions {
 
 const allocateOptions = optionsReader<AllocateOptions>({ offset: true, length: true, mode: true })
 
-export const fallocate = define((fd: number, options: AllocateOptions) => ({ fd, ...allocateOptions(options) }), {
-  name: "fallocate",
-  man: "fallocate(2)",
-  encode: (submission, { fd, length, mode = "allocate", offset = 0 }) => {
-    submission.nr = NR.fallocate
-    submission.a0 = checkFd(fd)
-    submission.a1 = checkName(allocateModes, mode, "mode")
-    submission.a2 = checkOffset(offset)
-    submission.a3 = checkOffset(length, "length")
-  },
-  uring: {
-    opcode: IORING_OP.FALLOCATE,
-    // The length stands in the address field.
-    prepare: (entry, r) => entry.prepare(IORING_OP.FALLOCATE, r.a0 as number, r.a3, r.a1 as number, r.a2, 0)
-  },
-  decode: asVoid
-})
+export const fallocate = define(
+  (file: Target, options: AllocateOptions) => ({ ...targetOf(file), ...allocateOptions(options) }),
+  {
+    name: "fallocate",
+    man: "fallocate(2)",
+    encode: (submission, { fd, length, mode = "allocate", offset = 0 }) => {
+      submission.nr = NR.fallocate
+      submission.a0 = checkFd(fd)
+      submission.a1 = checkName(allocateModes, mode, "mode")
+      submission.a2 = checkOffset(offset)
+      submission.a3 = checkOffset(length, "length")
+    },
+    uring: {
+      opcode: IORING_OP.FALLOCATE,
+      // The length stands in the address field.
+      prepare: (entry, r) => entry.prepare(IORING_OP.FALLOCATE, r.a0 as number, r.a3, r.a1 as number, r.a2, 0)
+    },
+    decode: asVoid
+  }
+)
 
 /** `POSIX_FADV_*`; the numbers are the same on x64 and arm64. */
 const advices = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, noReuse: 5 } as const
@@ -421,7 +408,11 @@ export interface RangeOptions {
 
 const rangeOptions = optionsReader<RangeOptions>({ offset: true, length: true })
 
-const adviceInput = (fd: number, advice: Advice, options?: RangeOptions) => ({ fd, advice, ...rangeOptions(options) })
+const adviceInput = (file: Target, advice: Advice, options?: RangeOptions) => ({
+  ...targetOf(file),
+  advice,
+  ...rangeOptions(options)
+})
 
 export const fadvise = define(adviceInput, {
   name: "fadvise",
@@ -444,14 +435,27 @@ export interface ReadaheadOptions {
 
 const readaheadOptions = optionsReader<ReadaheadOptions>({ offset: true, length: true })
 
-export const readahead = define((fd: number, options: ReadaheadOptions) => ({ fd, ...readaheadOptions(options) }), {
-  name: "readahead",
-  man: "readahead(2)",
-  encode: (submission, { fd, length, offset = 0 }) => {
-    submission.nr = NR.readahead
-    submission.a0 = checkFd(fd)
-    submission.a1 = checkOffset(offset)
-    submission.a2 = checkUint32(length, "length")
-  },
-  decode: asVoid
+export const readahead = define(
+  (file: Target, options: ReadaheadOptions) => ({ ...targetOf(file), ...readaheadOptions(options) }),
+  {
+    name: "readahead",
+    man: "readahead(2)",
+    encode: (submission, { fd, length, offset = 0 }) => {
+      submission.nr = NR.readahead
+      submission.a0 = checkFd(fd)
+      submission.a1 = checkOffset(offset)
+      submission.a2 = checkUint32(length, "length")
+    },
+    decode: asVoid
+  }
+)
+
+/** fstat(2) of a file that is about to be read, of which only the size is decoded; what it says of the file system is remembered. */
+export const measure = define(targetOf, {
+  ...fstat.entry,
+  decode: (submission, _, { fd, file }): number => {
+    // Answered on the spot: by the file system itself, and about it.
+    if (file !== undefined && !submission.outlivesCall) file.trust = trustOfAnswer(fd, submission.cell)
+    return decodeFileSize(submission)
+  }
 })

@@ -1,7 +1,8 @@
 /** Reading directories. */
 import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
-import { BadArgument, checkFd, pathAddress, show } from "../engine/arguments.ts"
+import { BadArgument, checkFd, show } from "../engine/arguments.ts"
+import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { define, PENDING } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
@@ -87,21 +88,24 @@ const outputOf = (submission: Submission, bytes: number): number => {
 
 const readdirOptions = optionsReader<ReaddirOptions>({ bufferSize: true })
 
-export const readdir = define((fd: number, options?: ReaddirOptions) => ({ fd, ...readdirOptions(options) }), {
-  name: "readdir",
-  man: "getdents64(2)",
-  encode: (submission, { bufferSize = 32768, fd }) => {
-    if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
-      throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${show(bufferSize)}`)
-    }
-    submission.nr = NR.getdents64
-    submission.a0 = checkFd(fd)
-    submission.a1 = outputOf(submission, bufferSize)
-    submission.a2 = bufferSize
-    submission.mode = FILL
-  },
-  decode: decodeChunk
-})
+export const readdir = define(
+  (file: Target, options?: ReaddirOptions) => ({ ...targetOf(file), ...readdirOptions(options) }),
+  {
+    name: "readdir",
+    man: "getdents64(2)",
+    encode: (submission, { bufferSize = 32768, fd }) => {
+      if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
+        throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${show(bufferSize)}`)
+      }
+      submission.nr = NR.getdents64
+      submission.a0 = checkFd(fd)
+      submission.a1 = outputOf(submission, bufferSize)
+      submission.a2 = bufferSize
+      submission.mode = FILL
+    },
+    decode: decodeChunk
+  }
+)
 
 /** Bytes for the names of most directories, of about a thousand entries. */
 const LIST_SIZE = 32768
@@ -118,7 +122,7 @@ export const list = define((path: Path, size: number = LIST_SIZE) => ({ path, si
   encode: (submission, { path, size }) => {
     submission.nr = NR.getdents64
     submission.a0 = AT_FDCWD
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
     submission.a2 = O_DIRECTORY | O_CLOEXEC
     submission.a3 = outputOf(submission, size)
     submission.a4 = size

@@ -1,7 +1,8 @@
 /** Operations on names. */
 
 import type { Offset, Path } from "../engine/arguments.ts"
-import { checkFd, checkName, checkOffset, checkUint32, pathAddress } from "../engine/arguments.ts"
+import { checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
+import { targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, PENDING, type UringForm } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
@@ -54,7 +55,7 @@ export const open = define((path: Path, options?: OpenOptions) => ({ path, ...op
     submission.a0 = startOf(input)
     submission.a2 = openFlags(flag)
     submission.a3 = checkUint32(mode, "mode")
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
   },
   uring: {
     opcode: IORING_OP.OPENAT,
@@ -86,7 +87,7 @@ const pathInput = (path: Path, options?: AtOptions): PathInput => ({ path, ...at
 const encodeStat = (flags: number) => (submission: Submission, input: PathInput) => {
   submission.nr = NR.statx
   submission.a0 = startOf(input)
-  submission.a1 = pathAddress(submission, input.path)
+  submission.a1 = submission.path(input.path)
   submission.a2 = flags
   submission.a3 = STATX_MASK
   submission.a4 = submission.cell.address
@@ -116,13 +117,13 @@ export const lstat = define(pathInput, {
   decode: decodeStat
 })
 
-export const fstat = define((fd: number) => ({ fd }), {
+export const fstat = define(targetOf, {
   name: "fstat",
   man: "statx(2)",
   encode: (submission, { fd }) => {
     submission.nr = NR.statx
     submission.a0 = checkFd(fd)
-    submission.a1 = pathAddress(submission, "")
+    submission.a1 = submission.path("")
     submission.a2 = AT_EMPTY_PATH
     submission.a3 = STATX_MASK
     submission.a4 = submission.cell.address
@@ -138,7 +139,7 @@ export const truncate = define((path: Path, length: Offset = 0) => ({ path, leng
   encode: (submission, { length, path }) => {
     submission.nr = NR.truncate
     submission.a1 = checkOffset(length, "length")
-    submission.a0 = pathAddress(submission, path)
+    submission.a0 = submission.path(path)
   },
   decode: asVoid
 })
@@ -146,7 +147,7 @@ export const truncate = define((path: Path, length: Offset = 0) => ({ path, leng
 const encodeUnlink = (flags: number) => (submission: Submission, input: PathInput) => {
   submission.nr = NR.unlinkat
   submission.a0 = startOf(input)
-  submission.a1 = pathAddress(submission, input.path)
+  submission.a1 = submission.path(input.path)
   submission.a2 = flags
 }
 
@@ -190,9 +191,9 @@ export const rename = define(renameInput, {
   encode: (submission, { existing = "replace", path, to }) => {
     submission.nr = NR.renameat2
     submission.a0 = AT_FDCWD
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
     submission.a2 = AT_FDCWD
-    submission.a3 = pathAddress(submission, to, "to")
+    submission.a3 = submission.path(to, "to")
     submission.a4 = checkName(renameFlags, existing, "existing")
   },
   uring: {
@@ -219,7 +220,7 @@ export const mkdir = define((path: Path, options?: MkdirOptions) => ({ path, ...
     submission.nr = NR.mkdirat
     submission.a0 = startOf(input)
     submission.a2 = checkUint32(mode, "mode")
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
   },
   uring: {
     opcode: IORING_OP.MKDIRAT,
@@ -234,9 +235,9 @@ export const link = define((path: Path, to: Path) => ({ path, to }), {
   encode: (submission, { path, to }) => {
     submission.nr = NR.linkat
     submission.a0 = AT_FDCWD
-    submission.a1 = pathAddress(submission, path)
+    submission.a1 = submission.path(path)
     submission.a2 = AT_FDCWD
-    submission.a3 = pathAddress(submission, to, "to")
+    submission.a3 = submission.path(to, "to")
   },
   uring: {
     opcode: IORING_OP.LINKAT,
@@ -253,9 +254,9 @@ export const symlink = define(symlinkInput, {
   encode: (submission, input) => {
     const { path, target } = input
     submission.nr = NR.symlinkat
-    submission.a0 = pathAddress(submission, target, "target")
+    submission.a0 = submission.path(target, "target")
     submission.a1 = startOf(input)
-    submission.a2 = pathAddress(submission, path)
+    submission.a2 = submission.path(path)
   },
   uring: {
     opcode: IORING_OP.SYMLINKAT,
@@ -273,7 +274,7 @@ export const readlink = define(pathInput, {
   encode: (submission, input) => {
     submission.nr = NR.readlinkat
     submission.a0 = startOf(input)
-    submission.a1 = pathAddress(submission, input.path)
+    submission.a1 = submission.path(input.path)
     const target = Buffer.allocUnsafeSlow(PATH_MAX)
     submission.output = target
     submission.a2 = addressOf(target)
@@ -287,7 +288,7 @@ export const statvfs = define((path: Path) => ({ path }), {
   man: "statfs(2)",
   encode: (submission, { path }) => {
     submission.nr = NR.statfs
-    submission.a0 = pathAddress(submission, path)
+    submission.a0 = submission.path(path)
     submission.a1 = submission.cell.address
   },
   decode: decodeStatVfs

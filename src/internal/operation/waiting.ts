@@ -1,6 +1,7 @@
 /** Operations that wait for somebody else: for a peer of a descriptor, for the holder of a lock. */
 
 import { BadArgument, checkFd, checkName } from "../engine/arguments.ts"
+import { type OnFile, type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type Operation } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { errno } from "../native/errno.ts"
@@ -28,7 +29,7 @@ export interface Readiness {
   readonly error: boolean
 }
 
-export interface PollInput {
+export interface PollInput extends OnFile {
   readonly fd: number
   readonly events: number
 }
@@ -41,41 +42,44 @@ const eventsOf = (interest: Interest | undefined): number => {
   return (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
 }
 
-export const pollFd = define((fd: number, interest: Interest): PollInput => ({ fd, events: eventsOf(interest) }), {
-  name: "pollFd",
-  man: "poll(2)",
-  encode: (submission, { events, fd }) => {
-    if (events === 0) throw new BadArgument("interest", "readable, writable or priority: at least one")
-    const { cell } = submission
-    submission.nr = NR.ppoll
-    // struct pollfd: the descriptor, 16 bits of events asked for, 16 bits of events seen. No timeout, no signal mask.
-    cell.u32[0] = checkFd(fd)
-    cell.u32[1] = events
-    submission.a0 = cell.address
-    submission.a1 = 1
-  },
-  syscallResult: ({ cell }, result) => {
-    if (result < 0) return result
-    const seen = cell.u32[1] >>> 16
-    return (seen & POLLNVAL) === 0 ? seen : -errno.EBADF
-  },
-  uring: {
-    opcode: IORING_OP.POLL_ADD,
-    prepare: (entry, { cell }) => entry.prepare(IORING_OP.POLL_ADD, cell.u32[0], 0, 0, 0, cell.u32[1] & 0xffff)
-  },
-  kernelAio: {
-    opcode: 5,
-    prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
-  },
-  peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
-  decode: (_, seen): Readiness => ({
-    readable: (seen & POLLIN) !== 0,
-    writable: (seen & POLLOUT) !== 0,
-    priority: (seen & POLLPRI) !== 0,
-    hangUp: (seen & POLLHUP) !== 0,
-    error: (seen & POLLERR) !== 0
-  })
-})
+export const pollFd = define(
+  (file: Target, interest: Interest): PollInput => ({ ...targetOf(file), events: eventsOf(interest) }),
+  {
+    name: "pollFd",
+    man: "poll(2)",
+    encode: (submission, { events, fd }) => {
+      if (events === 0) throw new BadArgument("interest", "readable, writable or priority: at least one")
+      const { cell } = submission
+      submission.nr = NR.ppoll
+      // struct pollfd: the descriptor, 16 bits of events asked for, 16 bits of events seen. No timeout, no signal mask.
+      cell.u32[0] = checkFd(fd)
+      cell.u32[1] = events
+      submission.a0 = cell.address
+      submission.a1 = 1
+    },
+    syscallResult: ({ cell }, result) => {
+      if (result < 0) return result
+      const seen = cell.u32[1] >>> 16
+      return (seen & POLLNVAL) === 0 ? seen : -errno.EBADF
+    },
+    uring: {
+      opcode: IORING_OP.POLL_ADD,
+      prepare: (entry, { cell }) => entry.prepare(IORING_OP.POLL_ADD, cell.u32[0], 0, 0, 0, cell.u32[1] & 0xffff)
+    },
+    kernelAio: {
+      opcode: 5,
+      prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
+    },
+    peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
+    decode: (_, seen): Readiness => ({
+      readable: (seen & POLLIN) !== 0,
+      writable: (seen & POLLOUT) !== 0,
+      priority: (seen & POLLPRI) !== 0,
+      hangUp: (seen & POLLHUP) !== 0,
+      error: (seen & POLLERR) !== 0
+    })
+  }
+)
 
 /** `LOCK_*` of flock(2). */
 const locks = { shared: 1, exclusive: 2, unlock: 8 } as const
@@ -96,7 +100,11 @@ export interface LockInput extends LockOptions {
 
 const lockOptions = optionsReader<LockOptions>({ wait: true })
 
-const lockInput = (fd: number, lock: Lock, options?: LockOptions): LockInput => ({ fd, lock, ...lockOptions(options) })
+const lockInput = (file: Target, lock: Lock, options?: LockOptions): LockInput => ({
+  ...targetOf(file),
+  lock,
+  ...lockOptions(options)
+})
 
 export const flock = define(lockInput, {
   name: "flock",

@@ -8,24 +8,17 @@
  * signal (EINTR, and the member is repeated alone) or by a submission that was cut. Its followers then come back with ECANCELED that
  * nobody asked for, and are run one after the other.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { AioError, AioShortTransfer } from "../../AioError.ts"
-import { finishInline } from "../effect/execute.ts"
-import { type Origin, originOf } from "../effect/submitContext.ts"
-import { type Failure, inStages, losePatience, type Restore, type Resume, settle, type Task } from "../effect/wait.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed, LATER, ShortTransfer } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
-import { bytesOf, IDLE, type Request } from "../engine/request.ts"
-import type { Submission } from "../engine/submission.ts"
+import { bytesOf, type Request } from "../engine/request.ts"
 import { errno } from "../native/errno.ts"
-import type { Mode } from "./batch.ts"
-import { Member, type Owner, obtains } from "./member.ts"
-import { giveBack, givenBack } from "./orphans.ts"
+import type { Mode, Results } from "./batch.ts"
+import { Member, type Owner, orphansOf } from "./member.ts"
+import { giveBack } from "./orphans.ts"
+import type { SubmitContext } from "./submitContext.ts"
+import { Task } from "./task.ts"
 import { transferSize } from "./transfers.ts"
-
-type Results = ReadonlyArray<unknown>
-type End = Exit.Exit<unknown, Failure>
 
 class Link extends Member {
   /** Those behind it that the kernel may run by itself. */
@@ -38,22 +31,14 @@ class Link extends Member {
   }
 
   override takenAlong(): void {
-    const { file } = this.input
-    if (file !== undefined) file.users++
     this.wasTakenAlong = true
     this.startSpan()
-    this.hurry()
     ;(this.owner as Chain).tookAlong(this)
   }
 }
 
-class Chain implements Task<Results>, Owner<Link> {
-  exit: Exit.Exit<Results, Failure> | undefined = undefined
-  resume: Resume<Results> | undefined = undefined
-  restore: Restore | undefined = undefined
-  started = false
-
-  private readonly ends: Array<End>
+export class Chain extends Task<Results> implements Owner<Link> {
+  private readonly ends: Array<unknown | Failed>
   /** Of their buffers, as they were when the chain was made. */
   private readonly bytes: ReadonlyArray<number>
   /** The first without an end. */
@@ -68,25 +53,18 @@ class Chain implements Task<Results>, Owner<Link> {
    */
   private reach = Number.POSITIVE_INFINITY
   /** What the whole fails with in values mode. */
-  private failure: Exit.Exit<never, Failure | AioShortTransfer> | undefined
-  private orphans: Array<Operation<unknown>> = []
+  private failure: Failed | undefined
+  private obtained: Array<Link> = []
 
   constructor(
     readonly engine: Engine,
     private readonly operations: ReadonlyArray<Operation<any>>,
     private readonly mode: Mode,
-    private readonly origin: Origin
+    private readonly context: SubmitContext
   ) {
+    super()
     this.ends = new Array(operations.length)
     this.bytes = operations.map(bytesOf)
-  }
-
-  get isPatient(): boolean {
-    return this.restore !== undefined
-  }
-
-  overdue(): void {
-    losePatience(this)
   }
 
   start(): void {
@@ -109,13 +87,13 @@ class Chain implements Task<Results>, Owner<Link> {
     const { engine, operations } = this
     while (this.inFlight.size === 0 && !this.stopped && this.current < operations.length) {
       const operation = operations[this.current]
-      const tried = operation.entry.inline !== undefined && engine.mayInline && this.origin.startSpan === undefined
+      const tried = operation.entry.inline !== undefined && engine.mayInline && this.context.startSpan === undefined
       const size = transferSize(operation)
-      const exit = tried ? finishInline(engine, operation, this.bytes[this.current]) : undefined
-      if (exit === undefined) this.submit(tried)
-      else this.conclude(exit, size)
+      const end = tried ? engine.attempt(operation, this.bytes[this.current]) : LATER
+      if (end === LATER) this.submit(tried)
+      else this.conclude(end, size)
     }
-    if (this.inFlight.size === 0 && (this.stopped || this.current === operations.length)) this.finish()
+    if (this.inFlight.size === 0 && (this.stopped || this.current === operations.length)) this.conclusion()
   }
 
   /** Starts the current one, and offers those behind it to a backend that can run chains. */
@@ -126,7 +104,7 @@ class Chain implements Task<Results>, Owner<Link> {
     while (end < last && engine.backend.linksAfter?.(operations[end - 1].entry) === true) end++
     const links = operations
       .slice(current, end)
-      .map((operation, index) => new Link(this, operation, current + index, this.origin))
+      .map((operation, index) => new Link(this, operation, current + index, this.context))
     links.forEach((link) => {
       link.bytes = this.bytes[link.index]
     })
@@ -137,70 +115,51 @@ class Chain implements Task<Results>, Owner<Link> {
     leader.start()
   }
 
-  ended(link: Link, memory: Submission | null): void {
-    const { chain, index, orphan } = link
+  ended(link: Link, end: unknown | Failed): void {
+    const { chain, index } = link
     this.inFlight.delete(link)
     if (chain !== undefined) this.reach = chain[0].wasTakenAlong ? this.reach * 2 : Math.max(2, (chain.length + 1) >> 1)
-    if (orphan !== undefined) this.orphans.push(orphan)
+    if (link.orphan !== undefined) this.obtained.push(link)
     // Torn off, or behind a failure: the next turn of `advance` tells.
     const wasNotRun = link.wasTakenAlong && link.result === -errno.ECANCELED && !link.cancelled
-    if (index === this.current && !wasNotRun) this.conclude(link.exitOf(memory), transferSize(this.operations[index]))
+    if (index === this.current && !wasNotRun) this.conclude(end, transferSize(this.operations[index]))
     // From within `start`, its caller goes on by itself.
-    if (link.state !== IDLE) this.advance()
+    if (!link.isIdle) this.advance()
   }
 
   /** The end of the current one. */
-  private conclude(exit: End, size: number | undefined): void {
+  private conclude(end: unknown | Failed, size: number | undefined): void {
     const index = this.current++
-    this.ends[index] = exit
-    if (Exit.isFailure(exit)) {
-      this.failure ??= exit as Exit.Exit<never, Failure>
+    this.ends[index] = end
+    if (end instanceof Failed) {
+      this.failure ??= end
       this.stopped = true
-    } else if (size !== undefined && (exit.value as number) < size) {
-      const operation = this.operations[index].entry.name
-      const transferred = exit.value as number
-      this.failure ??= Exit.fail(new AioShortTransfer({ operation, index, expected: size, transferred }))
+    } else if (size !== undefined && (end as number) < size) {
+      const { entry, input } = this.operations[index]
+      this.failure ??= new Failed(entry.name, input, 0, new ShortTransfer(index, size, end as number))
       this.stopped = true
     }
   }
 
-  private finish(): void {
+  private conclusion(): void {
     // Nothing else can be the reason why one was not run.
     if (this.cancelling && this.current < this.operations.length) this.failure ??= this.notRun(this.current)
-    if (this.mode === "values") {
-      if (this.failure === undefined) return settle(this, Exit.succeed(this.ends.map((end) => (end as any).value)))
-      return giveBack(this.engine, this.orphans.splice(0), () => settle(this, this.failure as End as any))
-    }
+    const { failure } = this
+    if (this.mode === "values" && failure !== undefined) return this.giveBack(() => this.finish(failure))
     for (let i = this.current; i < this.operations.length; i++) this.ends[i] = this.notRun(i)
-    settle(this, Exit.succeed(this.ends))
+    this.finish(this.ends)
   }
 
-  private notRun(index: number): Exit.Exit<never, AioError> {
+  private notRun(index: number): Failed {
     const { entry, input } = this.operations[index]
-    return Exit.fail(AioError.fromErrno(errno.ECANCELED, entry.name, input))
+    return new Failed(entry.name, input, errno.ECANCELED, undefined)
   }
 
-  releaseOrphan(): Effect.Effect<void> {
-    return Effect.suspend(() => givenBack(this.engine, this.orphans.splice(0)))
+  override giveBack(done: () => void): void {
+    giveBack(this.engine, orphansOf(this.obtained.splice(0)), done)
+  }
+
+  override handOut(): void {
+    for (const link of this.obtained) link.handOut()
   }
 }
-
-/** Runs them in order, up to the first failure or short transfer. The list is the chain's own: nobody changes it meanwhile. */
-export const linked = (
-  engine: Engine,
-  operations: ReadonlyArray<Operation<any>>,
-  mode: Mode
-): Effect.Effect<Results, Failure | AioShortTransfer> =>
-  Effect.withFiberRuntime((fiber) =>
-    Effect.uninterruptibleMask((restore) => {
-      const chain = new Chain(engine, operations, mode, originOf(engine, fiber))
-      const wait = inStages(chain, restore, () => chain.start())
-      if (!operations.some(obtains)) return wait
-      return Effect.flatMap(wait, (results) =>
-        Effect.matchCauseEffect(restore(Effect.void), {
-          onFailure: (cause) => Effect.zipRight(chain.releaseOrphan(), Effect.failCause(cause)),
-          onSuccess: () => Effect.succeed(results)
-        })
-      )
-    })
-  )

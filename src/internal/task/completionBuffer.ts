@@ -1,14 +1,23 @@
 /** Ends that wait for the consumer of a Stream, and the descriptors among them, which are nobody's until he takes them. */
-import type { Completed } from "./window.ts"
+import type { Failed } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+
+/** How one of several operations ended. */
+export interface Ended {
+  /** Its place among the operations, from 0. */
+  readonly index: number
+  readonly operation: Operation<any>
+  readonly end: unknown | Failed
+}
 
 /** What is taken at once; `owner` is that of the one descriptor in it. */
-interface Taken<Owner> {
-  readonly ends: Array<Completed<any>>
+export interface Taken<Owner> {
+  readonly ends: Array<Ended>
   readonly owner: Owner | undefined
 }
 
-export class Ends<Owner> {
-  private ends: Array<Completed<any>> = []
+export class CompletionBuffer<Owner> {
+  private ends: Array<Ended> = []
   /** Of those with a descriptor, in order; `place` counts from the first end of all. */
   private owned: Array<{ readonly place: number; readonly owner: Owner }> = []
   private taken = 0
@@ -17,7 +26,7 @@ export class Ends<Owner> {
     return this.ends.length
   }
 
-  push(end: Completed<any>, owner: Owner | undefined): void {
+  push(end: Ended, owner: Owner | undefined): void {
     if (owner !== undefined) this.owned.push({ place: this.taken + this.ends.length, owner })
     this.ends.push(end)
   }
@@ -46,4 +55,18 @@ export class Ends<Owner> {
   get left(): ReadonlyArray<Owner> {
     return this.owned.map(({ owner }) => owner)
   }
+}
+
+/** What a Stream of ends is made of. */
+export interface CompletionSource {
+  /** Whether there is something to take, there will be, or all has been taken. Looking may start more. */
+  look(): "ready" | "waiting" | "ended"
+  /** Whether a descriptor is next: it is for a fiber that goes on. */
+  readonly hasOwnerNext: boolean
+  /** What is ready, one at least. What has been obtained is the program's. */
+  take(): ReadonlyArray<Ended>
+  /** Calls `tell`, once, when `look` is worth another try. `undefined` calls it off. */
+  whenReady(tell: (() => void) | undefined): void
+  /** What the program's own code threw, after which nothing more comes: a defect. */
+  readonly thrown: { readonly error: unknown } | undefined
 }

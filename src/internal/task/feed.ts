@@ -1,12 +1,9 @@
 /** Where a group gets requests from as slots free up. */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { AioError } from "../../AioError.ts"
-import type { Origin } from "../effect/submitContext.ts"
-import type { Failure } from "../effect/wait.ts"
+import { Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
-import type { Completed } from "./window.ts"
+import type { Ended } from "./completionBuffer.ts"
+import type { SubmitContext } from "./submitContext.ts"
 
 /** How the requests of a feed ended. */
 export interface Summary {
@@ -25,7 +22,7 @@ export class Feed {
   hasEnded = false
   /** User code threw, and its group has not seen to what is under way. */
   isBroken = false
-  private exit: Exit.Exit<Summary, Failure> | undefined
+  private end: Summary | Failed | undefined
   private readonly watchers: Array<() => void> = []
   /** From a Stream: what has come and was not pulled yet. */
   private chunk: ReadonlyArray<Operation<any>> = []
@@ -34,9 +31,9 @@ export class Feed {
 
   /** `iterator`: where it pulls; none for one that is pushed to. `told`: its observer. */
   constructor(
-    readonly origin: Origin,
+    readonly context: SubmitContext,
     private readonly iterator: Iterator<Operation<any>> | undefined,
-    private readonly told: ((completed: Completed<any>) => void) | undefined
+    private readonly told: ((ended: Ended) => void) | undefined
   ) {}
 
   /** Whether somebody takes its results. */
@@ -67,15 +64,13 @@ export class Feed {
     return undefined
   }
 
-  /** Operations of a Stream: done when they have been started. */
-  offer(operations: ReadonlyArray<Operation<any>>, fed: () => void): Effect.Effect<void, Failure> {
-    return Effect.async((resume) => {
-      if (this.exhausted) return resume(this.exit === undefined ? Effect.void : Effect.asVoid(this.exit))
-      this.chunk = operations
-      this.at = 0
-      this.hungry = () => resume(Effect.void)
-      fed()
-    })
+  /** Operations of a Stream; `started` when they have been, or at once, with what ended the feed, if it pulls no more. */
+  offer(operations: ReadonlyArray<Operation<any>>, fed: () => void, started: (failure?: Failed) => void): void {
+    if (this.exhausted) return started(this.end instanceof Failed ? this.end : undefined)
+    this.chunk = operations
+    this.at = 0
+    this.hungry = started
+    fed()
   }
 
   /** All has been offered, and what was offered has been started. */
@@ -83,10 +78,10 @@ export class Feed {
     this.exhausted = true
   }
 
-  tell(index: number, operation: Operation<any>, exit: Exit.Exit<any, Failure>): void {
-    if (Exit.isFailure(exit)) this.failed++
+  tell(index: number, operation: Operation<any>, end: unknown | Failed): void {
+    if (end instanceof Failed) this.failed++
     try {
-      this.told?.({ index, operation, exit })
+      this.told?.({ index, operation, end })
     } catch (error) {
       this.break(error)
       this.stop(undefined)
@@ -95,27 +90,27 @@ export class Feed {
 
   private break(error: unknown): void {
     this.isBroken = true
-    this.exit ??= Exit.die(error)
+    this.end ??= new Failed("feed", {}, 0, error)
   }
 
   /** Pulls no more. What is under way is its group's affair. */
-  stop(exit: Exit.Exit<never, Failure> | undefined): void {
-    this.exit ??= exit
+  stop(failure: Failed | undefined): void {
+    this.end ??= failure
     if (this.exhausted) return
     this.exhausted = true
     try {
       this.iterator?.return?.()
     } catch (error) {
-      this.exit ??= Exit.die(error)
+      this.end ??= new Failed("feed", {}, 0, error)
     }
     this.hungry?.()
     this.hungry = undefined
   }
 
   /** Called by its group, once. */
-  end(): void {
+  conclude(): void {
     this.hasEnded = true
-    this.exit ??= Exit.succeed({ requests: this.index, failed: this.failed })
+    this.end ??= { requests: this.index, failed: this.failed }
     for (const watcher of this.watchers.splice(0)) watcher()
   }
 
@@ -124,11 +119,10 @@ export class Feed {
   }
 
   /** Its result, when it has ended. */
-  get result(): Exit.Exit<Summary, Failure> | undefined {
-    return this.hasEnded ? this.exit : undefined
+  get result(): Summary | Failed | typeof LATER {
+    return this.hasEnded ? this.end! : LATER
   }
 }
 
 /** The end of what was cancelled with its group. */
-export const cancelledWith = (group: string): Exit.Exit<never, AioError> =>
-  Exit.fail(AioError.fromErrno(errno.ECANCELED, group, {}))
+export const cancelledWith = (group: string): Failed => new Failed(group, {}, errno.ECANCELED, undefined)

@@ -4,23 +4,20 @@
  * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
  * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
  */
-import * as Exit from "effect/Exit"
-import { finishInline } from "../effect/execute.ts"
-import type { Origin } from "../effect/submitContext.ts"
-import type { Failure } from "../effect/wait.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed, LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
-import type { Submission } from "../engine/submission.ts"
 import { setImmediate } from "../native/loop.ts"
+import type { Ended } from "./completionBuffer.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
 import { Line, type Surroundings, type Waiter } from "./line.ts"
 import { type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
-import { type Next, Supply, sizeOf } from "./pending.ts"
+import { type Next, Pending, sizeOf } from "./pending.ts"
+import type { SubmitContext } from "./submitContext.ts"
 import type { Bucket } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
-import type { Completed } from "./window.ts"
 
 export interface Settings {
   readonly name: string | undefined
@@ -33,7 +30,7 @@ export interface Settings {
 export interface Listener {
   readonly isFull: boolean
   /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
-  push(completed: Completed<any>, obtained: GroupMember | undefined): void
+  push(ended: Ended, obtained: GroupMember | undefined): void
   end(): void
 }
 
@@ -52,7 +49,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   limit: number
   sealed = false
   closed = false
-  failure: Exit.Exit<never, Failure> | undefined
+  failure: Failed | undefined
   requests = 0
   failed = 0
   private readonly continues: boolean
@@ -60,7 +57,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   private readonly line: Line
   private readonly children = new Set<Group>()
   private readonly inFlight = new Set<GroupMember>()
-  private readonly supply = new Supply()
+  private readonly waiting = new Pending()
   private rotation = 0
   /** In flight here and below. */
   private load = 0
@@ -104,7 +101,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   get counts() {
     return {
-      waiting: this.supply.waiting,
+      waiting: this.waiting.waiting,
       inFlight: this.inFlight.size,
       ended: this.requests,
       failed: this.failed
@@ -116,18 +113,18 @@ export class Group implements Owner<GroupMember>, Waiter {
     return this.closed ? "it is closed" : this.sealed ? "it is sealed" : undefined
   }
 
-  add(operation: Operation<any>, origin: Origin): GroupMember {
-    const member = new GroupMember(this, operation, this.index++, origin)
+  add(operation: Operation<any>, context: SubmitContext): GroupMember {
+    const member = new GroupMember(this, operation, this.index++, context)
     this.pending++
     if (this.failure !== undefined) this.conclude(member, cancelledWith(operation.entry.name))
-    else this.supply.add(member)
+    else this.waiting.add(member)
     return member
   }
 
   addFeed(feed: Feed): void {
     this.pending++
     if (this.failure !== undefined) feed.stop(this.failure)
-    else this.supply.feeds.push(feed)
+    else this.waiting.feeds.push(feed)
     this.pump()
     this.endIfExhausted(feed)
   }
@@ -150,14 +147,14 @@ export class Group implements Owner<GroupMember>, Waiter {
   private startWhatMay(): void {
     let endedAtOnce = 0
     while (this.hasRoom) {
-      const next = this.supply.take(this.feedGaveNone)
+      const next = this.waiting.take(this.feedGaveNone)
       if (next === undefined) break
-      if (next.member?.exit !== undefined) continue
+      if (next.member !== undefined && next.member.end !== LATER) continue
       // User code in the iterable may have used up the room meanwhile, in another group.
       const mayStart =
         (next.feed === undefined || this.hasRoom) && (this.buckets.length === 0 || this.line.admits(this, sizeOf(next)))
       if (!mayStart) {
-        this.supply.held = next
+        this.waiting.held = next
         break
       }
       const { requests } = this
@@ -211,27 +208,27 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   get heldBytes(): number {
-    return this.supply.heldBytes
+    return this.waiting.heldBytes
   }
 
   /** What it held back has ended: others need not wait behind that. */
   private dropHeld(): void {
-    this.supply.held = undefined
+    this.waiting.held = undefined
     this.line.leave(this)
   }
 
   private run({ feed, member, operation }: Next): void {
     const { engine } = this
-    const { startSpan } = (member ?? feed!).origin
+    const { startSpan } = (member ?? feed!).context
     const tried = operation.entry.inline !== undefined && engine.mayInline && startSpan === undefined
-    const exit = tried ? this.finishInline(operation, member?.bytes) : undefined
-    if (exit !== undefined) {
-      this.countMoved(operation, Exit.isSuccess(exit) ? exit.value : 0)
-      if (member !== undefined) this.conclude(member, exit)
-      else this.tell(undefined, feed!.index++, operation, exit, feed)
+    const end = tried ? this.attempt(operation, member?.bytes) : LATER
+    if (end !== LATER) {
+      this.countMoved(operation, end instanceof Failed ? 0 : (end as number))
+      if (member !== undefined) this.conclude(member, end)
+      else this.tell(undefined, feed!.index++, operation, end, feed)
       return
     }
-    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.origin)
+    const started = member ?? new GroupMember(this, operation, feed!.index++, feed!.context)
     if (feed !== undefined) {
       started.feed = feed
       feed.inFlight++
@@ -242,13 +239,13 @@ export class Group implements Owner<GroupMember>, Waiter {
     started.start()
   }
 
-  private finishInline(operation: Operation<any>, bytes: number | undefined): Exit.Exit<any, Failure> | undefined {
+  private attempt(operation: Operation<any>, bytes: number | undefined): unknown | Failed | typeof LATER {
     const { observer } = this.engine
-    if (observer === null || this.name === undefined) return finishInline(this.engine, operation, bytes)
+    if (observer === null || this.name === undefined) return this.engine.attempt(operation, bytes)
     observer.group = this.name
-    const exit = finishInline(this.engine, operation, bytes)
+    const end = this.engine.attempt(operation, bytes)
     observer.group = undefined
-    return exit
+    return end
   }
 
   /** Rates have counted the buffers. */
@@ -259,16 +256,15 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   /** Called by a member. */
-  ended(member: GroupMember, memory: Submission | null): void {
+  ended(member: GroupMember, end: unknown | Failed): void {
     const { feed, index, operation } = member
     this.inFlight.delete(member)
     for (let group: Group | undefined = this; group !== undefined; group = group.parent) group.load--
     this.countMoved(operation, member.problem === undefined ? member.result : 0)
-    const exit = member.exitOf(memory)
-    if (feed === undefined) this.conclude(member, exit)
+    if (feed === undefined) this.conclude(member, end)
     else {
-      member.conclude(exit)
-      this.tell(member, index, operation, exit, feed)
+      member.conclude(end)
+      this.tell(member, index, operation, end, feed)
       // Not before: whoever is told may pump, and the feed would end without what this end means to it.
       feed.inFlight--
       this.endIfExhausted(feed)
@@ -277,9 +273,9 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   /** The end of a member that was added. */
-  private conclude(member: GroupMember, exit: Exit.Exit<any, Failure>): void {
-    this.tell(member, member.index, member.operation, exit, undefined)
-    member.conclude(exit)
+  private conclude(member: GroupMember, end: unknown | Failed): void {
+    this.tell(member, member.index, member.operation, end, undefined)
+    member.conclude(end)
     this.pending--
     this.endIfDone()
   }
@@ -289,24 +285,24 @@ export class Group implements Owner<GroupMember>, Waiter {
     member: GroupMember | undefined,
     index: number,
     operation: Operation<any>,
-    exit: Exit.Exit<any, Failure>,
+    end: unknown | Failed,
     feed: Feed | undefined
   ): void {
     this.requests++
     let obtained: GroupMember | undefined
-    if (member !== undefined && Exit.isSuccess(exit) && isToBeTaken(member) && feed?.hasObserver !== true) {
+    if (member !== undefined && !(end instanceof Failed) && isToBeTaken(member) && feed?.hasObserver !== true) {
       if (feed !== undefined && this.listeners.size === 0) this.discard(member)
       else {
         obtained = member
         this.unclaimed.add(obtained)
       }
     }
-    for (const listener of this.listeners) listener.push({ index, operation, exit }, obtained)
-    feed?.tell(index, operation, exit)
+    for (const listener of this.listeners) listener.push({ index, operation, end }, obtained)
+    feed?.tell(index, operation, end)
     if (feed?.isBroken === true) this.cancelUnderWay(feed)
-    if (Exit.isFailure(exit)) {
+    if (end instanceof Failed) {
       this.failed++
-      if (member?.givenUp !== true && !this.continues) this.fail(exit as Exit.Exit<never, Failure>)
+      if (member?.givenUp !== true && !this.continues) this.fail(end)
     }
   }
 
@@ -326,14 +322,16 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   /** Somebody takes the result of a member. */
   claim(member: GroupMember): void {
-    if (this.unclaimed.delete(member)) this.leave()
+    if (!this.unclaimed.delete(member)) return
+    member.handOut()
+    this.leave()
   }
 
   private endIfExhausted(feed: Feed): void {
     if (!feed.exhausted || feed.inFlight > 0) return
-    this.supply.leave(feed)
+    this.waiting.leave(feed)
     if (feed.hasEnded) return
-    feed.end()
+    feed.conclude()
     this.pending--
     this.endIfDone()
   }
@@ -345,26 +343,26 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   /** The first failure is the group's. */
-  fail(exit: Exit.Exit<never, Failure>): void {
+  fail(failure: Failed): void {
     if (this.failure !== undefined) return
-    this.failure = exit
+    this.failure = failure
     // The one around first: what ends within makes room there, and nothing is to take it any more.
     const { parent } = this
-    if (parent !== undefined && !parent.continues) parent.fail(exit)
-    for (const child of [...this.children]) child.fail(exit)
-    this.cancelAll(exit, () => this.endIfDone())
+    if (parent !== undefined && !parent.continues) parent.fail(failure)
+    for (const child of [...this.children]) child.fail(failure)
+    this.cancelAll(failure, () => this.endIfDone())
   }
 
   /** Cancels one; `done` when it has ended. */
   cancelOne(member: GroupMember, done: () => void): void {
-    if (member.exit !== undefined) return done()
+    if (member.end !== LATER) return done()
     member.whenEnded(done)
     if (this.inFlight.has(member)) this.giveUp(member)
     // Its place in the list is passed over.
     else {
       member.givenUp = true
       this.conclude(member, cancelledWith(member.entry.name))
-      if (this.supply.held?.member === member) this.dropHeld()
+      if (this.waiting.held?.member === member) this.dropHeld()
       this.pump()
     }
   }
@@ -375,7 +373,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   }
 
   /** Ends a feed and its requests; `done` when they have. */
-  cancelFeed(feed: Feed, reason: Exit.Exit<never, Failure>, done: () => void): void {
+  cancelFeed(feed: Feed, reason: Failed, done: () => void): void {
     if (feed.hasEnded) return done()
     feed.whenEnded(done)
     feed.stop(reason)
@@ -386,17 +384,17 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   private cancelUnderWay(feed: Feed): void {
     feed.isBroken = false
-    if (this.supply.held?.feed === feed) this.dropHeld()
+    if (this.waiting.held?.feed === feed) this.dropHeld()
     for (const member of [...this.inFlight]) if (member.feed === feed) this.giveUp(member)
   }
 
   /** Cancels everything that is here now, and below; `done` when all of it has ended. */
-  cancelAll(reason: Exit.Exit<never, Failure>, done: () => void): void {
+  cancelAll(reason: Failed, done: () => void): void {
     let left = 1
     const ended = (): void => {
       if (--left === 0) done()
     }
-    const waiting = this.supply.takeAll()
+    const waiting = this.waiting.takeAll()
     this.dropHeld()
     // What ends here makes room, and nothing is to take it yet.
     this.cancelling++
@@ -404,7 +402,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       left++
       child.cancelAll(reason, ended)
     }
-    for (const feed of [...this.supply.feeds]) {
+    for (const feed of [...this.waiting.feeds]) {
       left++
       this.cancelFeed(feed, reason, ended)
     }
@@ -435,7 +433,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       const orphans = [...this.unclaimed]
       this.unclaimed.clear()
       // Whoever asks from now on is not to get a number that is another file's.
-      for (const member of orphans) member.exit = cancelledWith(member.entry.name)
+      for (const member of orphans) member.end = cancelledWith(member.entry.name)
       giveBack(this.engine, orphansOf(orphans), () => this.whenEnded(done))
     }
     for (const child of [...this.children]) child.close(ended)

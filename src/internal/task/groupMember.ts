@@ -1,34 +1,33 @@
 /** A member of a group: the request, and what its handle waits for. */
-import type * as Exit from "effect/Exit"
-import type { Origin } from "../effect/submitContext.ts"
-import type { Failure } from "../effect/wait.ts"
+import { type Failed, LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import type { Feed } from "./feed.ts"
-import type { Group } from "./group.ts"
-import { Member } from "./member.ts"
+import { Member, type Owner } from "./member.ts"
+import type { SubmitContext } from "./submitContext.ts"
 
 export class GroupMember extends Member {
-  exit: Exit.Exit<any, Failure> | undefined = undefined
+  end: unknown | Failed | typeof LATER = LATER
   feed: Feed | undefined = undefined
   /** It was cancelled through its group: that is no failure of the group, as the end of its file is. */
   givenUp = false
   private watchers: Array<() => void> | undefined = undefined
 
   constructor(
-    readonly group: Group,
+    /** Its group, whose name observers are told. */
+    private readonly group: Owner<GroupMember> & { readonly name: string | undefined },
     readonly operation: Operation<any>,
     index: number,
-    origin: Origin
+    context: SubmitContext
   ) {
-    super(group, operation, index, origin)
+    super(group, operation, index, context)
   }
 
   override get groupName(): string | undefined {
     return this.group.name
   }
 
-  conclude(exit: Exit.Exit<any, Failure>): void {
-    this.exit = exit
+  conclude(end: unknown | Failed): void {
+    this.end = end
     const { watchers } = this
     if (watchers === undefined) return
     this.watchers = undefined
@@ -36,7 +35,7 @@ export class GroupMember extends Member {
   }
 
   whenEnded(watcher: () => void): void {
-    if (this.exit !== undefined) return watcher()
+    if (this.end !== LATER) return watcher()
     this.watchers ??= []
     this.watchers.push(watcher)
   }

@@ -1,9 +1,8 @@
-/** Giving back what nobody will see, descriptors and locks, below Effect. */
-import * as Effect from "effect/Effect"
-import { noOrigin } from "../effect/submitContext.ts"
+/** Giving back what nobody will get: descriptors and locks. */
 import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Member, type Owner } from "./member.ts"
+import { noContext } from "./submitContext.ts"
 
 /** Several operations, and what to do when the last of them has ended. */
 class GivingBack implements Owner<Member> {
@@ -18,7 +17,7 @@ class GivingBack implements Owner<Member> {
   run(orphans: ReadonlyArray<Operation<unknown>>): void {
     this.left += orphans.length
     orphans.forEach((operation, index) => {
-      const member = new Member(this, operation, index, noOrigin)
+      const member = new Member(this, operation, index, noContext)
       member.start()
       this.engine.hurry(member)
     })
@@ -38,9 +37,3 @@ export const giveBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknow
   if (orphans.length === 0) done()
   else new GivingBack(engine, done).run(orphans)
 }
-
-/** The same for a fiber that waits. */
-export const givenBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>): Effect.Effect<void> =>
-  orphans.length === 0
-    ? Effect.void
-    : Effect.uninterruptible(Effect.async((resume) => giveBack(engine, orphans, () => resume(Effect.void))))

@@ -1,4 +1,5 @@
 /** What a group starts next: members in the order of their coming, then its feeds, each in its turn. */
+import { LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import type { Feed } from "./feed.ts"
 import type { GroupMember } from "./groupMember.ts"
@@ -14,7 +15,7 @@ export interface Next {
 /** Places that are cut off the front of the list at once: a shift for each would move all the others. */
 const PIECE = 1024
 
-export class Supply {
+export class Pending {
   /** Members that wait, from `head` on. */
   private members: Array<GroupMember> = []
   private head = 0
@@ -30,7 +31,7 @@ export class Supply {
   /** Members that have not been started. Cancelled ones keep their place until it is their turn. */
   get waiting(): number {
     let waiting = this.held?.member === undefined ? 0 : 1
-    for (let i = this.head; i < this.members.length; i++) if (this.members[i].exit === undefined) waiting++
+    for (let i = this.head; i < this.members.length; i++) if (this.members[i].end === LATER) waiting++
     return waiting
   }
 

@@ -1,46 +1,29 @@
 /**
- * Operations from an iterable, so many at a time, as a Stream of their ends in the order in which they come.
+ * Operations from an iterable, so many at a time, and their ends in the order in which they come.
  *
  * The iterable is pulled when there is room, from within the engine's turn: no fiber is between the end of one request and the start
  * of the next. What nobody has taken yet is limited, too: at most `concurrency` ends wait, and then nothing is started.
  */
-import * as Chunk from "effect/Chunk"
-import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import { finishInline } from "../effect/execute.ts"
-import { type Origin, originOf } from "../effect/submitContext.ts"
-import type { Failure } from "../effect/wait.ts"
 import type { Engine } from "../engine/engine.ts"
+import { type Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
-import type { Submission } from "../engine/submission.ts"
-import { Ends } from "./completionBuffer.ts"
+import { CompletionBuffer, type CompletionSource, type Ended } from "./completionBuffer.ts"
 import { Member, type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
-
-/** How one of several operations ended. */
-export interface Completed<A> {
-  /** Its place among the operations, from 0. */
-  readonly index: number
-  readonly operation: Operation<A>
-  readonly exit: Exit.Exit<A, Failure>
-}
-
-type Taken = Effect.Effect<Chunk.Chunk<Completed<any>>, Option.Option<never>>
+import type { SubmitContext } from "./submitContext.ts"
 
 class Source extends Member {
   constructor(
     owner: Owner<Source>,
     readonly operation: Operation<any>,
     index: number,
-    origin: Origin
+    context: SubmitContext
   ) {
-    super(owner, operation, index, origin)
+    super(owner, operation, index, context)
   }
 }
 
-class CompletedRun implements Owner<Source> {
+export class Window implements Owner<Source>, CompletionSource {
   readonly isPatient = false
   private readonly iterator: Iterator<Operation<any>>
   private exhausted = false
@@ -48,19 +31,19 @@ class CompletedRun implements Owner<Source> {
   private filling = false
   private index = 0
   private readonly inFlight = new Set<Source>()
-  private readonly ready = new Ends<Source>()
+  private readonly ready = new CompletionBuffer<Source>()
   /** Those that ended when nobody was to get what they obtained any more. */
   private readonly late: Array<Source> = []
   /** What the iterable threw: a defect of its owner. */
-  private thrown: { readonly error: unknown } | undefined
-  private waiter: ((taken: Taken) => void) | undefined
+  thrown: { readonly error: unknown } | undefined
+  private tell: (() => void) | undefined
   private onEnd: (() => void) | undefined
 
   constructor(
     readonly engine: Engine,
     operations: Iterable<Operation<any>>,
     private readonly concurrency: number,
-    private readonly origin: Origin
+    private readonly context: SubmitContext
   ) {
     this.iterator = operations[Symbol.iterator]()
   }
@@ -93,81 +76,72 @@ class CompletedRun implements Owner<Source> {
 
   private run(operation: Operation<any>, index: number): void {
     const { engine } = this
-    const tried = operation.entry.inline !== undefined && engine.mayInline && this.origin.startSpan === undefined
-    const exit = tried ? finishInline(engine, operation) : undefined
-    if (exit !== undefined) {
-      this.ready.push({ index, operation, exit }, undefined)
+    const tried = operation.entry.inline !== undefined && engine.mayInline && this.context.startSpan === undefined
+    const end = tried ? engine.attempt(operation) : LATER
+    if (end !== LATER) {
+      this.ready.push({ index, operation, end }, undefined)
       return
     }
-    const member = new Source(this, operation, index, this.origin)
+    const member = new Source(this, operation, index, this.context)
     member.triedInline = tried
     this.inFlight.add(member)
     member.start()
   }
 
-  ended(member: Source, memory: Submission | null): void {
+  ended(member: Source, end: unknown | Failed): void {
     const { index, operation } = member
     this.inFlight.delete(member)
     if (this.closing) {
       this.late.push(member)
       this.endIfEmpty()
     } else {
-      this.ready.push({ index, operation, exit: member.exitOf(memory) }, member.hasDescriptor ? member : undefined)
+      this.ready.push({ index, operation, end }, member.hasDescriptor ? member : undefined)
       this.fill()
-      this.tell()
+      const { tell } = this
+      this.tell = undefined
+      tell?.()
     }
   }
 
-  /** Resumes who waits. The fiber runs when the turn has delivered all it has: it takes all of that in one chunk. */
-  private tell(): void {
-    const { waiter } = this
-    if (waiter === undefined) return
-    this.waiter = undefined
-    waiter(Effect.suspend(() => this.taken()))
+  look(): "ready" | "waiting" | "ended" {
+    this.fill()
+    return this.ready.size > 0 ? "ready" : this.inFlight.size > 0 ? "waiting" : "ended"
   }
 
-  private taken(): Taken {
-    const { ready } = this
-    const ends = ready.size > 0 ? ready.take().ends : undefined
-    this.fill()
-    if (ends !== undefined) return Effect.succeed(Chunk.unsafeFromArray(ends))
-    if (this.inFlight.size > 0 || ready.size > 0) return this.take
-    return this.thrown === undefined ? Effect.fail(Option.none()) : Effect.die(this.thrown.error)
+  get hasOwnerNext(): boolean {
+    return this.ready.hasOwnerNext
   }
 
-  /** What has ended since it was last asked, or the first that will. */
-  readonly take: Taken = Effect.suspend(() => {
+  take(): ReadonlyArray<Ended> {
+    const { ends, owner } = this.ready.take()
+    owner?.handOut()
     this.fill()
-    const taken = Effect.suspend(() => this.taken())
-    // A descriptor is for a fiber that has just been resumed: it does not yield before the Stream's consumer has it.
-    if (this.ready.hasOwnerNext) return Effect.zipRight(Effect.yieldNow(), taken)
-    if (this.ready.size > 0 || this.inFlight.size === 0) return taken
-    return Effect.async((resume) => {
-      if (this.ready.size > 0) return resume(taken)
-      this.waiter = resume
-      return Effect.sync(() => {
-        this.waiter = undefined
-      })
-    })
-  })
+    return ends
+  }
 
-  /** Cancels what is under way and waits for it; closes descriptors that nobody has taken. */
-  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+  whenReady(tell: (() => void) | undefined): void {
+    this.tell = tell
+  }
+
+  /**
+   * Cancels what is under way, gives back what nobody has taken, then calls `done`, with what the iterable threw at its end, if it did.
+   */
+  close(done: (thrown: { readonly error: unknown } | undefined) => void): void {
     const wasExhausted = this.exhausted
     this.exhausted = true
     this.closing = true
-    let end: Effect.Effect<void> = Effect.void
+    let thrown: { readonly error: unknown } | undefined
     if (!wasExhausted) {
       try {
         this.iterator.return?.()
       } catch (error) {
-        end = Effect.die(error)
+        thrown = { error }
       }
     }
-    this.onEnd = () => resume(end)
+    this.onEnd = () => done(thrown)
     for (const member of [...this.inFlight]) this.engine.cancel(member)
     this.endIfEmpty()
-  })
+  }
 
   private endIfEmpty(): void {
     const { onEnd } = this
@@ -176,21 +150,3 @@ class CompletedRun implements Owner<Source> {
     giveBack(this.engine, orphansOf([...this.ready.left, ...this.late]), onEnd)
   }
 }
-
-/** The ends of the operations, in the order in which they come. */
-export const completed = (
-  engine: Engine,
-  operations: Iterable<Operation<any>>,
-  concurrency: number
-): Stream.Stream<Completed<any>> =>
-  Stream.unwrapScoped(
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.withFiberRuntime<CompletedRun>((fiber) =>
-          Effect.sync(() => new CompletedRun(engine, operations, concurrency, originOf(engine, fiber)))
-        ),
-        (run) => run.close
-      ),
-      (run) => Stream.repeatEffectChunkOption(run.take)
-    )
-  )

@@ -18,7 +18,7 @@
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
-import { Submission } from "../../engine/submission.ts"
+import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { OF_OPEN } from "../../native/estate.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
@@ -54,10 +54,10 @@ export class IoUringBackend implements Backend {
   inFlight = 0
 
   /** By slot: this table is what keeps requests, and their buffers, alive while the kernel works on them. */
-  private readonly slots: Array<Submission> = []
+  private readonly slots: Array<Slot> = []
   private readonly freeSlots: Array<number> = []
   /** What is to be handed to the kernel once more. */
-  private toRepeat: Array<{ readonly submission: Submission; readonly sqeFlags: number }> = []
+  private toRepeat: Array<{ readonly submission: Slot; readonly sqeFlags: number }> = []
   /**
    * io_uring_enter(2) was refused for good. What it has not taken, and what comes from now on, is the pool's; what the kernel has is
    * waited for, and its memory kept: completions still arrive in the ring.
@@ -66,7 +66,7 @@ export class IoUringBackend implements Backend {
   /** Looks since the kernel last had memory for requests that are offered to it. */
   private starving = 0
   /** For the pool, without a slot. */
-  private passing: Array<Submission> = []
+  private passing: Array<Slot> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -129,14 +129,14 @@ export class IoUringBackend implements Backend {
   }
 
   /** What would keep this thread busy, or waiting for a disk or a server, within io_uring_enter(2). */
-  private isForWorker(submission: Submission): boolean {
-    const { entry } = submission.request!
+  private isForWorker(submission: Slot): boolean {
+    const { entry, input } = submission.request!
     if (entry.producesDescriptor === true) {
       const { a0, a1, a2, cell } = submission
       // Its path, if it is in the cell, is behind what statx(2) writes there.
       return this.mounts.mayWaitToOpen(a0 as number, a1 as number, a2 as number, cell)
     }
-    return entry.uring!.heavy?.(submission) === true
+    return entry.uring!.heavy?.(submission, input) === true
   }
 
   /**
@@ -151,7 +151,7 @@ export class IoUringBackend implements Backend {
     if (ring.room < length) this.enter()
     if (ring.room < length) return false
     const requests = [leader, ...followers]
-    const submissions: Array<Submission> = []
+    const submissions: Array<Slot> = []
     if (!this.encodeChain(requests, submissions) || !this.host.takeAlong(leader)) {
       for (const submission of submissions) {
         submission.clear()
@@ -170,7 +170,7 @@ export class IoUringBackend implements Backend {
   }
 
   /** Takes a slot for each and encodes it there; false when one of them is not for a chain. Slots taken are in `submissions`. */
-  private encodeChain(requests: ReadonlyArray<Request>, submissions: Array<Submission>): boolean {
+  private encodeChain(requests: ReadonlyArray<Request>, submissions: Array<Slot>): boolean {
     try {
       for (const request of requests) {
         const { entry, input } = request
@@ -190,15 +190,15 @@ export class IoUringBackend implements Backend {
   }
 
   /** A free slot, which is still the last of `freeSlots`. */
-  private freeSlot(): Submission {
+  private freeSlot(): Slot {
     if (this.freeSlots.length === 0) {
       this.freeSlots.push(this.slots.length)
-      this.slots.push(new Submission(this.slots.length))
+      this.slots.push(new Slot(this.slots.length))
     }
     return this.slots[this.freeSlots[this.freeSlots.length - 1]]
   }
 
-  private write(submission: Submission, sqeFlags: number): void {
+  private write(submission: Slot, sqeFlags: number): void {
     submission.request!.entry.uring!.prepare(this.ring, submission)
     const { deadline, entry, priority } = submission.request!
     // Both entries in one call, or none: without it the request is cancelled by a timer of the engine's side.
@@ -213,7 +213,7 @@ export class IoUringBackend implements Backend {
   }
 
   /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that has been under way for so long. */
-  private writeTimeout(submission: Submission, deadline: number): void {
+  private writeTimeout(submission: Slot, deadline: number): void {
     const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - now()) * 1e6)))
     // struct timespec. Kept by the submission, though the kernel copies it when it takes the entry.
     const time = BigInt64Array.of(nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n)
@@ -223,14 +223,14 @@ export class IoUringBackend implements Backend {
   }
 
   /** Hands a submission to the kernel once more. */
-  private again(submission: Submission, sqeFlags: number): void {
+  private again(submission: Slot, sqeFlags: number): void {
     this.toRepeat.push({ submission, sqeFlags })
     this.host.wake()
   }
 
   /** Takes over what the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
   private takeForPool(request: Request): boolean {
-    const submission = new Submission(-1)
+    const submission = new Slot(-1)
     submission.request = request
     request.submission = submission
     this.inFlight++
@@ -254,7 +254,7 @@ export class IoUringBackend implements Backend {
     for (const submission of passing) this.passOn(submission)
   }
 
-  private passOn(submission: Submission): void {
+  private passOn(submission: Slot): void {
     this.inFlight--
     this.cancelling.delete(submission.request!)
     this.host.passOn(submission)

@@ -5,7 +5,7 @@
  * chain of its own in the next call, and run whether or not the first part has succeeded. So the rest is made to do nothing, and
  * reported as cancelled: the engine then runs it one by one.
  */
-import type { Submission } from "../../engine/submission.ts"
+import type { Slot } from "../../engine/request.ts"
 import { IORING_OP } from "../../native/uring.ts"
 import type { Ring } from "./ring.ts"
 
@@ -23,17 +23,17 @@ export const breaksChains: ReadonlySet<number> = new Set([
 
 interface Chain {
   readonly start: number
-  readonly submissions: ReadonlyArray<Submission>
+  readonly submissions: ReadonlyArray<Slot>
 }
 
 export class Chains {
   private waiting: Array<Chain> = []
-  private readonly cut = new Set<Submission>()
+  private readonly cut = new Set<Slot>()
 
   constructor(private readonly ring: Ring) {}
 
   /** These are about to be written, one after the other. */
-  begin(submissions: ReadonlyArray<Submission>): void {
+  begin(submissions: ReadonlyArray<Slot>): void {
     this.waiting.push({ start: this.ring.position, submissions })
   }
 
@@ -52,15 +52,15 @@ export class Chains {
   }
 
   /** Nothing more will be taken: those of the chains that wait which are not the first of theirs. */
-  giveUp(): ReadonlySet<Submission> {
-    const followers = new Set<Submission>(this.cut)
+  giveUp(): ReadonlySet<Slot> {
+    const followers = new Set<Slot>(this.cut)
     for (const { submissions } of this.waiting) for (const submission of submissions.slice(1)) followers.add(submission)
     this.waiting = []
     return followers
   }
 
   /** Whether this completion is one of an entry that was made to do nothing. */
-  wasCut(submission: Submission): boolean {
+  wasCut(submission: Slot): boolean {
     return this.cut.size > 0 && this.cut.delete(submission)
   }
 }

@@ -10,8 +10,7 @@
  * hang-up, and it is the answer.
  */
 import { constants } from "node:fs"
-import type { Request } from "../../engine/request.ts"
-import type { Submission } from "../../engine/submission.ts"
+import type { Request, Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { O_PATH, S_IFIFO } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
@@ -39,7 +38,7 @@ export class FifoOpens {
   }
 
   /** The result to pass on, or `undefined` when the open is to be submitted again for a kernel worker. */
-  settle(submission: Submission, result: number): number | undefined {
+  settle(submission: Slot, result: number): number | undefined {
     const request = submission.request!
     const flags = submission.a2 as number
     const kept = this.waiting.get(request)

@@ -24,7 +24,7 @@
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
-import { Submission } from "../../engine/submission.ts"
+import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
 import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
@@ -53,14 +53,14 @@ export class KernelAioBackend implements Backend {
    * By slot: this table is what keeps requests, and their buffers, alive while the kernel works on them. A slot is freed when its
    * completion has been taken from the ring, so there are never more requests in the kernel than it has room for.
    */
-  private readonly slots: Array<Submission> = []
+  private readonly slots: Array<Slot> = []
   private readonly freeSlots: Array<number> = []
   /** Written, and not in the kernel. */
-  private unsubmitted: Array<Submission> = []
+  private unsubmitted: Array<Slot> = []
   /** What ended without the kernel: completions like others. */
-  private readonly ended: Array<{ readonly submission: Submission; readonly result: number }> = []
+  private readonly ended: Array<{ readonly submission: Slot; readonly result: number }> = []
   /** For the pool. Those that never had a slot have -1. */
-  private passing: Array<Submission> = []
+  private passing: Array<Slot> = []
   /** Requests that have been asked to end and have not yet. */
   private readonly cancelling = new Set<Request>()
   private readonly reactor: Reactor
@@ -113,18 +113,18 @@ export class KernelAioBackend implements Backend {
   }
 
   /** A free slot, which is still the last of `freeSlots`; `undefined` when the context is full. */
-  private freeSlot(): Submission | undefined {
+  private freeSlot(): Slot | undefined {
     if (this.freeSlots.length === 0) {
       if (this.slots.length === this.context.entries) return undefined
       this.freeSlots.push(this.slots.length)
-      this.slots.push(new Submission(this.slots.length))
+      this.slots.push(new Slot(this.slots.length))
     }
     return this.slots[this.freeSlots[this.freeSlots.length - 1]]
   }
 
   /** Takes a request over that the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
   private takeForPool(request: Request): boolean {
-    const submission = new Submission(-1)
+    const submission = new Slot(-1)
     submission.request = request
     request.submission = submission
     this.inFlight++
@@ -159,7 +159,7 @@ export class KernelAioBackend implements Backend {
     if (this.unsubmitted.length > 0) this.startTimer()
   }
 
-  private withoutCancelled(): Array<Submission> {
+  private withoutCancelled(): Array<Slot> {
     return this.unsubmitted.filter((submission) => {
       const { cancelled } = submission.request!
       if (cancelled) this.ended.push({ submission, result: -errno.ECANCELED })
@@ -168,7 +168,7 @@ export class KernelAioBackend implements Backend {
   }
 
   /** The kernel does not take this one. False if it is to be asked again. */
-  private refused(submission: Submission, result: number): boolean {
+  private refused(submission: Slot, result: number): boolean {
     // It may be the priority that it does not like, which is not worth a failure.
     if ((result === -errno.EINVAL || result === -errno.EPERM) && this.context.withoutPriority(submission.slot)) {
       return false
@@ -179,7 +179,7 @@ export class KernelAioBackend implements Backend {
     return true
   }
 
-  private passOn(submission: Submission): void {
+  private passOn(submission: Slot): void {
     this.release(submission)
     this.host.passOn(submission)
     this.reuse(submission)
@@ -222,14 +222,14 @@ export class KernelAioBackend implements Backend {
     return events === 0 ? -errno.ECANCELED : events
   }
 
-  private complete(submission: Submission, result: number): void {
+  private complete(submission: Slot, result: number): void {
     this.release(submission)
     this.host.complete(submission, result)
     this.reuse(submission)
   }
 
   /** Before the engine hears of a submission's end. */
-  private release({ request, slot }: Submission): void {
+  private release({ request, slot }: Slot): void {
     this.inFlight--
     if (request!.cancelled) this.cancelling.delete(request!)
     if (slot === -1) return
@@ -242,7 +242,7 @@ export class KernelAioBackend implements Backend {
   }
 
   /** After it. */
-  private reuse(submission: Submission): void {
+  private reuse(submission: Slot): void {
     submission.clear()
     if (submission.slot !== -1) this.freeSlots.push(submission.slot)
   }
@@ -262,7 +262,7 @@ export class KernelAioBackend implements Backend {
     return result < 0 && result !== -errno.EINPROGRESS && this.isInKernel(submission)
   }
 
-  private isInKernel(submission: Submission): boolean {
+  private isInKernel(submission: Slot): boolean {
     return (
       !this.unsubmitted.includes(submission) &&
       !this.passing.includes(submission) &&
@@ -271,7 +271,7 @@ export class KernelAioBackend implements Backend {
   }
 
   /** Ends a cancelled poll that the kernel keeps: nothing of its request's memory is in use. Its slot is, until `givenUpEnded`. */
-  private giveUp(submission: Submission): void {
+  private giveUp(submission: Slot): void {
     this.inFlight--
     this.givenUp++
     this.cancelling.delete(submission.request!)

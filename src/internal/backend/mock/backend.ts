@@ -11,7 +11,7 @@ import { keptVector } from "../../engine/buffers.ts"
 import type { Description, Descriptors } from "../../engine/openDescriptor.ts"
 import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
-import { Submission } from "../../engine/submission.ts"
+import { Slot } from "../../engine/request.ts"
 import { errno, errnoName } from "../../native/errno.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
 import { copyRange, readv, write, writev } from "../../operation/catalogue.ts"
@@ -59,7 +59,7 @@ class Call implements Attempt {
 
   constructor(
     readonly request: Request,
-    readonly submission: Submission,
+    readonly submission: Slot,
     readonly draft: Draft,
     readonly effects: Effects
   ) {}
@@ -82,7 +82,7 @@ export class MockBackend implements Backend {
   readonly machine: Machine
   readonly faults: Faults
   readonly journal: Journal
-  private readonly free: Array<Submission> = []
+  private readonly free: Array<Slot> = []
   /** Keeps requests, and their buffers, alive. */
   private readonly calls = new Map<Request, Call>()
   private ready: Array<Call> = []
@@ -139,7 +139,7 @@ export class MockBackend implements Backend {
   }
 
   submit(request: Request): boolean {
-    const submission = this.free.pop() ?? new Submission(-1)
+    const submission = this.free.pop() ?? new Slot(-1)
     let call: Call
     let takes: bigint
     try {
@@ -160,7 +160,7 @@ export class MockBackend implements Backend {
     return true
   }
 
-  private callOf(request: Request, submission: Submission): Call {
+  private callOf(request: Request, submission: Slot): Call {
     const { input } = request
     const path = typeof input.fd === "number" ? this.machine.open.peek(input.fd)?.path : undefined
     const draft = this.journal.draft(request, path === undefined ? path : toText(path), this.arrivals.get(request)!)
@@ -391,7 +391,7 @@ export class MockBackend implements Backend {
 }
 
 /** The first bytes of a transfer. Of a read at least one: none would say that the file ends. */
-const shorten = ({ entry }: Request, submission: Submission, most: number): void => {
+const shorten = ({ entry }: Request, submission: Slot, most: number): void => {
   const limit = Math.max(entry === write.entry || entry === writev.entry ? 0 : 1, most)
   if (entry === copyRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)
   else if (entry === readv.entry || entry === writev.entry) {

@@ -17,10 +17,10 @@
  * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
-import type { FileState } from "../../engine/openDescriptor.ts"
+import type { OpenDescriptor } from "../../engine/openDescriptor.ts"
 import type { Entry } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
-import { Submission } from "../../engine/submission.ts"
+import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { abandonAtExit, forget } from "../../native/exit.ts"
 import { S_IFBLK, S_IFDIR, S_IFREG } from "../../native/layout.ts"
@@ -58,7 +58,7 @@ export class PosixAioBackend implements Backend {
   inFlight = 0
 
   /** By slot: this table is what keeps requests, and their buffers, alive while glibc's threads work on them. */
-  private readonly slots: Array<Submission> = []
+  private readonly slots: Array<Slot> = []
   private readonly states: Uint8Array
   private readonly priorities: Uint8Array
   private readonly lineOf: Array<Line> = []
@@ -71,7 +71,7 @@ export class PosixAioBackend implements Backend {
   private readonly found: Array<number> = []
   private watchdog: NodeJS.Timeout | undefined
   /** Whether a file's syncs are for glibc: asked once for each file. */
-  private readonly suitable = new WeakMap<FileState, boolean>()
+  private readonly suitable = new WeakMap<OpenDescriptor, boolean>()
 
   constructor(
     private readonly blocks: ControlBlocks,
@@ -107,7 +107,7 @@ export class PosixAioBackend implements Backend {
   submit(request: Request): boolean {
     if (this.freeSlots.length === 0) return false
     const slot = this.freeSlots[this.freeSlots.length - 1]
-    this.slots[slot] ??= new Submission(slot)
+    this.slots[slot] ??= new Slot(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input, request.bytes)
     this.freeSlots.pop()
@@ -405,7 +405,7 @@ export class PosixAioBackend implements Backend {
   }
 }
 
-const isSync = ({ request }: Submission): boolean => request!.entry.posixAio!.call === "aio_fsync"
+const isSync = ({ request }: Slot): boolean => request!.entry.posixAio!.call === "aio_fsync"
 
 /** Whether a request on the descriptor ends without anybody else's doing. Also where it is none: the kernel will say so. */
 const endsByItself = (fd: number): boolean => {

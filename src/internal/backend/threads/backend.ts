@@ -14,7 +14,7 @@ import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import { levelOf } from "../../engine/queue.ts"
 import type { Request } from "../../engine/request.ts"
-import { Submission } from "../../engine/submission.ts"
+import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { Gathered } from "../../native/gathered.ts"
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "../../native/loop.ts"
@@ -71,7 +71,7 @@ export class ThreadsBackend implements Backend {
   readonly answersCached = false
   inFlight = 0
   /** By slot: this table keeps requests, and their buffers, alive while a thread works on them. */
-  private readonly slots: Array<Submission> = []
+  private readonly slots: Array<Slot> = []
   private readonly cancelling = new Set<Request>()
   private threads: Threads | undefined
   private gathered: Gathered | undefined
@@ -213,7 +213,7 @@ export class ThreadsBackend implements Backend {
     const level = levelOf(request.priority)
     const slot = threads.freeSlot(level)
     if (slot === -1 || this.controls.maxParallel === 0) return false
-    this.slots[slot] ??= new Submission(slot)
+    this.slots[slot] ??= new Slot(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input, request.bytes)
     if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
@@ -302,7 +302,7 @@ export class ThreadsBackend implements Backend {
   }
 
   /** Takes back a request on a descriptor with O_NONBLOCK: it waits for its peer, and is tried again. */
-  private waitsAfterAll(submission: Submission): boolean {
+  private waitsAfterAll(submission: Slot): boolean {
     const request = submission.request!
     const { cancelled, entry, input } = request
     const events = cancelled ? 0 : (entry.eventsAfterRefusal?.(input) ?? 0)

@@ -1,0 +1,91 @@
+/** Ends of operations as Streams. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Engine } from "../engine/engine.ts"
+import type { Operation } from "../engine/operation.ts"
+import type { CompletionSource, Ended } from "../task/completionBuffer.ts"
+import type { Group } from "../task/group.ts"
+import { Results } from "../task/results.ts"
+import { Window } from "../task/window.ts"
+import { exitOf, type Failure } from "./exits.ts"
+import { submitContextOf } from "./submitContext.ts"
+
+/** How one of several operations ended. */
+export interface Completed<A> {
+  /** Its place among the operations, from 0. */
+  readonly index: number
+  readonly operation: Operation<A>
+  readonly exit: Exit.Exit<A, Failure>
+}
+
+export const completedOf = (engine: Engine, { end, index, operation }: Ended): Completed<any> => ({
+  index,
+  operation,
+  exit: exitOf(engine, end)
+})
+
+type Pull = Effect.Effect<Chunk.Chunk<Completed<any>>, Option.Option<never>>
+
+/** What has ended since it was last asked, or the first that will. */
+const pullFrom = (engine: Engine, source: CompletionSource): Pull => {
+  /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
+  const taken: Pull = Effect.suspend(() => {
+    const state = source.look()
+    if (state === "waiting") return pull
+    if (state === "ready") {
+      return Effect.succeed(Chunk.unsafeFromArray(source.take().map((ended) => completedOf(engine, ended))))
+    }
+    return source.thrown === undefined ? Effect.fail(Option.none()) : Effect.die(source.thrown.error)
+  })
+  const pull: Pull = Effect.suspend(() => {
+    const state = source.look()
+    if (source.hasOwnerNext) return Effect.zipRight(Effect.yieldNow(), taken)
+    if (state !== "waiting") return taken
+    return Effect.async((resume) => {
+      // The fiber may have yielded since it looked.
+      if (source.look() !== "waiting") return resume(taken)
+      source.whenReady(() => resume(taken))
+      return Effect.sync(() => source.whenReady(undefined))
+    })
+  })
+  return pull
+}
+
+const streamOf = <S extends CompletionSource>(
+  engine: Engine,
+  acquire: Effect.Effect<S, never, Scope.Scope>
+): Stream.Stream<Completed<any>> =>
+  Stream.unwrapScoped(Effect.map(acquire, (source) => Stream.repeatEffectChunkOption(pullFrom(engine, source))))
+
+/** The ends of operations, so many at a time, in the order in which they come. */
+export const completed = (
+  engine: Engine,
+  operations: Iterable<Operation<any>>,
+  concurrency: number
+): Stream.Stream<Completed<any>> =>
+  streamOf(
+    engine,
+    Effect.acquireRelease(
+      Effect.withFiberRuntime<Window>((fiber) =>
+        Effect.sync(() => new Window(engine, operations, concurrency, submitContextOf(engine, fiber)))
+      ),
+      (window) =>
+        Effect.async<void>((resume) =>
+          window.close((thrown) => resume(thrown === undefined ? Effect.void : Effect.die(thrown.error)))
+        )
+    )
+  )
+
+/** The ends of a group's members. */
+export const resultsOf = (group: Group): Stream.Stream<Completed<unknown>> =>
+  streamOf(
+    group.engine,
+    Effect.acquireRelease(
+      Effect.sync(() => new Results(group)),
+      (results) => Effect.sync(() => results.close())
+    )
+  )

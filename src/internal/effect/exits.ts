@@ -1,0 +1,41 @@
+/** Ends of requests and tasks as Exits. */
+import * as Exit from "effect/Exit"
+import { AioBadArgument, AioError, AioShortTransfer } from "../../AioError.ts"
+import { BadArgument } from "../engine/arguments.ts"
+import type { Engine } from "../engine/engine.ts"
+import { Failed, ShortTransfer } from "../engine/failed.ts"
+import { errno } from "../native/errno.ts"
+
+/** What every operation may fail with. */
+export type Failure = AioError | AioBadArgument
+
+/** What was found wrong before anything was handed to a kernel. */
+export const badArgument = (operation: string, problem: unknown): Exit.Exit<never, AioBadArgument> =>
+  problem instanceof BadArgument
+    ? Exit.fail(new AioBadArgument({ operation, argument: problem.argument, description: problem.description }))
+    : Exit.die(problem)
+
+/** What the end of the Layer has cancelled says so. */
+export const failureOf = (
+  engine: Engine,
+  { errno: number, input, operation, problem }: Failed
+): Exit.Exit<never, Failure> =>
+  number === 0
+    ? badArgument(operation, problem)
+    : Exit.fail(
+        AioError.fromErrno(
+          number,
+          operation,
+          input,
+          number === errno.ECANCELED && engine.closed ? "the Layer of this Aio has ended" : undefined
+        )
+      )
+
+export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure> =>
+  end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)
+
+/** The same of a chain. */
+export const exitOfChain = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure | AioShortTransfer> =>
+  end instanceof Failed && end.problem instanceof ShortTransfer
+    ? Exit.fail(new AioShortTransfer({ operation: end.operation, ...end.problem }))
+    : exitOf(engine, end)

@@ -1,0 +1,92 @@
+/** A task as an interruptible Effect. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Failed } from "../engine/failed.ts"
+import type { Sequence } from "../task/sequence.ts"
+import type { Task, Waiter } from "../task/task.ts"
+import { inSpan, wantsSpan } from "./spans.ts"
+import { submitContextOf } from "./submitContext.ts"
+import { handOver, inStages, losePatience, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
+
+class Running<T, A, E> implements Waiting<A, E>, Waiter {
+  exit: Exit.Exit<A, E> | undefined = undefined
+  resume: Resume<A, E> | undefined = undefined
+  restore: Restore | undefined = undefined
+
+  constructor(
+    private readonly task: Task<T>,
+    private readonly toExit: (end: T | Failed) => Exit.Exit<A, E>
+  ) {
+    task.waiter = this
+  }
+
+  get started(): boolean {
+    return this.task.started
+  }
+
+  get isPatient(): boolean {
+    return this.restore !== undefined
+  }
+
+  ended(): void {
+    settle(this, this.toExit(this.task.end as T | Failed))
+  }
+
+  overdue(): void {
+    losePatience(this)
+  }
+
+  start(): void {
+    this.task.start()
+  }
+
+  cancel(): void {
+    this.task.cancel()
+  }
+
+  readonly releaseOrphan = (): Effect.Effect<void> =>
+    Effect.uninterruptible(Effect.async((resume) => this.task.giveBack(() => resume(Effect.void))))
+
+  readonly handOut = (): void => this.task.handOut()
+}
+
+/** Runs a task that obtains nothing. In the uninterruptible region that `restore` belongs to. */
+export const runMasked = <T, A, E>(
+  task: Task<T>,
+  restore: Restore,
+  toExit: (end: T | Failed) => Exit.Exit<A, E>
+): Effect.Effect<A, E> => {
+  const running = new Running(task, toExit)
+  return inStages(running, restore, () => running.start())
+}
+
+/** Runs a task that may obtain what has to be given back: descriptors, locks. */
+export const runAndHandOver = <T, A, E>(
+  task: Task<T>,
+  restore: Restore,
+  toExit: (end: T | Failed) => Exit.Exit<A, E>
+): Effect.Effect<A, E> => {
+  const running = new Running(task, toExit)
+  return Effect.flatMap(
+    inStages(running, restore, () => running.start()),
+    (value) => handOver(running, restore, value)
+  )
+}
+
+/** Runs a sequence in the fiber that asks for it. `make` is called for each run. */
+export const runSequence = <T, A, E>(
+  make: () => Sequence<T>,
+  toExit: (end: T | Failed) => Exit.Exit<A, E>
+): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, E>) => {
+    if (wantsSpan(fiber)) {
+      const { name, path } = make().label
+      return inSpan({ entry: { name }, input: { path } }, runSequence(make, toExit))
+    }
+    return Effect.uninterruptibleMask((restore) => {
+      const task = make()
+      task.context = submitContextOf(task.engine, fiber)
+      return runMasked(task, restore, toExit)
+    })
+  })

@@ -1,0 +1,29 @@
+/** Memory that a request reads into where its program could take its own away. */
+import { plainView } from "../native/views.ts"
+import { BadArgument } from "./arguments.ts"
+
+/**
+ * Memory of our own in the place of a view whose buffer can be resized. While a request is under way, its program may make the buffer
+ * shorter: V8 then takes the pages away, from under the kernel, and promises zeros to whoever makes it longer again.
+ */
+export interface Detour {
+  readonly view: Uint8Array
+  readonly memory: Uint8Array
+  /** Bytes of the transfer before it. */
+  readonly at: number
+}
+
+/** Hands what a request has read past their views to the views, as they are now: what is wrong with them, if anything is. */
+export const endDetours = (detours: ReadonlyArray<Detour>, count: number): BadArgument | undefined => {
+  let problem: BadArgument | undefined
+  for (const { at, memory, view } of detours) {
+    const moved = Math.min(memory.length, count - at)
+    if (moved <= 0) continue
+    const into = plainView(view)
+    into.set(memory.subarray(0, Math.min(moved, into.length)))
+    if (into.length < moved) {
+      problem = new BadArgument("buffer", `it was made shorter while ${moved} bytes were on their way into it`)
+    }
+  }
+  return problem
+}

@@ -1,0 +1,159 @@
+/**
+ * Several requests, one after the other: each is started by the completion of the one before. Between them there is no fiber, so that a
+ * small file that is cached costs one turn of the event loop and not one for each request.
+ *
+ * It keeps the promises of a single request. Interruption cancels the request under way and starts no other but the close of the
+ * descriptor; the sequence ends when that is done. The buffers of a request are referenced by its input, the request by the backend.
+ */
+import type { Path } from "../engine/arguments.ts"
+import type { Engine } from "../engine/engine.ts"
+import { Failed, LATER } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+import { Request } from "../engine/request.ts"
+import type { Submission } from "../engine/submission.ts"
+import { errno } from "../native/errno.ts"
+import { close } from "../operation/catalogue.ts"
+import { noContext, type SubmitContext } from "./submitContext.ts"
+import { Task } from "./task.ts"
+
+/** What follows a request that succeeded. */
+type Then<Owner, A> = (this: Owner, value: A) => void
+/** What follows one that failed, by its error number. */
+type Otherwise<Owner> = (this: Owner, errno: number, operation: string) => void
+
+class Step extends Request {
+  constructor(
+    private readonly owner: Sequence<any>,
+    operation: Operation<any>,
+    readonly then: Then<any, any>,
+    readonly otherwise: Otherwise<any>
+  ) {
+    super(operation)
+  }
+
+  override settled(memory: Submission | null): void {
+    this.owner.stepEnded(this, this.endOf(memory))
+  }
+
+  override died(defect: unknown): void {
+    this.owner.died(defect)
+  }
+
+  override get hasPatience(): boolean {
+    return true
+  }
+
+  override overdue(): void {
+    this.owner.overdue()
+  }
+}
+
+export abstract class Sequence<out A> extends Task<A> {
+  /** Whose requests these are. */
+  context: SubmitContext = noContext
+  protected cancelling = false
+  /** The descriptors that are closed at the end, or -1. */
+  protected fd = -1
+  protected secondFd = -1
+  /** Whether closing it is known not to wait: only read from, on a file system of this machine's own. */
+  protected closesAtOnce = false
+  private step: Step | undefined = undefined
+  private outcome: A | Failed | typeof LATER = LATER
+
+  constructor(readonly engine: Engine) {
+    super()
+  }
+
+  /** For its span, and where an argument is wrong. */
+  abstract readonly label: { readonly name: string; readonly path: Path | undefined }
+
+  /** What a failure is about: `input` of `Failed`. */
+  protected abstract readonly about: unknown
+
+  /** Runs the first request. */
+  protected abstract begin(): void
+
+  start(): void {
+    this.started = true
+    try {
+      this.begin()
+    } catch (defect) {
+      this.died(defect)
+    }
+  }
+
+  cancel(): void {
+    this.cancelling = true
+    // Never the close, which the engine does not cancel: there is nothing to wait for in it, and it must happen.
+    if (this.step !== undefined) this.engine.cancel(this.step)
+  }
+
+  /** Runs a request: on the spot if that needs no waiting. `then` may run the next one. */
+  protected run<B>(
+    operation: Operation<B>,
+    then: Then<this, B>,
+    otherwise: Otherwise<this> = this.failed as Otherwise<this>
+  ): void {
+    const { engine } = this
+    const { entry } = operation
+    if (this.cancelling && entry.finalOnInterrupt !== true) return otherwise.call(this, errno.ECANCELED, entry.name)
+    const tried = entry.inline !== undefined && engine.mayInline
+    const end = tried ? engine.attempt(operation) : LATER
+    if (end !== LATER) return this.goOn(end, then, otherwise)
+    const step = new Step(this, operation, then, otherwise)
+    step.triedInline = tried
+    step.priority = this.context.priority
+    step.isOfInterrupted = this.cancelling || this.context.isOfInterrupted
+    this.step = step
+    engine.submit(step)
+  }
+
+  /** Called by the step under way. */
+  stepEnded({ otherwise, then }: Step, end: unknown | Failed): void {
+    this.step = undefined
+    this.goOn(end, then, otherwise)
+  }
+
+  private goOn(end: unknown | Failed, then: Then<any, any>, otherwise: Otherwise<any>): void {
+    if (!(end instanceof Failed)) then.call(this, end)
+    else if (end.errno === 0) this.conclude(new Failed(this.label.name, this.about, 0, end.problem))
+    else otherwise.call(this, end.errno, end.operation)
+  }
+
+  /** What follows a request threw, which is a defect. No request is under way. */
+  died(defect: unknown): void {
+    if (this.end === LATER) this.conclude(new Failed(this.label.name, this.about, 0, defect))
+  }
+
+  /** A request failed, and with it the whole. */
+  protected failed(errno: number, operation = this.label.name): void {
+    this.conclude(this.failure(errno, operation))
+  }
+
+  protected failure(errno: number, operation: string): Failed {
+    return new Failed(operation, this.about, errno, undefined)
+  }
+
+  /** Closes what is open, then ends. */
+  protected conclude(outcome: A | Failed): void {
+    const { fd, secondFd } = this
+    if (secondFd !== -1) {
+      this.secondFd = -1
+      this.outcome = outcome
+      return this.run(close(secondFd), this.closed, this.closed)
+    }
+    if (fd === -1) return this.finish(outcome)
+    this.fd = -1
+    if (this.closesAtOnce) {
+      // On a file system that has nobody to tell, close(2) just drops it. io_uring would do the same on this thread, a turn later.
+      this.engine.descriptors.close(fd)
+      return this.finish(outcome)
+    }
+    this.outcome = outcome
+    this.run(close(fd), this.closed, this.closed)
+  }
+
+  private closed(): void {
+    this.conclude(this.outcome as A | Failed)
+  }
+}

@@ -1,0 +1,27 @@
+/** What requests without a fiber of their own take over from the one that asks for them. */
+import type { Failed } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+import { HIGHEST, LOWEST } from "../engine/queue.ts"
+
+/** Starts the span of a request; what it gives ends the span. */
+export type StartSpan = (operation: Operation<any>) => (end: unknown | Failed) => void
+
+export interface SubmitContext {
+  readonly priority: number
+  /** Where spans are asked for. */
+  readonly startSpan: StartSpan | undefined
+  /** They are part of the end of a fiber that was interrupted. Looked at only while somebody observes. */
+  readonly isOfInterrupted: boolean
+}
+
+const plain: ReadonlyArray<SubmitContext> = Array.from({ length: HIGHEST - LOWEST + 1 }, (_, i) => ({
+  priority: LOWEST + i,
+  startSpan: undefined,
+  isOfInterrupted: false
+}))
+
+/** The same object for the same priority. */
+export const plainContext = (priority: number): SubmitContext => plain[priority - LOWEST]
+
+/** Of what is done when everything else has ended. */
+export const noContext: SubmitContext = plainContext(0)
