@@ -87,7 +87,8 @@ export class KernelAioBackend implements Backend {
   }
 
   accepts({ entry: { kernelAio }, input }: Request): boolean {
-    return kernelAio !== undefined && (kernelAio.transfers !== true || isSuitable(input))
+    if (kernelAio === undefined) return false
+    return kernelAio.transfers === true ? isSuitable(input) : kernelAio.suits?.(input) !== false
   }
 
   submit(request: Request): boolean {
