@@ -18,9 +18,6 @@ const documented = new Set([
   "NoSuchElementException"
 ])
 
-/** Defects that are documented. */
-const expected: ReadonlyArray<RegExp> = [/^this backend has no thread pool$/]
-
 const isMine = (error: unknown): boolean => error instanceof Mine
 
 export const textOf = (error: unknown): string => {
@@ -38,9 +35,7 @@ const isOfTemporary = ({ _tag, method }: any): boolean => _tag === "SystemError"
 const isOfSeek = ({ _tag, method }: any): boolean => _tag === "BadArgument" && method === "seek"
 
 const isExpected = (defect: unknown): boolean =>
-  isMine(defect) ||
-  (defect instanceof Error &&
-    (isOfTemporary(defect) || isOfSeek(defect) || expected.some((pattern) => pattern.test(defect.message))))
+  isMine(defect) || (defect instanceof Error && (isOfTemporary(defect) || isOfSeek(defect)))
 
 /** Messages are made when they are asked for, of what a call was given. */
 const messageFails = (error: any): string | undefined => {
