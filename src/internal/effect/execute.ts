@@ -72,7 +72,6 @@ export class Call<A> extends Request implements Task<A> {
   start(): void {
     const { file } = this.input
     if (file !== undefined) file.users++
-    if (this.entry === close.entry) this.engine.descriptors.disown(this.input.fd)
     if (this.engine.closed) this.settledAfterClose()
     else {
       this.engine.submit(this)
@@ -94,7 +93,6 @@ export class Call<A> extends Request implements Task<A> {
   override settled(memory: Submission | null): void {
     const { file } = this.input
     if (file !== undefined && --file.users === 0) file.onUnused?.()
-    if (this.entry.producesDescriptor === true && this.result >= 0) this.engine.descriptors.own(this.result)
     settle(
       this,
       this.problem === undefined
@@ -105,6 +103,10 @@ export class Call<A> extends Request implements Task<A> {
 
   override died(defect: unknown): void {
     if (this.exit === undefined) settle(this, Exit.die(defect))
+  }
+
+  override get ownsDescriptor(): boolean {
+    return true
   }
 
   override get hasPatience(): boolean {

@@ -9,6 +9,7 @@ import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
+import type { Counters, Places } from "./counters.ts"
 import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
@@ -22,26 +23,6 @@ import { Watchdog } from "./watchdog.ts"
 
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
-
-/** Counts since the engine was made. */
-export interface Counters {
-  /** Requests accepted. */
-  submitted: number
-  /** Requests that have ended, whatever their result. */
-  completed: number
-  /** Of those, finished without waiting. */
-  inline: number
-  /** Of those, ended early because somebody asked. */
-  cancelled: number
-}
-
-/** Where outstanding requests are. */
-export interface Places {
-  readonly held: number
-  readonly ready: number
-  readonly executing: number
-  readonly pending: number
-}
 
 /** A backend with the requests that wait for room in it. */
 export interface Lane {
@@ -210,12 +191,18 @@ export class Engine implements Host {
     for (const request of followers) {
       request.lane = leader.lane
       request.state = IN_FLIGHT
+      this.closes(request)
       request.takenAlong()
       this.observer?.submitted(request)
       this.observer?.started(request)
       if (request.hasPatience) this.patience.watch(request)
     }
     return true
+  }
+
+  /** What a backend closes from here on is not to be closed again at the end of this thread: its number may be somebody else's by then. */
+  private closes({ entry, input }: Request): void {
+    if (entry.finalOnInterrupt === true) this.descriptors.disown(input.fd)
   }
 
   private admit(request: Request): void {
@@ -292,6 +279,7 @@ export class Engine implements Host {
   private settle(request: Request, result: number, memory: Submission | null): void {
     if (request.state === DONE) throw new Error(`second completion of a request (${request.entry.name})`)
     request.result = result
+    if (request.entry.producesDescriptor === true && result >= 0 && request.ownsDescriptor) this.descriptors.own(result)
     if (this.observer !== null) this.observer.settled(request)
     request.state = DONE
     if (request.tick !== 0) this.patience.forget(request)
@@ -499,6 +487,7 @@ export class Engine implements Host {
         if (!backend.submit(request)) return
         queue.remove(request)
         request.state = IN_FLIGHT
+        this.closes(request)
         if (this.observer !== null) this.observer.started(request)
       } catch (error) {
         if (request.state === QUEUED) queue.remove(request)

@@ -69,6 +69,11 @@ export abstract class Request {
     throw defect
   }
 
+  /** Whether a descriptor that it produces is closed with this thread: its owner does so otherwise, and hands it to nobody. */
+  get ownsDescriptor(): boolean {
+    return false
+  }
+
   /** The result that its owner makes of `result`, for observers. */
   get reported(): number {
     return this.result

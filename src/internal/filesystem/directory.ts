@@ -96,6 +96,7 @@ export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): n
     const fd = engine.tryInline(entry, input)
     if (fd === PENDING) return -1
     engine.countInline()
+    engine.descriptors.own(fd)
     return fd
   } catch {
     // A wrong argument, which the request will tell of.

@@ -47,6 +47,10 @@ class Step extends Request {
     this.owner.died(defect)
   }
 
+  override get ownsDescriptor(): boolean {
+    return true
+  }
+
   override get hasPatience(): boolean {
     return true
   }
