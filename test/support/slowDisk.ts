@@ -8,7 +8,12 @@ import { temporaryDirectory } from "./temporaryDirectory.ts"
 import { hasUserFileSystems, userFileSystem } from "./userFileSystem.ts"
 
 /** What mkfs(8) is told. btrfs: small nodes, so that even a small disk has many of them. */
-const kinds = { ext4: ["-q", "-F"], xfs: ["-q", "-f"], btrfs: ["-q", "-f", "--nodesize", "4096"] } as const
+const kinds = {
+  ext3: ["-q", "-F"],
+  ext4: ["-q", "-F"],
+  xfs: ["-q", "-f"],
+  btrfs: ["-q", "-f", "--nodesize", "4096"]
+} as const
 
 export type Kind = keyof typeof kinds
 
