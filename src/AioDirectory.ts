@@ -5,10 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { execute } from "./internal/effect/execute.ts"
+import { exitOf } from "./internal/effect/exits.ts"
+import { runSequence } from "./internal/effect/run.ts"
 import { Aio } from "./internal/effect/service.ts"
 import type { Path } from "./internal/engine/arguments.ts"
-import { type DirectoryEntry, list, moreNames } from "./internal/operation/directories.ts"
+import type { DirectoryEntry } from "./internal/operation/directories.ts"
+import { ListDirectory } from "./internal/task/listDirectory.ts"
 
 /**
  * The names in a directory, without `.` and `..`, in no order. opendir(3), getdents64(2).
@@ -17,10 +19,9 @@ import { type DirectoryEntry, list, moreNames } from "./internal/operation/direc
  * @category operations
  */
 export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioError | AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) => {
-    const attempt = (size?: number): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioError | AioBadArgument> =>
-      Effect.flatMap(execute(engine, list(path, size)), ({ done, entries }) =>
-        done ? Effect.succeed(entries) : attempt(moreNames(size))
-      )
-    return attempt()
-  })
+  Effect.flatMap(Aio, ({ engine }) =>
+    runSequence(
+      () => new ListDirectory(engine, path, "readdir", { path }),
+      (end) => exitOf(engine, end)
+    )
+  )

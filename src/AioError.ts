@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
 import type { Path } from "./internal/engine/arguments.ts"
 import { textOfPath } from "./internal/engine/pathNames.ts"
 import { errnoMessage, errnoName } from "./internal/native/errno.ts"
+import { isUint8Array } from "./internal/native/views.ts"
 
 /** What an error is about: the input of an operation, as a rule. */
 interface ErrorSubject {
@@ -16,6 +17,10 @@ interface ErrorSubject {
   /** A path, or another descriptor. */
   readonly to?: Path | number | undefined
 }
+
+/** A request that is cancelled before it is looked at may be about anything: what is no path is none, and an error can always be shown. */
+const pathOf = (value: unknown): Path | undefined =>
+  typeof value === "string" || isUint8Array(value) ? value : undefined
 
 /**
  * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them.
@@ -62,9 +67,16 @@ export class AioError extends Data.TaggedError("AioError")<{
     { fd, file, path = file?.path, to }: ErrorSubject,
     description?: string
   ): AioError {
-    const dest = typeof to === "number" ? undefined : to
     const why = description === undefined ? {} : { description }
-    return new AioError({ code: errnoName(errno), errno, operation, path, dest, fd, ...why })
+    return new AioError({
+      code: errnoName(errno),
+      errno,
+      operation,
+      path: pathOf(path),
+      dest: pathOf(to),
+      fd: typeof fd === "number" ? fd : undefined,
+      ...why
+    })
   }
 }
 

@@ -105,39 +105,46 @@ const makeEngine = (controls: ThreadControls, limits: Limits): Effect.Effect<Eng
  */
 export const layer = (options?: Options): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, make(options))
 
-/** The pool of the service at hand: the backend itself, or io_uring's for what the kernel cannot run. */
-const pool: Effect.Effect<ThreadsBackend, never, Aio> = Effect.flatMap(Aio, ({ engine }) => {
-  const found = poolOf(engine)
-  return found === undefined ? Effect.dieMessage("this backend has no thread pool") : Effect.succeed(found)
-})
+/** The controls of services that have no pool: of a mock, whose programs may set them all the same. */
+const withoutPool = new WeakMap<Engine, ThreadControls>()
+
+const controlsOf = (engine: Engine): ThreadControls => {
+  const found = poolOf(engine)?.controls ?? withoutPool.get(engine)
+  if (found !== undefined) return found
+  const initial = defaultControls()
+  withoutPool.set(engine, initial)
+  return initial
+}
 
 /**
- * The controls in force. `idleTimeout` in milliseconds.
+ * The controls in force. `idleTimeout` in milliseconds. A mock has no threads, and remembers what is set.
  *
  * @since 0.1.0
  * @category controls
  */
-export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Effect.map(pool, ({ controls }) => ({
-  ...controls
+export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Effect.map(Aio, ({ engine }) => ({
+  ...controlsOf(engine)
 }))
 
 /**
- * Changes controls while the pool runs. A smaller `maxParallel` is in force when this is done: it waits for surplus threads to finish
- * their calls.
+ * Changes controls while the pool runs: the backend itself, or that of another backend for what the kernel cannot run. A smaller
+ * `maxParallel` is in force when this is done: it waits for surplus threads to finish their calls.
  *
  * @since 0.1.0
  * @category controls
  */
 export const setControls = (changes: Controls): Effect.Effect<void, AioBadArgument, Aio> =>
-  Effect.flatMap(pool, (backend) =>
+  Effect.flatMap(Aio, ({ engine }) =>
     withArguments(
       "setControls",
       () => changesFrom(readControls(changes, "changes")),
       (changes) =>
         Effect.async<void>((resume) => {
-          Object.assign(backend.controls, changes)
-          backend.configure()
-          backend.whenAtMost(backend.controls.maxParallel, () => resume(Effect.void))
+          const controls = Object.assign(controlsOf(engine), changes)
+          const pool = poolOf(engine)
+          if (pool === undefined) return resume(Effect.void)
+          pool.configure()
+          pool.whenAtMost(controls.maxParallel, () => resume(Effect.void))
         })
     )
   )

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Context, Effect, Exit, Layer } from "effect"
 import { Aio, AioError, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
 
@@ -107,5 +107,23 @@ describe.each(backends)("$name: the words of errors", ({ layer, world }) => {
       for (const use of uses)
         expect(yield* Effect.flip(use as (typeof uses)[0])).toMatchObject({ code: "ENAMETOOLONG" })
     }).pipe(Effect.provide(layer))
+  )
+
+  it.live("of a request that nobody has looked at: what it was about may be anything, and it can be shown", () =>
+    Effect.gen(function* () {
+      const aio = yield* Effect.scoped(Effect.map(Layer.build(layer), Context.get(Aio.Aio)))
+      const { proxy, revoke } = Proxy.revocable<any>({}, {})
+      revoke()
+      for (const use of [Aio.statvfs(proxy), Aio.fsync(proxy), Aio.rename(proxy, proxy)]) {
+        const error: any = yield* Effect.flip(
+          Effect.provideService(use as Effect.Effect<unknown, unknown, Aio.Aio>, Aio.Aio, aio)
+        )
+        expect([error.code, error.message]).toEqual([
+          "ECANCELED",
+          `${error.operation}: the operation was cancelled (ECANCELED): ${error.description}`
+        ])
+        expect(JSON.parse(JSON.stringify(error))).toMatchObject({ operation: error.operation })
+      }
+    })
   )
 })

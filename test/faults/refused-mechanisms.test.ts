@@ -17,6 +17,8 @@ describe("a call that would end a wait is refused: the wait ends all the same, a
     ["kernel", "all", "io_cancel:error=EINVAL"],
     ["kernel", "all", "io_cancel:error=EPERM"],
     ["kernel", "all", "io_submit:error=EPERM:when=3+"],
+    ["asking", "all", "io_getevents:error=EPERM:when=3+"],
+    ["asking", "all", "io_getevents:error=ENOSYS"],
     ["threads", "reads", "ppoll:error=EPERM", "tgkill:error=EPERM"]
   ]
   for (const [backend, kind, ...faults] of cases) {

@@ -1,4 +1,5 @@
 /** Every method fails as NodeFileSystem's does: reason, method, syscall, and Node's sentence. */
+import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
@@ -71,6 +72,49 @@ const methods: Readonly<Record<string, Method>> = {
   writeFileString: (fs, path) => fs.writeFileString(path, "text")
 }
 
+/** What `fs.cp` refuses by itself, and some of what it does not, in the tree of `makeCopies`. */
+const copies: ReadonlyArray<readonly [from: string, to: string]> = [
+  ["f", "f"],
+  ["f", "hard"],
+  ["f", "d"],
+  ["f", "g"],
+  ["f", "linkToF"],
+  ["f", "f/x"],
+  ["d", "d"],
+  ["d", "d/new"],
+  ["d", "d/sub/new/x"],
+  ["d", "link/x"],
+  ["d", "link/sub"],
+  ["d", "link/sub/new"],
+  ["d", "f"],
+  ["d", "full"],
+  ["d", "no/such/new"],
+  ["fifo", "new"],
+  ["fifo", "d"],
+  ["fifos", "new"],
+  ["fifos", "full"],
+  ["link", "d"],
+  ["link", "link"],
+  ["link", "f"],
+  ["link", "new"],
+  ["link", "linkToSub"],
+  ["linkToSub", "link"],
+  ["link", "dangling"],
+  ["linkToF", "linkToFToo"],
+  ["linkToF", "f"],
+  ["linkToF", "g"],
+  ["linkToF", "d"],
+  ["linkToF", "link"],
+  ["dangling", "link"],
+  ["dangling", "new"],
+  ["loop", "link"],
+  ["link", "loop"],
+  ["hard1", "hard2"],
+  ["links1", "links2"],
+  ["links2", "links1"],
+  ["full", "d"]
+]
+
 /** Differences that docs/filesystem.md tells of. */
 const isDocumented = (method: string, path: string): boolean => method === "readDirectory" && path.includes("\0")
 
@@ -87,6 +131,29 @@ const makeRoot = (fs: Fs, root: string) =>
     { discard: true }
   )
 
+const makeCopies = (fs: Fs, root: string) =>
+  Effect.zipRight(
+    makeRoot(fs, root),
+    Effect.all(
+      [
+        ...["full", "full/sub", "full/x", "fifos", "hard1", "hard2", "links1", "links2"].map((name) =>
+          fs.makeDirectory(join(root, name))
+        ),
+        fs.writeFileString(join(root, "g"), "g"),
+        fs.writeFileString(join(root, "full", "fifo"), ""),
+        fs.writeFileString(join(root, "hard1", "x"), ""),
+        fs.link(join(root, "f"), join(root, "hard")),
+        fs.link(join(root, "hard1", "x"), join(root, "hard2", "x")),
+        fs.symlink("f", join(root, "linkToF")),
+        fs.symlink("f", join(root, "linkToFToo")),
+        fs.symlink("d/sub", join(root, "linkToSub")),
+        fs.symlink("../d", join(root, "links1", "l")),
+        fs.symlink("../d/sub", join(root, "links2", "l"))
+      ],
+      { discard: true }
+    )
+  )
+
 const visible = (exit: Exit.Exit<unknown, PlatformError>): unknown =>
   Exit.match(exit, {
     onSuccess: (value) => ({ value }),
@@ -101,11 +168,8 @@ const visible = (exit: Exit.Exit<unknown, PlatformError>): unknown =>
         module,
         reason,
         syscall,
-        // `fs.cp` tells in its own words what it refuses. Of a temporary directory, the last six letters are by chance.
-        description:
-          method === "copy" && syscall === "cp"
-            ? undefined
-            : description?.replace(/(mkdtemp '.*)......'$/, "$1XXXXXX'"),
+        // Of a temporary directory, the last six letters are by chance.
+        description: description?.replace(/(mkdtemp '.*)......'$/, "$1XXXXXX'"),
         // The number of a descriptor is.
         pathOrDescriptor: typeof pathOrDescriptor === "number" ? "a descriptor" : pathOrDescriptor
       }
@@ -127,23 +191,49 @@ const outcomes = (root: string) =>
     return seen
   })
 
+/** The mock makes no FIFOs. */
+const outcomesOfCopies = (root: string, withFifos: boolean) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const seen: Record<string, unknown> = {}
+    for (const overwrite of [false, true]) {
+      for (const [from, to] of copies) {
+        if (!withFifos && from.startsWith("fifo")) continue
+        yield* makeCopies(fs, root)
+        if (from.startsWith("fifo")) execFileSync("mkfifo", [join(root, "fifo"), join(root, "fifos", "fifo")])
+        const exit = yield* Effect.exit(fs.copy(join(root, from), join(root, to), { overwrite }))
+        seen[`${from} ${to} ${overwrite}`] = visible(exit)
+        yield* fs.remove(root, { recursive: true })
+      }
+    }
+    return seen
+  })
+
 // What becomes of an error number does not depend on who tells it: of the real backends, one.
 const some = backends.filter(({ real }, index) => index === 0 || !real)
 
-describe.each(some)("$name", ({ layer }) => {
-  it.scopedLive("failures are Node's", () =>
-    Effect.gen(function* () {
-      // The same name for both: it is in the sentences.
-      const root = join(yield* temporaryDirectory, "root")
-      const expected = yield* Effect.provide(outcomes(root), NodeFileSystem.layer)
-      const parents = Effect.flatMap(FileSystem.FileSystem, (fs) =>
-        Effect.asVoid(fs.makeDirectory(join(root, ".."), { recursive: true }))
-      )
-      const actual = yield* Effect.zipRight(parents, outcomes(root)).pipe(
-        Effect.provide(AioFileSystem.layer.pipe(Layer.provide(layer)))
-      )
-      expect(actual).toEqual(expected)
-      expect(expected["stat no"]).toMatchObject({ reason: "NotFound" })
-    })
-  )
+describe.each(some)("$name", ({ layer, real }) => {
+  const places: Readonly<
+    Record<string, (root: string) => Effect.Effect<Record<string, unknown>, PlatformError, FileSystem.FileSystem>>
+  > = {
+    "failures are Node's": outcomes,
+    "copy refuses in the words of fs.cp": (root) => outcomesOfCopies(root, real)
+  }
+  for (const [what, outcomesIn] of Object.entries(places)) {
+    it.scopedLive(what, () =>
+      Effect.gen(function* () {
+        // The same name for both: it is in the sentences.
+        const root = join(yield* temporaryDirectory, "root")
+        const expected = yield* Effect.provide(outcomesIn(root), NodeFileSystem.layer)
+        const parents = Effect.flatMap(FileSystem.FileSystem, (fs) =>
+          Effect.asVoid(fs.makeDirectory(join(root, ".."), { recursive: true }))
+        )
+        const actual = yield* Effect.zipRight(parents, outcomesIn(root)).pipe(
+          Effect.provide(AioFileSystem.layer.pipe(Layer.provide(layer)))
+        )
+        expect(actual).toEqual(expected)
+        expect(Object.values(expected)).toContainEqual(expect.objectContaining({ _tag: "SystemError" }))
+      })
+    )
+  }
 })

@@ -36,7 +36,6 @@ describe.each(realBackends)("$name", ({ layer }) => {
           Stream.runDrain(fs.stream(path, { chunkSize: Symbol("a") })),
           Stream.runDrain(fs.stream(path, { bytesToRead: {} })),
           Stream.run(Stream.empty, fs.sink(path, throwing) as Sink.Sink<unknown, unknown>),
-          Effect.flatMap(fs.open(path), (file: any) => file.seek(Number.NaN, "start")),
           Effect.flatMap(fs.open(path), (file: any) => file.readAlloc(Symbol("a")))
         ]
         for (const call of calls)
@@ -44,6 +43,34 @@ describe.each(realBackends)("$name", ({ layer }) => {
             _tag: "BadArgument",
             module: "FileSystem"
           })
+        // The type of `seek` has no failure.
+        const file: any = yield* fs.open(path)
+        yield* file.seek(1, "start")
+        const seeks: ReadonlyArray<readonly [offset: unknown, from: unknown]> = [
+          ...[
+            Number.NaN,
+            1.5,
+            Number.POSITIVE_INFINITY,
+            "1",
+            undefined,
+            null,
+            {},
+            Symbol("a"),
+            throwing,
+            10n ** 400n
+          ].map((offset) => [offset, "start"] as const),
+          [0, "end"],
+          [0, undefined]
+        ]
+        for (const [offset, from] of seeks) {
+          const cause = yield* Effect.flip(Effect.sandbox(file.seek(offset, from) as Effect.Effect<unknown>))
+          expect(cause).toMatchObject({ _tag: "Die", defect: { _tag: "BadArgument", method: "seek" } })
+        }
+        // It stands where it stood. What is before the start is a place to come back from.
+        expect(yield* file.seek(-3, "current")).toBe(-2n)
+        expect(yield* Effect.flip(file.read(new Uint8Array(1)))).toMatchObject({ _tag: "BadArgument" })
+        expect(yield* file.seek(4n, "current")).toBe(2n)
+        expect(Option.getOrThrow(yield* file.readAlloc(9))).toEqual(new TextEncoder().encode("xt"))
         // Bits of open(2) are as good as letters, for Node too; more than one bigint is a size.
         yield* Effect.scoped(Effect.flatMap(fs.open(path, { flag: 0 }), (file: any) => file.stat))
         expect(descriptorsIn(directory)).toBe(3)

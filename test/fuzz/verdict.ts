@@ -18,9 +18,6 @@ const documented = new Set([
   "NoSuchElementException"
 ])
 
-/** Defects that are documented. */
-const expected: ReadonlyArray<RegExp> = [/^this backend has no thread pool$/]
-
 const isMine = (error: unknown): boolean => error instanceof Mine
 
 export const textOf = (error: unknown): string => {
@@ -34,9 +31,11 @@ export const textOf = (error: unknown): string => {
 /** As NodeFileSystem: a temporary file that cannot be removed, since others have been there, is a defect of its Scope's end. */
 const isOfTemporary = ({ _tag, method }: any): boolean => _tag === "SystemError" && /^makeTemp\w+Scoped$/.test(method)
 
+/** Its type has no failure. */
+const isOfSeek = ({ _tag, method }: any): boolean => _tag === "BadArgument" && method === "seek"
+
 const isExpected = (defect: unknown): boolean =>
-  isMine(defect) ||
-  (defect instanceof Error && (isOfTemporary(defect) || expected.some((pattern) => pattern.test(defect.message))))
+  isMine(defect) || (defect instanceof Error && (isOfTemporary(defect) || isOfSeek(defect)))
 
 /** Messages are made when they are asked for, of what a call was given. */
 const messageFails = (error: any): string | undefined => {

@@ -2,8 +2,13 @@
 
 import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Option } from "effect"
+import { Effect, Either, Fiber, Layer, Option } from "effect"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
+import { KernelAioBackend } from "../../src/internal/backend/kernel_aio/backend.ts"
+import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
+import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
+import { makeService } from "../../src/internal/effect/layer.ts"
+import { Engine } from "../../src/internal/engine/engine.ts"
 import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE } from "./support.ts"
@@ -118,3 +123,48 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
     }).pipe(Effect.provide(layer()))
   )
 })
+
+/** io_getevents(2) is refused from the first time on. */
+const deaf = (): Context => {
+  const context = new Context(64, "calls")
+  context.reap = () => {
+    context.isLost = true
+    return 0
+  }
+  return context
+}
+
+it.scopedLive("nobody tells of ends any more: the pool repeats what is under way, but for writes, which fail", () =>
+  Effect.gen(function* () {
+    const { bytes, fd } = yield* directFile(8)
+    const { engine } = yield* Aio.Aio
+    const pipe = yield* idlePipe
+    const waiting = yield* Effect.fork(Aio.pollFd(pipe, { readable: true }))
+    const read = (index: number) => {
+      const buffer = AioBuffer.aligned(PAGE)
+      return Effect.as(Aio.read(fd, buffer, { offset: index * PAGE }), buffer)
+    }
+    const page = AioBuffer.aligned(PAGE)
+    page.set(bytes.subarray(0, PAGE))
+    const write = Effect.flip(Aio.write(fd, page, { offset: 0 }))
+    const reads = Effect.forEach([1, 2, 3, 4], read, { concurrency: "unbounded" })
+    const [failure, pages] = yield* Effect.all([write, reads, Aio.fsync(fd)], { concurrency: "unbounded" })
+    expect(failure).toMatchObject({ _tag: "AioError", code: "EIO" })
+    pages.forEach((page, index) => {
+      expect(bytes.subarray((index + 1) * PAGE, (index + 2) * PAGE).equals(page)).toBe(true)
+    })
+    expect(bytes.subarray(0, PAGE).equals(yield* read(0))).toBe(true)
+    expect(yield* Aio.write(fd, page, { offset: 0 })).toBe(PAGE)
+    yield* Fiber.interrupt(waiting)
+    expect(engine.outstanding).toBe(0)
+  }).pipe(
+    Effect.provide(
+      Layer.scoped(
+        Aio.Aio,
+        makeService(
+          Effect.sync(() => new Engine((host) => [new KernelAioBackend(deaf(), host), new ThreadsBackend(host)]))
+        )
+      )
+    )
+  )
+)

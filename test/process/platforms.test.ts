@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { runFixture } from "../fixtures/child.ts"
@@ -74,4 +77,28 @@ describe("where Node was started with too few permissions, the Layer names the f
     })
     expect([stdout, code]).toEqual(["success\nsuccess\nsuccess\n", 0])
   })
+
+  const nowhere = "/no/such/directory"
+  const temporary: ReadonlyArray<
+    readonly [what: string, flags: ReadonlyArray<string>, given: string | undefined, fifo: string, left: string]
+  > = [
+    ["may not be written to", [model, read, "--allow-addons"], undefined, "ERR_ACCESS_DENIED", "0"],
+    ["may be", [model, read, "--allow-fs-write=*", "--allow-addons"], undefined, "native", "0"],
+    ["is not there", [], nowhere, "ENOENT", "ENOENT"]
+  ]
+  it.each(temporary)(
+    "the capabilities say what cannot be tried: a directory for temporary files that %s",
+    async (_, flags, given, fifo, left) => {
+      const own = mkdtempSync(join(tmpdir(), "effect-aio-capabilities-"))
+      const env = { TMPDIR: given ?? own }
+      const { code, stderr, stdout } = await runFixture("capabilities.ts", { flags, env })
+      rmSync(own, { recursive: true })
+      const lines = stdout.trimEnd().split("\n")
+      expect([code, lines.length, lines[lines.length - 1]], stderr).toEqual([0, 9, left])
+      expect(lines).toContain(`FIFO: ${fifo} ${fifo}`)
+      for (const line of lines.slice(0, -1)) {
+        if (!/^(FIFO|directory)/.test(line)) expect(line).toMatch(/: (native|pool) (native|pool)$/)
+      }
+    }
+  )
 })

@@ -6,6 +6,8 @@ import { realBackends } from "../support/backends.ts"
 /** Milliseconds: every worker loads the whole library, which takes its time where others work, too. */
 const PATIENCE = 160_000
 
+const ENDED = '{"descriptors":{},"threads":0,"unended":0}\n'
+
 const mechanisms = [...new Set(realBackends.map(({ mechanism }) => mechanism))]
 
 describe.each(mechanisms)("%s: requests of all kinds under way in a worker thread", (backend) => {
@@ -18,9 +20,19 @@ describe.each(mechanisms)("%s: requests of all kinds under way in a worker threa
       async () => {
         const args = [backend, ending, ending === "terminated" ? "10" : "3"]
         const { code, signal, stderr, stdout } = await runFixture("terminating.ts", { args, timeout: PATIENCE })
-        expect([stdout, stderr, code, signal]).toEqual(['{"descriptors":{},"threads":0}\n', "", 0, null])
+        expect([stdout, stderr, code, signal]).toEqual([ENDED, "", 0, null])
       },
       PATIENCE + 10_000
     )
   }
 })
+
+it.runIf(mechanisms.includes("posix"))(
+  "posix: terminate() waits for the transfer that glibc is in, and calls back those behind it",
+  async () => {
+    const args = ["posix", "transfers", "10"]
+    const { code, signal, stderr, stdout } = await runFixture("terminating.ts", { args, timeout: PATIENCE })
+    expect([stdout, stderr, code, signal]).toEqual([ENDED, "", 0, null])
+  },
+  PATIENCE + 10_000
+)

@@ -10,13 +10,16 @@ const SMALL = 4096
 /** Blocks of 4096 bytes with holes between them: more places on the disk than an inode has room for. */
 const PIECES = 64
 
+/** More than one block of a map of places has room for. */
+const SHREDS = 600
+
 const names =
   "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled"
 const FILES = names.split(" ")
 
-const scattered = (path: string): void => {
+const scattered = (path: string, pieces = PIECES): void => {
   const fd = openSync(path, "w")
-  for (let i = 0; i < PIECES; i++) writeSync(fd, Buffer.alloc(4096, i), 0, 4096, i * 8192)
+  for (let i = 0; i < pieces; i++) writeSync(fd, Buffer.alloc(4096, i), 0, 4096, i * 8192)
   closeSync(fd)
 }
 
@@ -26,6 +29,7 @@ export const prepare = (directory: string): void => {
   for (let i = 0; i < 4; i++) writeFileSync(join(directory, `small-${i}`), Buffer.alloc(SMALL, i))
   for (const name of ["scattered-1", "scattered-2", "scattered-3", "scattered-4", "scattered-5"])
     scattered(join(directory, name))
+  scattered(join(directory, "shredded"), SHREDS)
   symlinkSync("old", join(directory, "symbolic"))
   mkdirSync(join(directory, "empty"))
   for (const tree of ["listed", "scanned", "removed", "tree"]) {
@@ -90,6 +94,14 @@ export const exercise = (directory: string, watch: StallWatch) => {
       Effect.scoped(
         Effect.flatMap(AioFile.open(at("scattered-3"), { direct: true }), (file) =>
           Effect.ignore(file.read(AioBuffer.aligned(4096), { offset: 8192 }))
+        )
+      )
+    )
+    yield* step(
+      "reads all over a file of many pieces",
+      Effect.scoped(
+        Effect.flatMap(AioFile.open(at("shredded")), (file) =>
+          Effect.forEach([0, 3, 1, 5, 2, 4], (part) => file.read(bytes, { offset: part * 100 * 8192 }))
         )
       )
     )

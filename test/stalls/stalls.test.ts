@@ -1,12 +1,13 @@
 /** No operation holds the event loop while a disk or a server takes its time. */
-import { mkdirSync } from "node:fs"
+import { closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
-import { AioFileSystem } from "effect-aio"
+import { Effect, Fiber, Layer, Option, type Scope } from "effect"
+import { Aio, AioDirectory, AioFileSystem } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { type SlowFiles, slowDisk, slowDiskKinds, slowOverlay } from "../support/slowDisk.ts"
 import { stallsOf } from "../support/stalls.ts"
+import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { hasUserFileSystems, type ServedOperation, userFileSystem } from "../support/userFileSystem.ts"
 import { exercise, prepare } from "./exercise.ts"
 
@@ -34,7 +35,14 @@ const slowServer = Effect.map(
 
 const kinds: Record<string, Effect.Effect<SlowFiles, never, Scope.Scope>> = {
   ...Object.fromEntries(slowDiskKinds.map((kind) => [kind, slowDisk(kind)])),
-  ...(slowDiskKinds.includes("ext4") ? { overlay: slowOverlay } : {}),
+  ...(slowDiskKinds.includes("ext4")
+    ? {
+        overlay: Effect.flatMap(slowDisk("ext4"), (disk) => slowOverlay(disk, disk.path)),
+        "an overlay on fuse": Effect.flatMap(Effect.all([slowServer, temporaryDirectory]), ([served, directory]) =>
+          slowOverlay(served, directory)
+        )
+      }
+    : {}),
   ...(hasUserFileSystems ? { fuse: slowServer } : {})
 }
 
@@ -86,5 +94,68 @@ describe.runIf(Object.keys(kinds).length > 0)("slow disks and servers", () => {
         expect(found).toEqual([])
       }),
     300_000
+  )
+})
+
+/** When a fiber has ended, or all that the engine has been asked for is under way. */
+const begun = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  Effect.gen(function* () {
+    do yield* Effect.sleep(1)
+    while (Option.isNone(yield* Fiber.poll(fiber)) && (yield* Aio.stats).ready > 0)
+  })
+
+describe.runIf(hasUserFileSystems).each(backends)("a server that does not answer, on $name", ({ layer }) => {
+  it.scopedLive("pollFd of one of its files waits for it, and nothing else does", () =>
+    Effect.gen(function* () {
+      const served = yield* userFileSystem()
+      const path = join(served.path, "file")
+      writeFileSync(join(served.source, "file"), "")
+      const fd = yield* Effect.acquireRelease(
+        Effect.sync(() => openSync(path, "r")),
+        (fd) => Effect.sync(() => closeSync(fd))
+      )
+      yield* served.when("poll", { silent: true })
+      const polling = yield* Effect.fork(Aio.pollFd(fd, { readable: true }))
+      // Only a loop that goes round sees that it is being held: the silence has an end.
+      while (((yield* served.done).calls.poll ?? 0) === 0) yield* Effect.sleep(1)
+      expect((yield* served.done).held.poll).toBe(1)
+      yield* served.when("poll")
+      expect(yield* Fiber.join(polling)).toMatchObject({ readable: true })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("what ends at the root of its mount is done without it, or waits elsewhere", () =>
+    Effect.gen(function* () {
+      const served = yield* userFileSystem({ attr_timeout: 0, entry_timeout: 0 })
+      const { path } = served
+      const fs = yield* AioFileSystem.make
+      const silent = ["getattr", "opendir", "readdir", "statfs"] as const
+      const operations: ReadonlyArray<Effect.Effect<unknown, unknown, Aio.Aio>> = [
+        Aio.stat(path),
+        Aio.stat(`${path}/`),
+        Aio.stat(`${path}/.`),
+        Aio.lstat(path),
+        Aio.access(path),
+        Aio.access(path, { read: true }),
+        Aio.statvfs(path),
+        Effect.flatMap(Aio.open(path), Aio.close),
+        Effect.flatMap(Aio.open(`${path}/.`, { flag: constants.O_DIRECTORY }), Aio.close),
+        AioDirectory.read(path),
+        fs.readDirectory(path),
+        fs.exists(path)
+      ]
+      const stalls = yield* stallsOf(LIMIT, (watch) =>
+        Effect.gen(function* () {
+          for (const [index, operation] of operations.entries()) {
+            for (const each of silent) yield* served.when(each, { silent: true })
+            const fiber = yield* Effect.fork(operation)
+            yield* watch.watch(`operation ${index}`, begun(fiber))
+            for (const each of silent) yield* served.when(each)
+            yield* Fiber.join(fiber)
+          }
+        })
+      )
+      expect(stalls).toEqual([])
+    }).pipe(Effect.provide(layer))
   )
 })

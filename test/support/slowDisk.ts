@@ -8,7 +8,12 @@ import { temporaryDirectory } from "./temporaryDirectory.ts"
 import { hasUserFileSystems, userFileSystem } from "./userFileSystem.ts"
 
 /** What mkfs(8) is told. btrfs: small nodes, so that even a small disk has many of them. */
-const kinds = { ext4: ["-q", "-F"], xfs: ["-q", "-f"], btrfs: ["-q", "-f", "--nodesize", "4096"] } as const
+const kinds = {
+  ext3: ["-q", "-F"],
+  ext4: ["-q", "-F"],
+  xfs: ["-q", "-f"],
+  btrfs: ["-q", "-f", "--nodesize", "4096"]
+} as const
 
 export type Kind = keyof typeof kinds
 
@@ -93,24 +98,28 @@ export const slowDisk = (kind: Kind): Effect.Effect<SlowFiles, never, Scope.Scop
     }
   })
 
-/** An overlay whose layers are on a slow disk with ext4. What is there before it is forgotten for the first time is its lower layer. */
-export const slowOverlay: Effect.Effect<SlowFiles, never, Scope.Scope> = Effect.gen(function* () {
-  const disk = yield* slowDisk("ext4")
-  const [lower, upper, work] = ["lower", "upper", "work"].map((name) => join(disk.path, name))
-  for (const each of [lower, upper, work]) mkdirSync(each)
-  const path = join(yield* temporaryDirectory, "overlay")
-  mkdirSync(path)
-  const mount = () =>
-    run("mount", "-t", "overlay", "-o", `lowerdir=${lower},upperdir=${upper},workdir=${work}`, "overlay", path)
-  run("mount", "--bind", lower, path)
-  yield* Effect.addFinalizer(() => Effect.sync(() => unmount(path)))
-  return {
-    path,
-    forget: Effect.gen(function* () {
-      unmount(path)
-      yield* disk.forget
-      mount()
-    }),
-    slow: disk.slow
-  }
-})
+/**
+ * An overlay on what is slow. What is there before it is forgotten for the first time is its lower layer; its upper one is in `upon`, since
+ * not every file system can be one.
+ */
+export const slowOverlay = (below: SlowFiles, upon: string): Effect.Effect<SlowFiles, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const lower = join(below.path, "lower")
+    const [upper, work] = ["upper", "work"].map((name) => join(upon, name))
+    for (const each of [lower, upper, work]) mkdirSync(each)
+    const path = join(yield* temporaryDirectory, "overlay")
+    mkdirSync(path)
+    const mount = () =>
+      run("mount", "-t", "overlay", "-o", `lowerdir=${lower},upperdir=${upper},workdir=${work}`, "overlay", path)
+    run("mount", "--bind", lower, path)
+    yield* Effect.addFinalizer(() => Effect.sync(() => unmount(path)))
+    return {
+      path,
+      forget: Effect.gen(function* () {
+        unmount(path)
+        yield* below.forget
+        mount()
+      }),
+      slow: below.slow
+    }
+  })

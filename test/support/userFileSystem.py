@@ -4,6 +4,7 @@ Arguments: the directory, the mount point, options of the mount as JSON. Command
 line. It unmounts and ends when standard input ends: with the test, however that ends.
 """
 
+import ctypes
 import errno
 import json
 import os
@@ -17,6 +18,9 @@ import fusepy
 
 # Seconds of silence, at most: a test whose event loop is held by a silent server could not tell it to speak again.
 LONGEST_SILENCE = 20
+
+# POLLIN, POLLOUT, POLLRDNORM and POLLWRNORM: what files say.
+READY = 0x145
 
 ATTRIBUTES = (
     "st_atime_ns st_ctime_ns st_mtime_ns st_gid st_ino st_mode st_nlink st_size st_uid st_blocks st_dev st_rdev"
@@ -167,10 +171,39 @@ class Served(fusepy.Operations):
         os.close(fh)
         return 0
 
+    def poll(self, path):
+        pass
+
     def opendir(self, path):
         return 0
 
     def releasedir(self, path, fh):
+        return 0
+
+
+class Operations(ctypes.Structure):
+    """With what libfuse has behind the last one that fusepy knows."""
+
+    _fields_ = fusepy.fuse_operations._fields_ + [
+        (
+            "poll",
+            ctypes.CFUNCTYPE(
+                ctypes.c_int,
+                ctypes.c_char_p,
+                ctypes.POINTER(fusepy.fuse_file_info),
+                ctypes.c_void_p,
+                ctypes.POINTER(ctypes.c_uint),
+            ),
+        )
+    ]
+
+
+class Server(fusepy.FUSE):
+    def poll(self, path, info, handle, events):
+        if handle:
+            fusepy._libfuse.fuse_pollhandle_destroy(ctypes.c_void_p(handle))
+        self.operations("poll", path.decode(self.encoding))
+        events[0] = READY
         return 0
 
 
@@ -204,5 +237,6 @@ if __name__ == "__main__":
     _, directory, mount_point, options = sys.argv
     control = Control()
     threading.Thread(target=serve_commands, args=(control, mount_point), daemon=True).start()
-    fusepy.FUSE(Served(directory, control), mount_point, foreground=True, **json.loads(options))
+    fusepy.fuse_operations = Operations
+    Server(Served(directory, control), mount_point, foreground=True, **json.loads(options))
     os._exit(0)

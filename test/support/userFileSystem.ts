@@ -32,7 +32,7 @@ export const hasUserFileSystems = problem === undefined
 /** Operations of a server, by the names of libfuse. `getattr` is also how a name is looked up. */
 export type ServedOperation =
   | ("getattr" | "readdir" | "readlink" | "opendir" | "releasedir" | "statfs")
-  | ("open" | "create" | "read" | "write" | "flush" | "fsync" | "release" | "truncate")
+  | ("open" | "create" | "read" | "write" | "poll" | "flush" | "fsync" | "release" | "truncate")
   | ("mknod" | "mkdir" | "rmdir" | "unlink" | "symlink" | "rename" | "link" | "chmod" | "chown" | "utimens")
 
 /** What an operation does otherwise than it should. */

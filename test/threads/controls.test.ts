@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Either, Layer } from "effect"
-import { Aio, ThreadPool } from "effect-aio"
+import { Aio, MockAio, ThreadPool } from "effect-aio"
 
 it.scopedLive("defaults", () =>
   Effect.gen(function* () {
@@ -19,6 +19,24 @@ it.scopedLive("defaults", () =>
       maxOutstanding: Number.POSITIVE_INFINITY
     })
   }).pipe(Effect.provide(ThreadPool.layer()))
+)
+
+it.scopedLive("a mock has no threads, and remembers what is set, for itself alone", () =>
+  Effect.gen(function* () {
+    const read = (layer: Layer.Layer<Aio.Aio, unknown>) =>
+      Effect.provide(
+        Effect.gen(function* () {
+          const before = yield* ThreadPool.controls
+          yield* ThreadPool.setMaxParallel(3)
+          expect(yield* Effect.flip(ThreadPool.setMaxIdle(-1))).toMatchObject({ _tag: "AioBadArgument" })
+          expect(yield* ThreadPool.controls).toEqual({ ...before, maxParallel: 3 })
+          return before
+        }),
+        Layer.fresh(layer)
+      )
+    const mock = MockAio.layer()
+    expect(yield* read(mock)).toEqual(yield* read(mock))
+  })
 )
 
 it.scopedLive("what is set is read, and nothing else changes", () =>

@@ -23,7 +23,8 @@ export interface Capability {
 }
 
 /**
- * What happened to a request on a descriptor of some kind: who answered, or the name of the error (`"EISDIR"`).
+ * What happened to a request on a descriptor of some kind: who answered, or the name of the error (`"EISDIR"`). Where this process can have
+ * no such file, why: `"EMFILE"`, or `"ERR_ACCESS_DENIED"` of Node's permission model.
  *
  * @since 0.1.0
  * @category models
@@ -85,8 +86,8 @@ const attempt = (engine: Engine, operation: Operation<any>): Effect.Effect<Outco
 const tryKind = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
   Effect.acquireUseRelease(
     Effect.sync(() => makeSpecimen(kind)),
-    ({ fd }) => {
-      if (fd < 0) return Effect.succeed({ kind, read: errnoName(-fd), poll: errnoName(-fd) })
+    ({ fd, reason = errnoName(-fd) }) => {
+      if (fd < 0) return Effect.succeed({ kind, read: reason, poll: reason })
       const { seekable } = engine.descriptors.describe(fd, false)
       const offset = seekable && kind !== "eventfd" ? 0 : undefined
       return Effect.map(
@@ -100,11 +101,35 @@ const tryKind = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
     (specimen) => Effect.sync(specimen.close)
   )
 
+/** What has been found out, by mechanism: the kernel does not change its mind, and some of the files are dear. */
+const found = new Map<string, Map<Kind, FileCapability>>()
+
+/** What is tried by one fiber is not tried by another one beside it. */
+const oneAtATime = Effect.unsafeMakeSemaphore(1)
+
+/** What says something about the mechanism. All else (no descriptors left, the end of the Layer) may be otherwise the next time. */
+const says = (outcome: Outcome): boolean => outcome === "native" || outcome === "pool" || outcome === "EISDIR"
+
+const remembered = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
+  Effect.suspend(() => {
+    const { name } = engine.backend
+    const ofMechanism = found.get(name) ?? new Map<Kind, FileCapability>()
+    found.set(name, ofMechanism)
+    const known = ofMechanism.get(kind)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.tap(tryKind(engine, kind), (capability) => {
+      if (says(capability.read) && says(capability.poll)) ofMechanism.set(kind, capability)
+    })
+  })
+
 /** None where descriptors are not this process's, and where nothing runs any more. */
 const filesOf = (engine: Engine): Effect.Effect<ReadonlyArray<FileCapability>> =>
-  engine.backend.descriptors !== undefined || engine.closed
-    ? Effect.succeed([])
-    : Effect.forEach(kinds, (kind) => tryKind(engine, kind))
+  Effect.suspend(
+    (): Effect.Effect<ReadonlyArray<FileCapability>> =>
+      engine.backend.descriptors !== undefined || engine.closed
+        ? Effect.succeed([])
+        : oneAtATime.withPermits(1)(Effect.forEach(kinds, (kind) => remembered(engine, kind)))
+  )
 
 const operationsOf = ({ backend }: Engine): ReadonlyArray<Capability> =>
   Object.values(catalogue).map(({ entry }) => ({
@@ -114,7 +139,8 @@ const operationsOf = ({ backend }: Engine): ReadonlyArray<Capability> =>
   }))
 
 /**
- * What runs natively here: operation by operation, and for each kind of file, tried out on one of its kind.
+ * What runs natively here: operation by operation, and for each kind of file, tried out on one of its kind. What has been found out is
+ * kept for other Layers of the same mechanism. Never fails: what cannot be tried says why.
  *
  * @since 0.1.0
  * @category introspection

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { poolOf } from "../backend/pool.ts"
-import type { Counters } from "../engine/engine.ts"
+import type { Counters } from "../engine/counters.ts"
 import { Aio, type AioService } from "./service.ts"
 
 /**

@@ -2,7 +2,9 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type AioBadArgument, AioError } from "../../AioError.ts"
+import type { Engine } from "../engine/engine.ts"
 import { optionsReader } from "../engine/options.ts"
+import { errno } from "../native/errno.ts"
 import { checkMillis, withArguments } from "./arguments.ts"
 import { Aio } from "./service.ts"
 
@@ -29,6 +31,14 @@ export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatM
  */
 export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine }) => engine.poll())
 
+/** What blocks the thread within a turn would wait for what only that turn does. */
+const blocking = <A>(operation: string, block: (engine: Engine) => A): Effect.Effect<A, AioError, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    engine.isInTurn
+      ? Effect.fail(AioError.fromErrno(errno.EDEADLK, operation, {}, "called from `onExit` or an iterable"))
+      : Effect.succeed(block(engine))
+  )
+
 const waitOptions = optionsReader<{ readonly timeout?: Duration.DurationInput | undefined }>({ timeout: true })
 
 /** Milliseconds: an hour. */
@@ -36,28 +46,27 @@ const LONGEST = 3_600_000
 
 /**
  * **Blocks the thread**, timers, sockets and all, until a completion waits for `poll` or nothing is outstanding, or until the
- * timeout: for programs that have no event loop to keep going. poll(2).
+ * timeout: for programs that have no event loop to keep going. poll(2). EDEADLK where it is called by what the engine runs: `onExit`, or an
+ * iterable.
  *
  * @since 0.1.0
  * @category polling
  */
 export const wait = (options?: {
   readonly timeout?: Duration.DurationInput | undefined
-}): Effect.Effect<void, AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
-    withArguments(
-      "wait",
-      () => checkMillis("timeout", waitOptions(options).timeout) ?? LONGEST,
-      (timeout) => Effect.sync(() => engine.blocking.wait(Math.min(timeout, LONGEST)))
-    )
+}): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+  withArguments(
+    "wait",
+    () => checkMillis("timeout", waitOptions(options).timeout) ?? LONGEST,
+    (timeout) => blocking("wait", (engine) => engine.blocking.wait(Math.min(timeout, LONGEST)))
   )
 
 /**
  * **Blocks the thread** until all requests that are outstanding have ended: `wait` and `poll`, again and again. For ever, if one waits
- * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0. A defect where
+ * for something that only this thread would do: a write to the pipe that it reads, or a thread where `maxParallel` is 0. EDEADLK where
  * it is called by what the engine runs: `onExit`, or an iterable.
  *
  * @since 0.1.0
  * @category polling
  */
-export const flush: Effect.Effect<void, never, Aio> = Effect.map(Aio, ({ engine }) => engine.blocking.flush())
+export const flush: Effect.Effect<void, AioError, Aio> = blocking("flush", (engine) => engine.blocking.flush())

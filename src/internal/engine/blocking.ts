@@ -62,10 +62,9 @@ export class Blocking {
     }
   }
 
-  /** Blocks this thread until nothing is outstanding. */
+  /** Blocks this thread until nothing is outstanding: for ever, within a turn. */
   flush(): void {
     const { engine } = this
-    if (engine.isInTurn) throw new Error("Aio.flush within a turn, from `onExit` or an iterable, would wait for ever")
     engine.unobserved(() => {
       while (engine.outstanding > 0) {
         // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.

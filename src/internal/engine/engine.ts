@@ -9,6 +9,7 @@ import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
+import type { Counters, Places } from "./counters.ts"
 import { Failed, LATER } from "./failed.ts"
 import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
@@ -23,26 +24,6 @@ import { Watchdog } from "./watchdog.ts"
 
 /** Completions between two looks at the clock. */
 const TIME_CHECK = 32
-
-/** Counts since the engine was made. */
-export interface Counters {
-  /** Requests accepted. */
-  submitted: number
-  /** Requests that have ended, whatever their result. */
-  completed: number
-  /** Of those, finished without waiting. */
-  inline: number
-  /** Of those, ended early because somebody asked. */
-  cancelled: number
-}
-
-/** Where outstanding requests are. */
-export interface Places {
-  readonly held: number
-  readonly ready: number
-  readonly executing: number
-  readonly pending: number
-}
 
 /** A backend with the requests that wait for room in it. */
 interface BackendLane extends Lane {
@@ -205,7 +186,6 @@ export class Engine implements Host {
   submit(request: Request): void {
     const problem = request.file?.use()
     if (problem !== undefined) return this.refuse(request, -errno.EINVAL, problem)
-    if (request.entry.finalOnInterrupt === true) this.descriptors.disown(request.input.fd)
     if (this.closed) return this.refuseAfterEnd(request)
     this.counters.submitted++
     if (this.observer !== null) this.observer.submitted(request)
@@ -242,6 +222,7 @@ export class Engine implements Host {
       request.state = IN_FLIGHT
       // The leader has been encoded, and so they have: their files are open.
       request.file?.use()
+      this.closes(request)
       request.takenAlong()
       this.observer?.submitted(request)
       this.observer?.started(request)
@@ -249,6 +230,11 @@ export class Engine implements Host {
       if (request.isOfInterrupted) this.hurry(request)
     }
     return true
+  }
+
+  /** What a backend closes from here on is not to be closed again at the end of this thread: its number may be somebody else's by then. */
+  private closes({ entry, input }: Request): void {
+    if (entry.finalOnInterrupt === true) this.descriptors.disown(input.fd)
   }
 
   private admit(request: Request): void {
@@ -541,6 +527,7 @@ export class Engine implements Host {
         if (!backend.submit(request)) return
         queue.remove(request)
         request.state = IN_FLIGHT
+        this.closes(request)
         if (this.observer !== null) this.observer.started(request)
       } catch (error) {
         if (request.state === QUEUED) queue.remove(request)

@@ -48,6 +48,10 @@ export interface KernelAioForm {
   readonly prepare: (block: ControlBlock, submission: Submission) => void
   /** A transfer: only one that cannot wait inside io_submit(2) is for this mechanism. */
   readonly transfers?: boolean
+  /** What has been done of it must not be done again: at the end of a file that is appended to, say. */
+  readonly writes?: boolean
+  /** Whether this input, which may be wrong in any way, is for this mechanism. Left out: any. */
+  readonly suits?: (input: any) => boolean
 }
 
 /** How POSIX AIO runs an operation natively. */

@@ -12,6 +12,7 @@ import { chmod, fstat, lstat, mkdir, readlink, stat, symlink, unlink } from "../
 import type { DirectoryEntry } from "../operation/directories.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { CopyFile } from "./copyFile.ts"
+import { CopyRefusal, type CopyRefusalKind } from "./copyRefusal.ts"
 import {
   byDescriptor,
   type Directory,
@@ -37,12 +38,18 @@ export interface CopyTreeOptions {
 
 const PERMISSIONS = 0o7777
 
-/** A refusal of ours: nothing the kernel said. `dest` is what it is about. */
-const refusal = (number: number, place: Place): AioError => AioError.fromErrno(number, "copy", { path: place.full })
+const refused = (kind: CopyRefusalKind, from: Place, to: Place): Effect.Effect<never, Failure> =>
+  Effect.fail(new CopyRefusal(kind, { from: from.full, to: to.full }))
 
 /** EISDIR: a directory, with a slash behind its name. */
 const exists = (error: Failure): boolean =>
   error._tag === "AioError" && (error.errno === errno.EEXIST || error.errno === errno.EISDIR)
+
+/** Node's sentence about a link names both. */
+const namedBoth =
+  (target: Path, { full }: Place) =>
+  (error: Failure): Failure =>
+    error._tag === "AioError" ? new AioError({ ...error, path: target, dest: full }) : error
 
 const same = (a: Stat, b: Stat): boolean => a.ino === b.ino && a.dev === b.dev
 
@@ -111,14 +118,48 @@ class Copy {
     )
   }
 
+  /**
+   * The name by which Node tells that `path` lies in `directory`: of the names above it, the first whose parent is the directory. What is
+   * reached by other ways than by its names has no such one.
+   */
+  private nameInside(path: Path, directory: Stat): Effect.Effect<Path | undefined, Failure> {
+    const parent = typeof path === "string" ? dirname(resolve(path)) : parentOf(path)
+    if (parent === "/" || parentOf(parent) === parent) return Effect.succeed(undefined)
+    return Effect.flatMap(this.target(parent), (found) =>
+      found !== undefined && same(found, directory) ? Effect.succeed(path) : this.nameInside(parent, directory)
+    )
+  }
+
+  /** What cannot be copied, or cannot take the place of what is there. */
+  private refusalOf(type: Stat["type"], source: Stat, destination: Stat | undefined): CopyRefusalKind | undefined {
+    if (destination !== undefined) {
+      if (same(source, destination)) return "same"
+      const isDirectory = destination.type === "Directory"
+      if (type === "Directory" && !isDirectory) return "directoryOntoOther"
+      if (type !== "Directory" && isDirectory) return "otherOntoDirectory"
+    }
+    if (type === "Directory" || type === "File" || type === "SymbolicLink") return undefined
+    return type === "FIFO" || type === "Socket" ? type : "other"
+  }
+
+  private look(from: Place, to: Place): Effect.Effect<readonly [Stat, Stat | undefined], Failure> {
+    return Effect.flatMap(Effect.zip(this.stat(from), this.statIfAny(to)), (both) => {
+      const kind = this.refusalOf(both[0].type, ...both)
+      return kind === undefined ? Effect.succeed(both) : refused(kind, from, to)
+    })
+  }
+
   /** The refusals that `fs.cp` begins with, before anything is made. */
   start(from: Place, to: Place): Effect.Effect<void, Failure> {
-    return Effect.flatMap(Effect.zip(this.stat(from), this.statIfAny(to)), ([source, destination]) => {
-      if (destination !== undefined && same(source, destination)) return Effect.fail(refusal(errno.EINVAL, to))
+    return Effect.flatMap(this.look(from, to), ([source, destination]) => {
       if (source.type !== "Directory") return this.entry(source.type, from, to)
-      if (isInside(from.full, to.full)) return Effect.fail(refusal(errno.EINVAL, to))
+      if (isInside(from.full, to.full)) return refused("intoItself", from, to)
       return Effect.flatMap(this.lies(destination === undefined ? parentOf(to.full) : to.full, source), (isInIt) =>
-        isInIt ? Effect.fail(refusal(errno.EINVAL, to)) : this.entry(source.type, from, to)
+        isInIt
+          ? Effect.flatMap(this.nameInside(to.full, source), (name = to.full) =>
+              Effect.fail(new CopyRefusal("intoItself", { from: from.full, to: name }))
+            )
+          : this.entry(source.type, from, to)
       )
     })
   }
@@ -131,12 +172,9 @@ class Copy {
         return this.file(from, to)
       case "SymbolicLink":
         return this.link(from, to)
-      case "Unknown":
-        return Effect.flatMap(this.stat(from), (found) =>
-          found.type === "Unknown" ? Effect.fail(refusal(errno.EINVAL, to)) : this.entry(found.type, from, to)
-        )
       default:
-        return Effect.fail(refusal(errno.EINVAL, to))
+        // Not known yet, or refused.
+        return Effect.flatMap(this.look(from, to), ([source]) => this.entry(source.type, from, to))
     }
   }
 
@@ -151,8 +189,8 @@ class Copy {
       onFailure: (error) =>
         exists(error) && attempts > 0
           ? Effect.flatMap(Effect.zip(this.stat(from), this.stat(to)), ([source, destination]) => {
-              if (same(source, destination)) return Effect.fail(refusal(errno.EINVAL, to))
-              if (destination.type === "Directory") return Effect.fail(refusal(errno.ENOTDIR, to))
+              const kind = this.refusalOf("File", source, destination)
+              if (kind !== undefined) return refused(kind, from, to)
               if (!options.overwrite) return Effect.void
               return Effect.zipRight(
                 runAt(engine, unlink(to.path, { at: to.at }), to),
@@ -174,9 +212,9 @@ class Copy {
       return Effect.catchAll(make, (error) =>
         exists(error)
           ? Effect.flatMap(this.stat(to), (destination) => {
-              if (destination.type === "Directory") return Effect.fail(refusal(errno.ENOTDIR, to))
+              if (destination.type === "Directory") return refused("otherOntoDirectory", from, to)
               if (options.asNode) {
-                if (destination.type !== "SymbolicLink") return Effect.fail(error)
+                if (destination.type !== "SymbolicLink") return Effect.fail(namedBoth(target, to)(error))
                 return this.replaceLink(target, from, to, make)
               }
               if (!options.overwrite) return Effect.void
@@ -196,18 +234,24 @@ class Copy {
   ): Effect.Effect<void, Failure> {
     const { engine } = this
     return Effect.flatMap(Effect.zip(this.stat(from), this.stat(to)), ([source, destination]) => {
-      if (same(source, destination)) return Effect.fail(refusal(errno.EINVAL, to))
+      if (same(source, destination)) return refused("same", from, to)
       return Effect.flatMap(runAt(engine, readlink(to.path, { at: to.at }), to), (old) => {
         const current =
           typeof old === "string" && typeof to.full === "string" && !isAbsolute(old)
             ? resolve(dirname(to.full), old)
             : old
-        if (isInside(target, current)) return Effect.fail(refusal(errno.EINVAL, to))
+        const refuse = (kind: CopyRefusalKind) =>
+          Effect.fail(new CopyRefusal(kind, { from: target, to: current, path: to.full }))
+        if (isInside(target, current)) return refuse("intoItself")
         const replaced = Effect.zipRight(runAt(engine, unlink(to.path, { at: to.at }), to), make)
-        return Effect.flatMap(Effect.zip(this.target(target), this.target(current)), ([ours, theirs]) => {
-          if (ours?.type !== "Directory" || theirs?.type !== "Directory") return replaced
-          const eitherWay = Effect.zipWith(this.lies(current, ours), this.lies(target, theirs), (a, b) => a || b)
-          return Effect.flatMap(eitherWay, (isInIt) => (isInIt ? Effect.fail(refusal(errno.EINVAL, to)) : replaced))
+        // What leads nowhere does not take the place of what may lead somewhere.
+        const ours = runAt(engine, stat(from.path, { at: from.at }), from)
+        const theirs = Effect.orElseSucceed(this.target(current), () => undefined)
+        return Effect.flatMap(Effect.zip(ours, theirs), ([ours, theirs]) => {
+          if (ours.type !== "Directory" || theirs?.type !== "Directory") return replaced
+          return Effect.flatMap(Effect.zip(this.lies(current, ours), this.lies(target, theirs)), ([below, above]) =>
+            below ? refuse("intoItself") : above ? refuse("linkAbove") : replaced
+          )
         })
       })
     })
@@ -220,14 +264,14 @@ class Copy {
       onFailure: (error) =>
         exists(error)
           ? Effect.flatMap(this.stat(to), ({ type }) =>
-              type === "Directory" ? Effect.succeed(false) : Effect.fail(refusal(errno.EISDIR, to))
+              type === "Directory" ? Effect.succeed(false) : refused("directoryOntoOther", from, to)
             )
           : Effect.fail(error)
     })
     return withDirectory(engine, from, (source) =>
       Effect.flatMap(runAt(engine, fstat(source.fd), from), (stat) =>
         this.root !== undefined && same(this.root, stat)
-          ? Effect.fail(refusal(errno.EINVAL, to))
+          ? refused("intoItself", from, to)
           : Effect.flatMap(made, (isNew) =>
               withDirectory(engine, to, (destination) => this.fill(source, stat, destination, to, isNew))
             )

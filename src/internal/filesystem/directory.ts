@@ -94,7 +94,9 @@ export const unlessGone = <A>(
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
   const fd = engine.attempt(openDirectory(path, { at, follow }))
   // What is wrong with an argument the request tells of.
-  return fd === LATER || fd instanceof Failed ? -1 : fd
+  if (fd === LATER || fd instanceof Failed) return -1
+  engine.descriptors.own(fd)
+  return fd
 }
 
 /** In the uninterruptible region that `restore` belongs to. */

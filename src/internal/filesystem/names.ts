@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { textOfPath } from "../engine/pathNames.ts"
-import { type DirectoryChunk, list, moreNames } from "../operation/directories.ts"
+import { ListDirectory } from "../task/listDirectory.ts"
 import { type Subject, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
-import { FileSystemSequence, runSequence } from "./sequence.ts"
+import { runSequence } from "./sequence.ts"
 
 /** By their bytes, as libuv sorts them. UTF-16 sorts like UTF-8, but for what lies beyond its surrogates. */
 const byBytes = (a: string, b: string): number => {
@@ -19,32 +19,6 @@ const byBytes = (a: string, b: string): number => {
     return isLast(x) === isLast(y) ? x - y : isLast(x) ? 1 : -1
   }
   return a.length - b.length
-}
-
-/** The names of one directory, sorted. */
-class ListDirectory extends FileSystemSequence<Array<string>> {
-  private size: number | undefined
-
-  constructor(
-    engine: Engine,
-    private readonly path: string
-  ) {
-    super(engine)
-  }
-
-  protected get subject(): Subject {
-    return { method: "readDirectory", of: this.path, path: this.path }
-  }
-
-  protected begin(): void {
-    this.run(list(this.path, this.size), this.listed)
-  }
-
-  private listed({ done, entries }: DirectoryChunk): void {
-    if (done) return this.conclude(entries.map(({ name }) => name).sort(byBytes))
-    this.size = moreNames(this.size)
-    this.begin()
-  }
 }
 
 interface Listed {
@@ -63,7 +37,16 @@ export const readDirectory = (
   recursive: boolean
 ): Effect.Effect<Array<string>, PlatformError> =>
   // Suspended: the effect may be run many times.
-  recursive ? Effect.suspend(() => collect(engine, path)) : runSequence(() => new ListDirectory(engine, path))
+  recursive ? Effect.suspend(() => collect(engine, path)) : listed(engine, path)
+
+const listed = (engine: Engine, path: string): Effect.Effect<Array<string>, PlatformError> =>
+  Effect.map(
+    runSequence(() => {
+      const subject: Subject = { method: "readDirectory", of: path, path }
+      return new ListDirectory(engine, path, "readDirectory", subject)
+    }),
+    (entries) => entries.map(({ name }) => name).sort(byBytes)
+  )
 
 const collect = (engine: Engine, path: string): Effect.Effect<Array<string>, PlatformError> => {
   const byParent = new Map<string, Array<Listed>>()

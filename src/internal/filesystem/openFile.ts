@@ -197,10 +197,17 @@ export class OpenFile implements File {
 
   seek(offset: SizeInput, from: SeekMode): Effect.Effect<void> {
     return Effect.suspend((): Effect.Effect<never> => {
-      const by = numberOf(offset)
-      // The interface knows of no failure, and a File that stands nowhere could not go on.
-      if (!Number.isFinite(by)) return Effect.fail(badArgument("seek", "offset", `not ${show(offset)}`)) as never
-      this.place(Math.trunc(from === "start" ? by : this.position + by))
+      // The interface knows of no failure: what is no number of bytes is a defect, as NodeFileSystem throws for it.
+      const isWhole = typeof offset === "bigint" || Number.isInteger(offset)
+      if (!isWhole)
+        return Effect.die(badArgument("seek", "offset", `must be a whole number of bytes, not ${show(offset)}`))
+      if (from !== "start" && from !== "current") {
+        return Effect.die(badArgument("seek", "from", `must be "start" or "current", not ${show(from)}`))
+      }
+      const position = Number(offset) + (from === "start" ? 0 : this.position)
+      // A File that stands nowhere could not go on.
+      if (!Number.isFinite(position)) return Effect.die(badArgument("seek", "offset", "beyond all numbers"))
+      this.place(position)
       // As NodeFileSystem, which tells the new position although the interface does not.
       return Effect.succeed(BigInt(this.position)) as never
     })

@@ -3,7 +3,8 @@ import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type { AioBadArgument, AioError } from "../../AioError.ts"
 import type { Path } from "../engine/arguments.ts"
 import { textOfPath } from "../engine/pathNames.ts"
-import { errno, errnoName } from "../native/errno.ts"
+import { errno } from "../native/errno.ts"
+import { CopyRefusal } from "./copyRefusal.ts"
 import { asText, systemError, translate } from "./errors.ts"
 
 const text = (path: Path | undefined): string => (path === undefined ? "" : textOfPath(path))
@@ -40,23 +41,18 @@ export const removeFailure =
     return systemError(error.errno, isFirst ? "lstat" : error.operation, { method, of: path, path: text(error.path) })
   }
 
-const codes: Readonly<Record<number, { readonly code: string; readonly sentence: string }>> = {
-  [errno.EINVAL]: { code: "ERR_FS_CP_EINVAL", sentence: "Invalid src or dest" },
-  [errno.EISDIR]: { code: "ERR_FS_CP_DIR_TO_NON_DIR", sentence: "Cannot overwrite non-directory with directory" },
-  [errno.ENOTDIR]: { code: "ERR_FS_CP_NON_DIR_TO_DIR", sentence: "Cannot overwrite directory with non-directory" }
-}
-
 /** Of `copy`. */
 export const cpFailure =
   (from: string) =>
   (error: AioError | AioBadArgument): PlatformError => {
     if (error._tag !== "AioError") return translate({ method: "copy", of: from })(error)
-    const known = error.operation === "copy" ? codes[error.errno] : undefined
     const path = text(error.path)
-    if (known === undefined) {
-      const syscall = error.operation === "copyFile" ? "copyfile" : error.operation
-      return systemError(error.errno, syscall, { method: "copy", of: from, path })
+    const words = CopyRefusal.wordsOf(error)
+    if (words !== undefined) {
+      const description = `${words.sentence}: cp returned ${error.code} (${error.description}) ${path}`
+      return refusal("copy", from, "cp", words.code, description)
     }
-    const description = `${known.sentence}: cp returned ${errnoName(error.errno)} ${path}`
-    return refusal("copy", from, "cp", known.code, description)
+    const syscall = error.operation === "copyFile" ? "copyfile" : error.operation
+    const dest = error.dest === undefined ? undefined : text(error.dest)
+    return systemError(error.errno, syscall, { method: "copy", of: from, path, dest })
   }

@@ -19,6 +19,7 @@ const sentences: Record<string, string> = {
   EBADF: "not an open file descriptor, or not open for this",
   EBUSY: "the resource is busy",
   ECANCELED: "the operation was cancelled",
+  EDEADLK: "it would wait for itself",
   EDQUOT: "the disk quota is exhausted",
   EEXIST: "the file exists already",
   EFAULT: "the memory is not accessible",

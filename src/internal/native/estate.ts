@@ -21,7 +21,7 @@ import { loadMachine, machineAddress } from "./machine.ts"
 import { mapMemory } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
-export { CONTEXT, MEMORY, OF_OPEN, POLL, POOL, RING } from "./machine/layout.ts"
+export { BLOCKS, CONTEXT, MEMORY, OF_OPEN, POLL, POOL, RING } from "./machine/layout.ts"
 
 interface Estate {
   /** Entries of `BEQUEST_WORDS` words of 64 bits: what it is, and up to six values. */

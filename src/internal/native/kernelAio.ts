@@ -49,14 +49,14 @@ export const IO_EVENT = { words: 8, data: 0, result: 4 } as const
 export const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 
 /**
- * io_destroy(2) in a thread of Node's own. It ends with a grace period of the kernel's (RCU), 30 milliseconds even when nothing is
- * in flight, which is too long for the event loop.
+ * io_destroy(2) in a thread of Node's own: polls are cancelled, transfers waited for. Whether it has been done. It ends with a grace period
+ * of the kernel's (RCU), 30 milliseconds even when nothing is in flight, which is too long for the event loop.
  */
-export const destroyContext = (context: number): Promise<void> =>
+export const destroyContext = (context: number): Promise<boolean> =>
   new Promise((resolve) => {
     const words: Array<Word> = [NR.io_destroy, context, 0, 0, 0, 0, 0]
     koffi
       .load(null)
       .func("syscall", "int64_t", Array(7).fill("int64_t"))
-      .async(...words, () => resolve())
+      .async(...words, (_: unknown, result: number) => resolve(result === 0))
   })

@@ -2,22 +2,15 @@
  * Whether opening a name may ask somebody: a server of the network, or of a file system in user space.
  *
  * A name that is in the caches is walked to without waiting (RESOLVE_CACHED, which is also how io_uring tries first). But then the file
- * system's own open is called, and that of FUSE, NFS and their like asks the server and waits for its answer. Most machines have no such
- * mount, and the kernel tells when the list of mounts changes: then there is nothing to ask about a path.
+ * system's own open is called, and that of FUSE, NFS and their like asks the server and waits for its answer. An overlay's calls that of its
+ * layers. Most machines have no such mount, and the kernel tells when the list of mounts changes: then there is nothing to ask about a path.
  */
 import { closeSync, constants, openSync, readFileSync } from "node:fs"
 import { O_PATH } from "./layout.ts"
 import type { Cell } from "./memory.ts"
-import { isLocal, opensWithoutAsking } from "./nonblocking.ts"
+import { parseMounts } from "./mountTable.ts"
+import { mayWaitToOpen, opensWithoutAsking } from "./nonblocking.ts"
 import { POLLERR, POLLPRI, pollEvents } from "./readiness.ts"
-
-/** File systems that are no files on a disk: their opens are answered by the kernel. That of autofs waits on the way to a name only. */
-const kernels = new Set(
-  (
-    "proc sysfs devpts cgroup cgroup2 securityfs debugfs tracefs pstore bpf configfs mqueue hugetlbfs binfmt_misc fusectl efivarfs " +
-    "selinuxfs rpc_pipefs nsfs autofs"
-  ).split(" ")
-)
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_TRUNC } = constants
 
@@ -40,12 +33,8 @@ export class Mounts {
 
   private read(): void {
     try {
-      // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw"
-      const lines = readFileSync("/proc/self/mountinfo", "latin1").trimEnd().split("\n")
-      this.mayWait = !lines.every((line) => {
-        const type = line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0]
-        return isLocal(type) || kernels.has(type)
-      })
+      const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "latin1"))
+      this.mayWait = mounts.some(({ type }) => mayWaitToOpen(type))
     } catch {
       this.mayWait = true
     }

@@ -25,6 +25,7 @@ import {
 import { syscall, type Word } from "./libc.ts"
 import { now } from "./loop.ts"
 import { Cell, permanent } from "./memory.ts"
+import { isLocal, isOfKernel, parseMounts, typeIn, UNTOLD } from "./mountTable.ts"
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
 
@@ -74,35 +75,41 @@ const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQU
 const MNT_ID = 144
 
 /**
- * File systems of this machine's own: on them statx(2) of a cached inode reads memory only, and asynchronous transfers do what pread(2)
- * and pwrite(2) do. Network and user-space ones may wait for a peer, and what they make of a request that is not a plain system call
- * is theirs: FUSE answers direct reads with bytes that are none (docs/backends.md).
+ * File systems of this machine's own that ask their layers, which may be anything, for permissions and opens (an open for writing copies a
+ * whole file from one to the other); or may read lists of their own.
  */
-const local = new Set(
-  "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
-)
+const asksLayers = new Set(["overlay", UNTOLD, "zfs"])
 
-export const isLocal = (type: string): boolean => local.has(type)
+/** Whether open(2) of a name that is in the caches may wait for a disk or a server. */
+export const mayWaitToOpen = (type: string): boolean => asksLayers.has(type) || !(isLocal(type) || isOfKernel(type))
 
-/** Of these, the ones that ask their layers, which may be anything, for permissions; or may read lists of their own. */
-const asksLayers = new Set(["overlay", "zfs"])
-
-/** Of these, the ones that may read from the disk, or wait for a lock that somebody holds who does, when a directory is opened or closed. */
+/** Of those, and others, the ones that may read from the disk, or wait for a lock that somebody holds who does, when a directory is opened or closed. */
 const waitsForDirectories = new Set([...asksLayers, "btrfs", "xfs", "bcachefs"])
 
-/** The type of a mount's file system if that is local, otherwise "". */
-const localType = (mount: number): string => {
+/** For looking at one thing while another cell holds an answer. Of no use when the call is over. */
+const aside = new Cell()
+
+/** The mount that a path, a character a byte, leads to, if all on the way is in the caches. Not the unique number. */
+const mountOf = (path: string): number | undefined => {
+  if (path.length >= aside.path.length) return undefined
+  for (let i = 0; i <= path.length; i++) aside.path[i] = i < path.length ? path.charCodeAt(i) : 0
+  const fd = openPathCached(AT_FDCWD, aside.pathAddress, true)
+  if (fd < 0) return undefined
+  const answered = statx(fd, STATX_MNT_ID, aside) && (aside.u32[STATX.mask / 4] & STATX_MNT_ID) !== 0
+  closePath(fd)
+  return answered ? aside.u32[MNT_ID / 4] : undefined
+}
+
+/** The type of a mount's file system as `typeIn` tells it, otherwise "". */
+const typeOfMount = (mount: number): string => {
+  let type = ""
   try {
-    // proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". Memory of the kernel, no disk.
-    for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-      if (!line.startsWith(`${mount} `)) continue
-      const type = line.slice(line.indexOf(" - ") + 3).split(" ", 1)[0]
-      return local.has(type) ? type : ""
-    }
+    // Memory of the kernel, no disk.
+    type = typeIn(parseMounts(readFileSync("/proc/self/mountinfo", "latin1")), mount, mountOf)
   } catch {
     // No procfs: nothing is certain.
   }
-  return mount === memoryMount() ? "tmpfs" : ""
+  return type === "" && mount === memoryMount() ? "tmpfs" : type
 }
 
 const nameAddress = permanent(Buffer.from("effect-aio\0"))
@@ -114,8 +121,7 @@ const memoryMount = (): number => {
   if (memory !== undefined) return memory
   const fd = syscall(NR.memfd_create, nameAddress, MFD_CLOEXEC)
   if (fd < 0) return -1
-  const cell = new Cell()
-  memory = statx(fd, STATX_MNT_ID, cell) ? cell.u32[MNT_ID / 4] : -1
+  memory = statx(fd, STATX_MNT_ID, aside) ? aside.u32[MNT_ID / 4] : -1
   syscall(NR.close, fd)
   return memory
 }
@@ -149,7 +155,7 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
     return known.type
   }
   // mountinfo knows the other number only. The descriptor keeps its mount, and so that number, from being used again meanwhile.
-  const type = !unique || statx(fd, STATX_MNT_ID, cell) ? localType(cell.u32[MNT_ID / 4]) : ""
+  const type = !unique || statx(fd, STATX_MNT_ID, cell) ? typeOfMount(cell.u32[MNT_ID / 4]) : ""
   if (index !== -1) mounts.splice(index, 1)
   mounts.unshift({ unique, idLow, idHigh, type, asked: now() })
   mounts.length = Math.min(mounts.length, MOST_MOUNTS)
@@ -160,11 +166,17 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
 /** statx(2) of a descriptor into the cell, from memory only: the type of its file system, or "" if the cell does not hold the answer. */
 export const statWithType = (fd: number, cell: Cell): string => (statx(fd, MASK, cell) ? typeOfAnswer(fd, cell) : "")
 
-/** The type of the file system, or "", when the cell holds the answer about the descriptor. */
-export const typeOfAnswer = (fd: number, cell: Cell): string => {
+/** Also if it is the kernel's own. */
+const anyTypeOfAnswer = (fd: number, cell: Cell): string => {
   const answered = cell.u32[STATX.mask / 4]
   const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
   return unique || (answered & STATX_MNT_ID) !== 0 ? typeOf(fd, cell, unique) : ""
+}
+
+/** The type of the file system if it is one of this machine's own, otherwise "", when the cell holds the answer about the descriptor. */
+export const typeOfAnswer = (fd: number, cell: Cell): string => {
+  const type = anyTypeOfAnswer(fd, cell)
+  return isOfKernel(type) ? "" : type
 }
 
 /** Of no use when the call is over. */
@@ -180,8 +192,17 @@ export const ELSEWHERE = 1
 export const typeAndPlace = (fd: number): number => {
   if (!statx(fd, MASK, passing)) return -1
   const type = passing.u32[STATX.mode / 4] & S_IFMT
-  return type === S_IFREG && typeOfAnswer(fd, passing) === "" ? type + ELSEWHERE : type
+  if (type !== S_IFREG) return type
+  const fileSystem = typeOfAnswer(fd, passing)
+  return fileSystem === "" || fileSystem === UNTOLD ? type + ELSEWHERE : type
 }
+
+/**
+ * Whether poll(2) of a descriptor is answered by the kernel. FUSE asks its server about a file, and waits for the answer. (What is no
+ * regular file has its peer in the kernel, but for character devices of servers in user space, which nothing tells from others.)
+ */
+export const pollsWithoutAsking = (fd: number): boolean =>
+  !statx(fd, MASK, passing) || (passing.u32[STATX.mode / 4] & S_IFMT) !== S_IFREG || anyTypeOfAnswer(fd, passing) !== ""
 
 /** statx(2) of a descriptor into the cell, from memory only: whether the cell now holds the answer. */
 export const statFdCached = (fd: number, cell: Cell): boolean => statWithType(fd, cell) !== ""

@@ -2,9 +2,10 @@
  * POSIX AIO as glibc has it, aio(7): the functions, and tables of `struct aiocb`.
  *
  * The control blocks are mapped memory, not a JavaScript array: a worker thread that is terminated frees its arrays, and glibc keeps
- * lists that lead through these blocks.
+ * lists that lead through these blocks. The thread's estate sees to what is in flight then.
  */
 import { constants } from "node:os"
+import { BLOCKS, bequeath, revoke } from "./estate.ts"
 import { foreignMemory, koffi, lib, syscall, type Word } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
@@ -55,9 +56,15 @@ interface Functions {
   readonly aio_suspend: (list: number, count: number, timeout: number) => number
   readonly lio_listio: (mode: number, list: number, count: number, event: number) => number
   readonly aio_init: (options: number) => void
+  /** For the thread's estate. */
+  readonly cancelAddress: number
+  readonly errorAddress: number
 }
 
-const signatures: Record<keyof Functions, readonly [result: string, parameters: ReadonlyArray<string>]> = {
+const signatures: Record<
+  Exclude<keyof Functions, `${string}Address`>,
+  readonly [result: string, parameters: ReadonlyArray<string>]
+> = {
   aio_read: ["int", ["int64_t"]],
   aio_write: ["int", ["int64_t"]],
   aio_fsync: ["int", ["int", "int64_t"]],
@@ -78,12 +85,15 @@ const load = (): Functions => {
       const from = library()
       // Only glibc's is known here: musl has functions of the same names with other rules, and no aio_init.
       from.symbol("aio_init")
-      return Object.fromEntries(
-        Object.entries(signatures).map(([name, [result, parameters]]) => [
-          name,
-          from.func(name, result, parameters as Array<string>)
-        ])
-      ) as unknown as Functions
+      const called = Object.entries(signatures).map(([name, [result, parameters]]) => [
+        name,
+        from.func(name, result, parameters as Array<string>)
+      ])
+      return {
+        ...Object.fromEntries(called),
+        cancelAddress: Number(koffi.address(from.symbol("aio_cancel"))),
+        errorAddress: Number(koffi.address(from.symbol("aio_error")))
+      }
     } catch {
       // Not there: the next, or none.
     }
@@ -137,6 +147,7 @@ export class ControlBlocks {
   private readonly functions = functions()
   private readonly address: number
   private readonly length: number
+  private readonly bequest: number
   private words: Int32Array
   private unsigned: Uint32Array
   private wide: BigInt64Array
@@ -162,6 +173,8 @@ export class ControlBlocks {
       this.words[slot * WORDS + AIOCB.sigevNotify] = SIGEV_NONE
       this.words[slot * WORDS + AIOCB.errorCode] = UNTOUCHED
     }
+    const { cancelAddress, errorAddress } = this.functions
+    this.bequest = bequeath(BLOCKS, address, count, STRIDE, this.length, cancelAddress, errorAddress)
   }
 
   addressOf(slot: number): number {
@@ -288,6 +301,7 @@ export class ControlBlocks {
     this.words = new Int32Array(0)
     this.unsigned = new Uint32Array(0)
     this.wide = new BigInt64Array(0)
+    revoke(this.bequest)
     syscall(NR.munmap, this.address, this.length)
   }
 }

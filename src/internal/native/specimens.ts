@@ -1,8 +1,9 @@
 /** One open descriptor of every kind that there is, made without a request and without waiting: for finding out what a backend does with it. */
-import { constants, mkdtempSync, rmSync } from "node:fs"
+import { constants, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { AT_FDCWD, O_CLOEXEC, S_IFIFO } from "./layout.ts"
+import { errno } from "./errno.ts"
+import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, S_IFIFO } from "./layout.ts"
 import { addressOf, syscall } from "./libc.ts"
 import { cString } from "./memory.ts"
 import { NR } from "./syscalls.ts"
@@ -24,6 +25,8 @@ export type Kind = (typeof kinds)[number]
 export interface Specimen {
   /** There is something to read, or -errno where this process cannot have one. */
   readonly fd: number
+  /** Why it cannot, where that is no error number: what Node refuses. */
+  readonly reason?: string | undefined
   readonly close: () => void
 }
 
@@ -38,6 +41,12 @@ const open = (path: string, flags: number): number => {
   const name = cString(path)
   const fd = syscall(NR.openat, AT_FDCWD, addressOf(name), flags | O_CLOEXEC, 0)
   return name.length > 0 ? fd : -1
+}
+
+/** What was made here goes, whatever Node would allow by then. */
+const remove = (path: string, flags: number): void => {
+  const name = cString(path)
+  syscall(NR.unlinkat, AT_FDCWD, addressOf(name), flags)
 }
 
 /** Writes one line: a terminal passes nothing on before its end. */
@@ -72,15 +81,26 @@ const makers: Record<Kind, () => Specimen> = {
   directory: () => specimen(open("/", O_DIRECTORY)),
   pipe: () => pair((address) => syscall(NR.pipe2, address, O_CLOEXEC)),
   FIFO: () => {
-    const directory = mkdtempSync(join(tmpdir(), "effect-aio-"))
+    let directory: string
+    try {
+      directory = mkdtempSync(join(tmpdir(), "effect-aio-"))
+    } catch (problem) {
+      // No such directory, a full or read-only one, or Node's permission model.
+      const { code, errno: number } = problem as NodeJS.ErrnoException
+      return { ...specimen(number !== undefined && number < 0 ? number : -errno.EACCES), reason: code }
+    }
     const path = join(directory, "fifo")
-    const name = cString(path)
-    const made = syscall(NR.mknodat, AT_FDCWD, addressOf(name), S_IFIFO | 0o600, 0)
-    // Both ends at once: nobody is waited for.
-    const fd = made < 0 || name.length === 0 ? made : open(path, O_RDWR)
-    rmSync(directory, { recursive: true })
-    if (fd >= 0) fill(fd)
-    return specimen(fd)
+    try {
+      const name = cString(path)
+      const made = syscall(NR.mknodat, AT_FDCWD, addressOf(name), S_IFIFO | 0o600, 0)
+      // Both ends at once: nobody is waited for.
+      const fd = made < 0 || name.length === 0 ? made : open(path, O_RDWR)
+      if (fd >= 0) fill(fd)
+      return specimen(fd)
+    } finally {
+      remove(path, 0)
+      remove(directory, AT_REMOVEDIR)
+    }
   },
   socket: () => pair((address) => syscall(NR.socketpair, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, address)),
   terminal: () => {

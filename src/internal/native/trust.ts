@@ -2,11 +2,12 @@
  * How far "without waiting" is kept by a file's file system.
  *
  * A read with RWF_NOWAIT, and io_uring's first try of any transfer, do not wait for the bytes. But they start to read ahead, and for that, or to
- * find a block of a direct transfer, the file system looks up where the file lies. ext4 and xfs read that from the disk once, and waits in the
- * call: 40 ms on a disk whose reads take 40 ms (test/stalls). btrfs may have to each time, for its checksums as well. node:fs has threads for it.
+ * find a block of a direct transfer, the file system looks up where the file lies. ext4 and xfs read that from the disk once, and wait in the
+ * call: 40 ms on a disk whose reads take 40 ms (test/stalls). ext4 does so again for each block of a long map, ext2 and ext3 for every few
+ * mebibytes of a file. btrfs may have to each time, for its checksums as well. node:fs has threads for it.
  *
  * So the first transfer on a file is left to a worker, unless all its bytes are in the page cache, cachestat(2) says, so that nothing is looked
- * up. From then on ext4 and xfs are trusted; the others are asked each time.
+ * up. From then on xfs is trusted, and ext4 where the map is short; the others are asked each time.
  */
 import { errno } from "./errno.ts"
 import { S_IFMT, S_IFREG, STATX } from "./layout.ts"
@@ -28,7 +29,7 @@ export type Trust = typeof UNASKED | typeof AFTER_FIRST | typeof NEVER | typeof 
 
 const memory = new Set(["tmpfs", "ramfs", "devtmpfs"])
 /** Where a file lies is read once, and kept while the file is open. */
-const remembers = new Set(["ext3", "ext4", "xfs"])
+const remembers = new Set(["ext4", "xfs"])
 
 /** Of no use when a call is over. */
 const passing = new Cell()
@@ -40,11 +41,26 @@ const BLOCKS_IN_INODE = 4
 const isTiny = (cell: Cell): boolean =>
   cell.u32[STATX.blocks / 4] * 512 <= BLOCKS_IN_INODE * 4096 && cell.u32[STATX.blocks / 4 + 1] === 0
 
+/** Bytes of a place in ext4's map, and of the head of a block of them. */
+const PLACE = 12
+
+/**
+ * Whether the places of an ext4 file may be more than one block of its map has room for: there are as many as there are holes, as far as that
+ * can be told. Blocks that were split are half full. (A file without holes may be in as many pieces. Those are few, and nothing tells.)
+ */
+const mayBeShredded = (cell: Cell): boolean => {
+  const allocated = (cell.u32[STATX.blocks / 4] + cell.u32[STATX.blocks / 4 + 1] * 2 ** 32) * 512
+  const holes = cell.u32[STATX.fileSize / 4] + cell.u32[STATX.fileSize / 4 + 1] * 2 ** 32 - allocated
+  const blockSize = cell.u32[STATX.blksize / 4]
+  return Math.min(allocated, holes) / blockSize > (blockSize - PLACE) / PLACE / 2
+}
+
 /** From the answer of statx(2) that a cell holds. */
 const trustIn = (type: string, cell: Cell): Trust => {
   // Pipes, sockets, devices: they have nothing to look up.
   if ((cell.u32[STATX.mode / 4] & S_IFMT) !== S_IFREG || memory.has(type)) return ALWAYS
-  return remembers.has(type) ? (isTiny(cell) ? ALWAYS : AFTER_FIRST) : NEVER
+  if (!remembers.has(type) || (type === "ext4" && mayBeShredded(cell))) return NEVER
+  return isTiny(cell) ? ALWAYS : AFTER_FIRST
 }
 
 /** Of the file that statx(2) has answered about, with what `statFdCached` asks for. */

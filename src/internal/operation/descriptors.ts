@@ -137,6 +137,7 @@ const IOCB_CMD = { PREAD: 0, PWRITE: 1, FSYNC: 2, FDSYNC: 3, PREADV: 7, PWRITEV:
 const kernelTransfer = (opcode: number): KernelAioForm => ({
   opcode,
   transfers: true,
+  writes: opcode === IOCB_CMD.PWRITE || opcode === IOCB_CMD.PWRITEV,
   prepare: (block, r) => block.prepare(opcode, r.a0 as number, r.a1 as number, r.a2 as number, r.a3)
 })
 

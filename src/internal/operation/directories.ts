@@ -82,7 +82,11 @@ const decodeChunk = ({ atEnd, output }: Submission, result: number): DirectoryCh
 
 /** New memory for names, which lives as long as the submission holds it. */
 const outputOf = (submission: Submission, bytes: number): number => {
-  submission.output = Buffer.allocUnsafeSlow(bytes)
+  try {
+    submission.output = Buffer.allocUnsafeSlow(bytes)
+  } catch {
+    throw new BadArgument("bufferSize", `there is no memory for ${bytes} bytes`)
+  }
   return addressOf(submission.output)
 }
 
@@ -108,13 +112,13 @@ export const readdir = define(
 )
 
 /** Bytes for the names of most directories, of about a thousand entries. */
-const LIST_SIZE = 32768
+export const LIST_SIZE = 32768
 
 /**
  * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. What has more
- * names than `size` bytes hold is not `done`, and is to be read anew with `moreNames(size)`.
+ * names than `size` bytes hold is not `done`, and is to be read anew with more room.
  */
-export const list = define((path: Path, size: number = LIST_SIZE) => ({ path, size }), {
+export const list = define((path: Path, size: number) => ({ path, size }), {
   name: "readdir",
   man: "opendir(3)",
   // A server of files may not answer.
@@ -130,6 +134,3 @@ export const list = define((path: Path, size: number = LIST_SIZE) => ({ path, si
   },
   decode: decodeChunk
 })
-
-/** Room for the next attempt: what the earlier ones cost together is a seventh of it. */
-export const moreNames = (size: number = LIST_SIZE): number => size * 8

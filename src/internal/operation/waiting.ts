@@ -5,6 +5,7 @@ import { type OnFile, type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type Operation } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { errno } from "../native/errno.ts"
+import { pollsWithoutAsking } from "../native/nonblocking.ts"
 import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollEvents } from "../native/readiness.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
@@ -42,6 +43,10 @@ const eventsOf = (interest: Interest | undefined): number => {
   return (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
 }
 
+/** Not by a mechanism that asks on the event loop's thread: a server may have to say. Whatever was passed as a descriptor. */
+const asksKernel = ({ fd }: PollInput): boolean =>
+  !(Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) || pollsWithoutAsking(fd)
+
 export const pollFd = define(
   (file: Target, interest: Interest): PollInput => ({ ...targetOf(file), events: eventsOf(interest) }),
   {
@@ -64,12 +69,16 @@ export const pollFd = define(
     },
     uring: {
       opcode: IORING_OP.POLL_ADD,
+      suits: asksKernel,
       prepare: (entry, { cell }) => entry.prepare(IORING_OP.POLL_ADD, cell.u32[0], 0, 0, 0, cell.u32[1] & 0xffff)
     },
     kernelAio: {
       opcode: 5,
+      suits: asksKernel,
       prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
     },
+    // Of a file whose server does not answer.
+    mayWaitForEver: true,
     peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
     decode: (_, seen): Readiness => ({
       readable: (seen & POLLIN) !== 0,

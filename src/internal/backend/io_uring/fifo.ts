@@ -12,6 +12,7 @@
 import { constants } from "node:fs"
 import type { Request, Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
+import { closeDescriptor, disownDescriptor, ownDescriptor } from "../../native/estate.ts"
 import { O_PATH, S_IFIFO } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { descriptorType, isSeekable, POLLHUP, POLLIN, pollEvents } from "../../native/readiness.ts"
@@ -48,12 +49,15 @@ export class FifoOpens {
       this.waiting.delete(request)
       if (kept === -1) return result
       if (result >= 0 || request.cancelled) {
-        syscall(NR.close, kept)
+        closeDescriptor(kept)
         return result
       }
       // Cancelled by `forEachReady`, or a real error: the first descriptor is open and good, unless nobody came.
-      if (hasBeenOpened(kept)) return kept
-      syscall(NR.close, kept)
+      if (hasBeenOpened(kept)) {
+        disownDescriptor(kept)
+        return kept
+      }
+      closeDescriptor(kept)
       return result
     }
     if ((flags & neverWaits) !== 0) return result
@@ -69,7 +73,7 @@ export class FifoOpens {
       if (first !== -1) syscall(NR.close, first)
       return -errno.ECANCELED
     }
-    this.waiting.set(request, first)
+    this.waiting.set(request, ownDescriptor(first))
     return undefined
   }
 

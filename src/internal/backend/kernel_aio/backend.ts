@@ -19,6 +19,8 @@
  * - One bad block ends a batch: io_submit(2) takes those before it. The rest is submitted again, without the one that is refused.
  * - The kernel promises room for as many requests as the context was made for, and no more (EAGAIN), counting completions that have
  *   not been taken. A slot here stands for one of those, so the ring cannot overflow.
+ * - Where the ring cannot be read, and io_getevents(2) is refused, nobody is told of ends any more. io_destroy(2) brings them about, and
+ *   the pool then runs again what can be run twice. A write cannot: it may have been done.
  * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
@@ -71,6 +73,8 @@ export class KernelAioBackend implements Backend {
   private givenUp = 0
   /** Somebody waits for a slot. */
   private full = false
+  /** Nothing more is submitted: no end would be heard of. */
+  private isLost = false
   /** Looks since something last went in or came out. */
   private looks = 0
 
@@ -87,10 +91,12 @@ export class KernelAioBackend implements Backend {
   }
 
   accepts({ entry: { kernelAio }, input }: Request): boolean {
-    return kernelAio !== undefined && (kernelAio.transfers !== true || isSuitable(input))
+    if (kernelAio === undefined || this.isLost) return false
+    return kernelAio.transfers === true ? isSuitable(input) : kernelAio.suits?.(input) !== false
   }
 
   submit(request: Request): boolean {
+    if (this.isLost) return this.takeForPool(request)
     if (this.polls >= this.context.entries >> 1 && isPoll(request)) return this.takeForPool(request)
     const submission = this.freeSlot()
     if (submission === undefined) {
@@ -192,6 +198,7 @@ export class KernelAioBackend implements Backend {
       this.complete(submission, result)
     }
     count += this.context.reap(limit - count, this.deliver)
+    if (this.context.isLost && !this.isLost) void this.lose()
     if (this.hasCompletions) this.context.signal()
     return count
   }
@@ -220,6 +227,24 @@ export class KernelAioBackend implements Backend {
   private seen(slot: number, result: number): number {
     const events = result & (this.context.eventsOf(slot) | POLLERR | POLLHUP)
     return events === 0 ? -errno.ECANCELED : events
+  }
+
+  /** Gives up the context. A poll writes into no memory of ours: it goes to the pool at once. */
+  private async lose(): Promise<void> {
+    this.isLost = true
+    this.passing.push(...this.unsubmitted.splice(0))
+    const left = this.slots.filter(({ request, slot }) => request !== null && this.isInKernel(this.slots[slot]))
+    this.passing.push(...left.filter(({ request }) => isPoll(request!)))
+    this.host.wake()
+    // Refused, too: what the kernel may still write to is kept.
+    if (!(await this.context.end())) return
+    for (const submission of left) {
+      const { cancelled, entry } = submission.request ?? {}
+      if (entry === undefined || isPoll(submission.request!)) continue
+      if (cancelled || !entry.kernelAio!.writes) this.passing.push(submission)
+      else this.ended.push({ submission, result: -errno.EIO })
+    }
+    this.host.wake()
   }
 
   private complete(submission: Slot, result: number): void {

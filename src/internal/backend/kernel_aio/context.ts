@@ -47,7 +47,8 @@ export class Context implements ControlBlock {
   /** Readable when there are completions; it may be for a moment after they have been taken. */
   readonly eventFd: number
   private readonly address: number
-  private readonly bequest: number
+  private bequest: number
+  private ending: Promise<boolean> | undefined
   private readonly blocks: Uint32Array
   private readonly blocksAddress: number
   /** Addresses of blocks, for io_submit(2): 64 bits each. */
@@ -71,6 +72,8 @@ export class Context implements ControlBlock {
   private readonly fetchedResults = new Int32Array(this.fetched.buffer)
   /** The last io_getevents(2) gave as many as it could. */
   private mayHaveMore = false
+  /** io_getevents(2) is refused: no completion will be heard of any more. */
+  isLost = false
   /** Completions taken and signals given, less signals read. Each completion signals once, when it is there or a moment later. */
   private signalsOwed = 0
 
@@ -214,6 +217,7 @@ export class Context implements ControlBlock {
       const got = syscall(NR.io_getevents, this.address, 0, asked, this.fetchedAddress, noTimeAddress)
       // -EINTR: a signal came first.
       this.mayHaveMore = got === asked || got === -errno.EINTR
+      if (got < 0 && !this.mayHaveMore) this.isLost = true
       for (let at = 0; at < got * IO_EVENT.words; at += IO_EVENT.words) {
         deliver(fetched[at + IO_EVENT.data], fetchedResults[at + IO_EVENT.result])
       }
@@ -247,19 +251,30 @@ export class Context implements ControlBlock {
     this.ringResults = new Int32Array(0)
     this.mayHaveMore = false
     revoke(this.bequest)
+    this.bequest = -1
+  }
+
+  /** Ends what is in flight, which nobody will be told of: false where the kernel does not (a seccomp filter). */
+  end(): Promise<boolean> {
+    this.ending ??= destroyContext(this.address).then((ended) => {
+      // Its address may be another context's from now on.
+      if (ended) this.letGo()
+      return ended
+    })
+    return this.ending
   }
 
   /** Frees the context, in which nothing may be in flight, and the eventfd. */
   async close(): Promise<void> {
     this.letGo()
-    await destroyContext(this.address)
+    await this.end()
     closeDescriptor(this.eventFd)
   }
 
   /** The same at once, whatever is in flight: polls are cancelled, transfers waited for. */
   destroy(): void {
     this.letGo()
-    syscall(NR.io_destroy, this.address)
+    if (this.ending === undefined) syscall(NR.io_destroy, this.address)
     closeDescriptor(this.eventFd)
   }
 }

@@ -20,6 +20,7 @@
 #define EINTR 4
 #define EAGAIN 11
 #define EINVAL 22
+#define EINPROGRESS 115
 #define ECANCELED 125
 #define ETIMEDOUT 110
 
@@ -298,10 +299,11 @@ void abandon_pool(struct Pool *pool) {
 
 /* ------------------------------------------------------------------------------------------------------------------ the estate */
 
-/* Closes what was opened, and whose completion nobody has taken. */
+/* Closes what was opened, and whose completion nobody has taken; and what was to be closed, and no thread has come to. */
 static void close_opened(struct Pool *pool) {
   for (int slot = 0; slot < CAPACITY; slot++) {
     int number = pool->calls[slot].number;
+    if (number == NR_close && swap(&pool->states[slot], QUEUED, DISCARDED)) CALL(NR_close, pool->calls[slot].a[0], 0, 0, 0);
     if (load(pool->states[slot]) != COMPLETE || (number != NR_openat && number != NR_openat2)) continue;
     if (pool->results[slot] >= 0) CALL(NR_close, (long)pool->results[slot], 0, 0, 0);
   }
@@ -337,6 +339,28 @@ static void settle_ring(struct Ring *ring) {
   }
 }
 
+/*
+ * Calls back what no thread of glibc's has begun, and waits for what one has. Again with each look: a cancel that takes the first of a
+ * descriptor's line makes glibc forget the others, which only a cancel of their own ends. By their blocks, since whoever else has
+ * requests on the same descriptor keeps them. glibc's lists lead through blocks that have not ended: these stay mapped.
+ */
+static void settle_blocks(struct Blocks *blocks) {
+  for (int look = 0; look < LOOKS; look++) {
+    int isBusy = 0;
+    for (long i = blocks->count - 1; i >= 0; i--) {
+      char *block = blocks->first + i * blocks->stride;
+      if (blocks->aio_error(block) != EINPROGRESS) continue;
+      blocks->aio_cancel(*(int *)block, block);
+      if (blocks->aio_error(block) == EINPROGRESS) isBusy = 1;
+    }
+    if (!isBusy) {
+      CALL(NR_munmap, blocks->first, blocks->length, 0, 0);
+      return;
+    }
+    pause_for(LOOK_PAUSE);
+  }
+}
+
 static void settle(struct Bequest *it) {
   switch (it->kind) {
     case POLL: {
@@ -357,6 +381,11 @@ static void settle(struct Bequest *it) {
       close_opened((struct Pool *)it->a);
       release((struct Pool *)it->a);
       break;
+    case BLOCKS: {
+      struct Blocks blocks = {(char *)it->a, it->b, it->c, it->d, (int (*)(int, void *))it->e, (int (*)(void *))it->f};
+      settle_blocks(&blocks);
+      break;
+    }
     case MEMORY: CALL(NR_munmap, it->a, it->b, 0, 0); break;
   }
 }

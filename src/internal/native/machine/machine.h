@@ -111,8 +111,10 @@ enum {
   CONTEXT = 3,
   /* A pool of threads: its address. */
   POOL = 4,
+  /* Control blocks of POSIX AIO: the fields of struct Blocks. */
+  BLOCKS = 5,
   /* Mapped memory: address, bytes. */
-  MEMORY = 5
+  MEMORY = 6
 };
 
 #define MOST_BEQUESTS 1024
@@ -138,6 +140,17 @@ struct Ring {
   unsigned *head, *tail;
   struct Completion *completions;
   unsigned mask;
+};
+
+/* A table of `struct aiocb`, of which only the first field is known here. */
+struct Blocks {
+  char *first;
+  /* How many, and bytes from one to the next. */
+  long count, stride;
+  /* Bytes of the mapping. */
+  long length;
+  int (*aio_cancel)(int fd, void *block);
+  int (*aio_error)(void *block);
 };
 
 /* The upper half of the user data of a request that produces a descriptor. */
