@@ -17,7 +17,7 @@ import { Aio } from "./internal/effect/service.ts"
 import type { Restore } from "./internal/effect/wait.ts"
 import { checkFd, type Offset, type Path } from "./internal/engine/arguments.ts"
 import type { Engine } from "./internal/engine/engine.ts"
-import { OpenDescriptor } from "./internal/engine/openDescriptor.ts"
+import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
 import type { FileRequests } from "./internal/file/operations.ts"
@@ -49,7 +49,7 @@ export type TypeId = typeof TypeId
  * @since 0.1.0
  * @category models
  */
-export interface AioFile {
+export interface AioFile extends Opened {
   readonly [TypeId]: TypeId
   /** The descriptor. */
   readonly fd: number

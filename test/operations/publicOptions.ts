@@ -9,7 +9,7 @@ const source = join(project, "src")
 const models = ["Aio.request", "AioFile.AioFile", "AioFile.FileRequests", "AioGroup.AioGroup"]
 
 /** What is passed as a whole, and has no options. */
-const values = new Set(["Operation"])
+const values = new Set(["Opened", "Operation"])
 
 /** What others declare stays unknown: options are ours, and all of Effect takes ten times as long to read. */
 const ownFilesOnly = (options: ts.CompilerOptions): ts.CompilerHost => {
