@@ -11,7 +11,6 @@ import type { Entry } from "../engine/operation.ts"
 import { IN_FLIGHT, type Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
 import { now, timeOrigin } from "../native/loop.ts"
-import { isTransfer } from "../task/transfers.ts"
 import { Underway } from "./underway.ts"
 
 /**
@@ -298,7 +297,7 @@ export class Completions implements Observer {
       kind.refused === refused
     )
       return kind
-    const another = { entry, isTransfer: isTransfer(entry), inline, priority, backend, group, refused }
+    const another = { entry, isTransfer: entry.moves !== undefined, inline, priority, backend, group, refused }
     known.set(entry, another)
     return another
   }

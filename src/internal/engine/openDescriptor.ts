@@ -116,11 +116,21 @@ export interface Opened {
 /** What an operation works on: a descriptor's number, or a file whose Scope then waits for the operation. */
 export type Target = number | Opened
 
+/** What a target has open. Whatever was passed as one, whose getters may throw. */
+const openedBy = (target: Opened): OpenDescriptor | undefined => {
+  try {
+    const file = target[descriptorOf]
+    return file instanceof OpenDescriptor ? file : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The part of an input that names a target. What is none stays for `checkFd` to refuse. */
 export const targetOf = (target: Target): { readonly fd: number; readonly file: OpenDescriptor | undefined } => {
   if (typeof target !== "object" || target === null) return { fd: target, file: undefined }
-  const file = target[descriptorOf]
-  return file instanceof OpenDescriptor ? { fd: file.fd, file } : { fd: target as never, file: undefined }
+  const file = openedBy(target)
+  return { fd: file === undefined ? (target as never) : file.fd, file }
 }
 
 /** The input of an operation on a file that somebody keeps open. */

@@ -30,6 +30,11 @@ export interface UringForm {
    * may be wrong in any way.
    */
   readonly suits?: (input: any) => boolean
+  /**
+   * Its failure, or a short transfer, ends a chain of linked entries. Of the others (FSYNC, UNLINKAT, MKDIRAT, STATX, ...) the kernel reports the
+   * failure and goes on with the chain all the same, seen on Linux 6.18: they can only be the last of one.
+   */
+  readonly breaksChain?: boolean
   /** Its submission entry has an I/O priority. */
   readonly takesPriority?: boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */
@@ -73,6 +78,8 @@ export interface Entry<in I, out A> {
   readonly encode: (submission: Submission, input: I) => void
   /** Of a transfer: bytes of the buffers in the input, which may be wrong in any way. */
   readonly bytes?: (input: I) => number
+  /** Of what moves bytes: how many it is asked to move, of an input that may be wrong in any way. Its result is how many it has. */
+  readonly moves?: (input: I) => number
   /** The io_uring form, if there is one. */
   readonly uring?: UringForm
   /** The kernel AIO form, if there is one. */

@@ -1,6 +1,7 @@
 /** Reads that are answered from the page cache, without waiting. */
 import { constants } from "node:fs"
-import type { OpenDescriptor } from "../engine/openDescriptor.ts"
+import type { Offset } from "../engine/arguments.ts"
+import type { OnFile, OpenDescriptor } from "../engine/openDescriptor.ts"
 import { PENDING } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
@@ -9,7 +10,18 @@ import { syscall } from "../native/libc.ts"
 import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { ALWAYS, hasMoved, isCached, trustOf } from "../native/trust.ts"
-import type { TransferInput } from "./descriptors.ts"
+
+export interface TransferInput extends OnFile {
+  readonly fd: number
+  readonly buffer: Uint8Array
+  readonly offset: Offset | undefined
+}
+
+export interface VectorInput extends OnFile {
+  readonly fd: number
+  readonly buffers: ReadonlyArray<Uint8Array>
+  readonly offset: Offset | undefined
+}
 
 /**
  * Bytes from which a copy is not made on the event loop's thread: a tenth of a millisecond. Measured in bench/engine.ts.

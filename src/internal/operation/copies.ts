@@ -29,6 +29,7 @@ export const copyRange = define(
   (fd: number, to: number, options: CopyOptions) => ({ fd, to, ...copyOptions(options) }),
   {
     name: "copyRange",
+    moves: ({ length }) => Number(length),
     man: "copy_file_range(2)",
     encode: (submission, { fd, length, offset, to, toOffset }) => {
       submission.nr = NR.copy_file_range

@@ -3,7 +3,7 @@ import { constants } from "node:fs"
 import type { Offset } from "../engine/arguments.ts"
 import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "../engine/buffers.ts"
-import { type OpenDescriptor, type Target, targetOf } from "../engine/openDescriptor.ts"
+import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -15,7 +15,7 @@ import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../nat
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { ALWAYS, forgetTrust, hasMoved, trustOf, trustOfAnswer } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
-import { HEAVY, lastInline, readInline } from "./cachedReads.ts"
+import { HEAVY, lastInline, readInline, type TransferInput, type VectorInput } from "./cachedReads.ts"
 import { decodeFileSize } from "./metadata.ts"
 import { fstat } from "./paths.ts"
 
@@ -42,20 +42,6 @@ const checkAligned = ({ memory, offset: unit }: Alignment, address: number, leng
   if (offset !== CURRENT && (typeof offset === "number" ? offset % unit !== 0 : offset % BigInt(unit) !== 0n)) {
     wrong("offset", `must be a multiple of ${unit}, not ${offset}`)
   }
-}
-
-export interface TransferInput {
-  readonly fd: number
-  readonly buffer: Uint8Array
-  readonly offset: Offset | undefined
-  readonly file: OpenDescriptor | undefined
-}
-
-export interface VectorInput {
-  readonly fd: number
-  readonly buffers: ReadonlyArray<Uint8Array>
-  readonly offset: Offset | undefined
-  readonly file: OpenDescriptor | undefined
 }
 
 /** The descriptor and the position, into the first and the fourth word. */
@@ -123,6 +109,7 @@ const suitsRing = (input: TransferInput | VectorInput): boolean =>
 
 const transferForm = (opcode: number): UringForm => ({
   opcode,
+  breaksChain: true,
   takesPriority: true,
   suits: suitsRing,
   heavy: ({ a0, a2 }, { file }) =>
@@ -204,7 +191,7 @@ export const nop = define(() => ({}), {
   encode: (submission) => {
     submission.nr = NR.getpid
   },
-  uring: { opcode: IORING_OP.NOP, prepare: (entry) => entry.prepare(IORING_OP.NOP, -1, 0, 0, 0, 0) },
+  uring: { opcode: IORING_OP.NOP, breaksChain: true, prepare: (entry) => entry.prepare(IORING_OP.NOP, -1, 0, 0, 0, 0) },
   decode: asVoid
 })
 
@@ -231,6 +218,7 @@ export const read = define(transfer, {
   man: "pread(2)",
   encode: encodeTransfer("read", "pread64"),
   bytes: bytesIn,
+  moves: bytesIn,
   uring: transferForm(IORING_OP.READ),
   kernelAio: kernelTransfer(IOCB_CMD.PREAD),
   posixAio: { call: "aio_read" },
@@ -245,6 +233,7 @@ export const write = define(transfer, {
   man: "pwrite(2)",
   encode: encodeTransfer("write", "pwrite64"),
   bytes: bytesIn,
+  moves: bytesIn,
   uring: transferForm(IORING_OP.WRITE),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITE),
   posixAio: { call: "aio_write" },
@@ -258,6 +247,7 @@ export const readv = define(vector, {
   man: "preadv(2)",
   encode: encodeVector("readv", "preadv"),
   bytes: bytesInAll,
+  moves: bytesInAll,
   uring: vectorForm(IORING_OP.READV),
   kernelAio: kernelTransfer(IOCB_CMD.PREADV),
   peerEvents: peerEvents(POLLIN),
@@ -270,6 +260,7 @@ export const writev = define(vector, {
   man: "pwritev(2)",
   encode: encodeVector("writev", "pwritev"),
   bytes: bytesInAll,
+  moves: bytesInAll,
   uring: vectorForm(IORING_OP.WRITEV),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITEV),
   peerEvents: peerEvents(POLLOUT),

@@ -30,7 +30,7 @@ import { POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import { ioPriority } from "../ioPriority.ts"
-import { breaksChains, Chains } from "./chains.ts"
+import { Chains } from "./chains.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
 
@@ -102,7 +102,7 @@ export class IoUringBackend implements Backend {
   }
 
   linksAfter({ uring }: Entry<any, any>): boolean {
-    return uring !== undefined && breaksChains.has(uring.opcode)
+    return uring?.breaksChain === true
   }
 
   get keepsDeadlines(): boolean {

@@ -6,20 +6,7 @@
  * reported as cancelled: the engine then runs it one by one.
  */
 import type { Slot } from "../../engine/request.ts"
-import { IORING_OP } from "../../native/uring.ts"
 import type { Ring } from "./ring.ts"
-
-/**
- * Opcodes whose failure ends a chain. Of the others (FSYNC, UNLINKAT, MKDIRAT, STATX, ...) the kernel reports the failure and goes on
- * with the chain all the same, seen on Linux 6.18: they can only be the last of one.
- */
-export const breaksChains: ReadonlySet<number> = new Set([
-  IORING_OP.NOP,
-  IORING_OP.READ,
-  IORING_OP.WRITE,
-  IORING_OP.READV,
-  IORING_OP.WRITEV
-])
 
 interface Chain {
   readonly start: number

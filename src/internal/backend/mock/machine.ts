@@ -10,7 +10,7 @@ import { FileSystem, type Settings } from "./filesystem.ts"
 import { O_WRONLY } from "./flags.ts"
 import { Directory, RegularFile, SymbolicLink } from "./inode.ts"
 import { describeTree, existing, mkdir, mkfifo } from "./names.ts"
-import { type OperationName, operations } from "./operations.ts"
+import { type OperationName, operations, type Parts } from "./operations.ts"
 import { PATH_MAX, toByteString, toText } from "./paths.ts"
 import { type Random, randomFrom } from "./random.ts"
 
@@ -25,7 +25,7 @@ export interface MachineOptions extends Settings {
   readonly wake: (target: object) => void
 }
 
-export class Machine {
+export class Machine implements Parts {
   readonly random: Random
   readonly fs: FileSystem
   readonly open: Descriptors

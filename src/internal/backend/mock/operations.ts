@@ -13,9 +13,10 @@ import { writeNames, writeStat, writeStatFs } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
 import { type Attempt, fail } from "./failure.ts"
+import type { Files } from "./files.ts"
+import type { FileSystem } from "./filesystem.ts"
 import { MAY_EXECUTE, MAY_READ, MAY_WRITE } from "./flags.ts"
 import { Directory, RegularFile } from "./inode.ts"
-import type { Machine } from "./machine.ts"
 import * as names from "./names.ts"
 import { toByteString, toBytes } from "./paths.ts"
 
@@ -23,9 +24,16 @@ export type OperationName = keyof typeof catalogue
 
 type Input<Name extends OperationName> = (typeof catalogue)[Name] extends Constructor<any, infer I, any> ? I : never
 
+/** What operations are done to. */
+export interface Parts {
+  readonly fs: FileSystem
+  readonly open: descriptors.Descriptors
+  readonly files: Files
+}
+
 /** The result, `>= 0`. Throws `Failure` and `Waits`. Nothing stands for 0. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a function without a result returns
-type Handler<I> = (machine: Machine, input: I, submission: Submission, attempt: Attempt) => number | void
+type Handler<I> = (machine: Parts, input: I, submission: Submission, attempt: Attempt) => number | void
 
 export const operations: { readonly [Name in OperationName]: Handler<Input<Name>> } = {
   nop: () => {},
