@@ -1,6 +1,7 @@
 /** What imports what in src: for the rules that a test holds, and for the picture in docs/architecture.md. */
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
+import { fileURLToPath } from "node:url"
 import ts from "typescript"
 
 export interface Import {
@@ -68,4 +69,31 @@ export const circlesOf = (imports: Imports, follow: (from: string, it: Import) =
   }
   for (const file of imports.keys()) if (!order.has(file)) visit(file)
   return circles
+}
+
+/** Where a file belongs: "src" for the public modules, otherwise its folder in src/internal. */
+export const folderOf = (file: string): string => (file.startsWith("internal/") ? file.split("/")[1] : "src")
+
+/** Which folders import which, as a Mermaid flowchart. Dotted: types only. */
+export const pictureOf = (imports: Imports): string => {
+  const edges = new Map<string, boolean>()
+  for (const [file, list] of imports) {
+    for (const { to, typeOnly } of list) {
+      if (!imports.has(to) || folderOf(file) === folderOf(to)) continue
+      const edge = `${folderOf(file)} ${folderOf(to)}`
+      edges.set(edge, (edges.get(edge) ?? true) && typeOnly)
+    }
+  }
+  const lines = [...edges].sort().map(([edge, typeOnly]) => `  ${edge.replace(" ", typeOnly ? " -.-> " : " --> ")}`)
+  return ["```mermaid", "flowchart TD", ...lines, "```"].join("\n")
+}
+
+/** The place of the picture in a text. */
+export const placeOfPicture = /```mermaid\nflowchart TD\n[^`]*```/
+
+// Run by itself: draws the picture in docs/architecture.md anew.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const path = fileURLToPath(new URL("../docs/architecture.md", import.meta.url))
+  const picture = pictureOf(readImports(fileURLToPath(new URL("../src", import.meta.url))))
+  writeFileSync(path, readFileSync(path, "utf8").replace(placeOfPicture, picture))
 }

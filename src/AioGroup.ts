@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
@@ -21,17 +21,17 @@ import {
 } from "./internal/effect/arguments.ts"
 import { type Completed, completedOf, resultsOf } from "./internal/effect/completionStream.ts"
 import { exitOf } from "./internal/effect/exits.ts"
+import { endOf, HandleImpl, until } from "./internal/effect/groupHandle.ts"
 import type { Result } from "./internal/effect/requests.ts"
 import { Aio } from "./internal/effect/service.ts"
 import { submitContextOf } from "./internal/effect/submitContext.ts"
 import { startTimer } from "./internal/effect/timer.ts"
 import { BadArgument, show } from "./internal/engine/arguments.ts"
-import { type Failed, LATER } from "./internal/engine/failed.ts"
+import type { Failed } from "./internal/engine/failed.ts"
 import { checkOperation, type Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/task/feed.ts"
 import { Group } from "./internal/task/group.ts"
-import type { GroupMember } from "./internal/task/groupMember.ts"
 import type { Surroundings } from "./internal/task/line.ts"
 import type { SubmitContext } from "./internal/task/submitContext.ts"
 import { bucketsOf } from "./internal/task/throttle.ts"
@@ -177,83 +177,6 @@ export interface AioGroup {
 
 const refused = (operation: string, description: string): Effect.Effect<never, AioBadArgument> =>
   Effect.fail(new AioBadArgument({ operation, argument: "group", description }))
-
-/** What tells of its end, and can be asked not to. */
-interface Watched {
-  whenEnded(watcher: () => void): void
-  forget(watcher: () => void): void
-}
-
-/** Waits for its end; whoever is interrupted leaves nothing behind. */
-const endOf = (watched: Watched): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    const watcher = () => resume(Effect.void)
-    watched.whenEnded(watcher)
-    return Effect.sync(() => watched.forget(watcher))
-  })
-
-/** Waits for a callback. */
-const until = (register: (done: () => void) => void): Effect.Effect<void> =>
-  Effect.async((resume) => register(() => resume(Effect.void)))
-
-class HandleImpl<A> implements Handle<A> {
-  constructor(
-    private readonly group: Group,
-    private readonly member: GroupMember
-  ) {}
-
-  private get exit(): Exit.Exit<A, Failure> | undefined {
-    const { end } = this.member
-    return end === LATER ? undefined : exitOf(this.group.engine, end as A | Failed)
-  }
-
-  get operation(): Operation<A> {
-    return this.member.operation
-  }
-
-  toJSON(): unknown {
-    return { _id: "AioGroup.Handle", operation: this.operation.entry.name, exit: this.exit }
-  }
-
-  [NodeInspectSymbol](): unknown {
-    return this.toJSON()
-  }
-
-  get result(): Effect.Effect<A, Failure> {
-    const { member } = this
-    return Effect.suspend(() =>
-      member.end === LATER ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
-    )
-  }
-
-  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
-    return this.whenResumed(
-      Effect.sync(() => {
-        this.group.claim(this.member)
-        return Option.fromNullable(this.exit)
-      })
-    )
-  }
-
-  /** What has ended: the fiber that gets it owns its descriptor. */
-  private get taken(): Effect.Effect<A, Failure> {
-    return Effect.suspend(() => {
-      this.group.claim(this.member)
-      return this.exit!
-    })
-  }
-
-  /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
-  private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
-    return Effect.suspend(() =>
-      this.group.isUnclaimed(this.member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
-    )
-  }
-
-  get cancel(): Effect.Effect<void> {
-    return Effect.uninterruptible(until((done) => this.group.cancelOne(this.member, done)))
-  }
-}
 
 class GroupImpl implements AioGroup {
   readonly [TypeId]: TypeId = TypeId

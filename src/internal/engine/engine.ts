@@ -7,19 +7,20 @@
  */
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
+import { Attempts } from "./attempts.ts"
 import type { Backend, Host } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
 import type { Counters, Places } from "./counters.ts"
-import { Failed, LATER } from "./failed.ts"
+import type { Failed, LATER } from "./failed.ts"
 import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { closeAtOnce, type Descriptors, nativeDescriptors, type OpenDescriptor } from "./openDescriptor.ts"
-import { type Entry, type Operation, PENDING } from "./operation.ts"
+import type { Operation } from "./operation.ts"
 import { Patience } from "./overdue.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, type Lane, QUEUED, type Request, type Slot } from "./request.ts"
-import { Submission } from "./submission.ts"
+import type { Submission } from "./submission.ts"
 import { Watchdog } from "./watchdog.ts"
 
 /** Completions between two looks at the clock. */
@@ -39,8 +40,6 @@ export class Engine implements Host {
   private polling = false
   /** The lane that comes first in this turn. */
   private first = 0
-  private inlineRequests: number
-  private inlineBytes: number
   /** Requests held back by `maxOutstanding`. */
   private readonly gate = new Queue()
   /** Requests past the gate that have not ended. */
@@ -50,8 +49,6 @@ export class Engine implements Host {
   /** Completions are not delivered: an observer is full. */
   private paused = false
   private onIdle: (() => void) | undefined
-  /** For operations that are tried without waiting: encoded, run and decoded before anything else happens. */
-  private readonly scratch = new Submission()
   /** No new requests. */
   closed = false
   /** The backends are gone: a turn that was scheduled before must not touch them. */
@@ -60,6 +57,7 @@ export class Engine implements Host {
   private isUnobserved = false
   /** For whoever blocks the thread. */
   readonly blocking = new Blocking(this)
+  private readonly attempts: Attempts
   /** The mechanism that the engine was built for. */
   readonly backend: Backend
   /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
@@ -71,8 +69,7 @@ export class Engine implements Host {
     makeBackends: (host: Host) => ReadonlyArray<Backend>,
     readonly limits: Limits = defaultLimits()
   ) {
-    this.inlineRequests = limits.inlineRequests
-    this.inlineBytes = limits.inlineBytes
+    this.attempts = new Attempts(this)
     for (const backend of makeBackends(this)) this.lanes.push({ backend, queue: new Queue() })
     this.backend = this.lanes[0].backend
   }
@@ -123,14 +120,9 @@ export class Engine implements Host {
     return { held, ready, executing, pending }
   }
 
-  /** Whether there is a budget at all. */
-  private get hasInline(): boolean {
-    return this.limits.inlineRequests > 0 && this.limits.inlineBytes > 0
-  }
-
   /** Whether this turn's budget allows to finish something without waiting. */
   get mayInline(): boolean {
-    return this.inlineRequests > 0 && this.inlineBytes > 0 && !this.closed
+    return this.attempts.mayTry
   }
 
   /**
@@ -138,45 +130,12 @@ export class Engine implements Host {
    * throws. `bytes`: as in `Submission.encode`.
    */
   attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
-    const { entry, input } = operation
-    if (entry.inline === undefined || !this.mayInline) return LATER
-    const { scratch } = this
-    try {
-      scratch.encode(entry, input, bytes)
-      return this.attemptEncoded(operation, scratch)
-    } catch (problem) {
-      return new Failed(entry.name, input, 0, problem)
-    } finally {
-      scratch.clear()
-    }
+    return this.attempts.attempt(operation, bytes)
   }
 
   /** The same of what has been encoded into a submission, with an inline form, while the budget lasts. */
-  attemptEncoded<A>({ entry, input }: Operation<A>, submission: Submission): A | Failed | typeof LATER {
-    const result = this.tryEncoded(entry, submission, input)
-    if (result === PENDING) return LATER
-    let end: A | Failed
-    try {
-      end = result < 0 ? new Failed(entry.name, input, -result, undefined) : entry.decode(submission, result, input)
-    } catch (defect) {
-      end = new Failed(entry.name, input, 0, defect)
-    }
-    this.observer?.inlineEnded()
-    this.counters.submitted++
-    this.counters.completed++
-    this.counters.inline++
-    return end
-  }
-
-  private tryEncoded(entry: Entry<any, any>, submission: Submission, input: unknown): number {
-    const { observer } = this
-    this.inlineRequests--
-    if (observer !== null) observer.trying()
-    const result = entry.inline!(submission, input)
-    if (result === PENDING) return PENDING
-    this.inlineBytes -= result
-    if (observer !== null) observer.tried(entry, input, result)
-    return result
+  attemptEncoded<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
+    return this.attempts.attemptEncoded(operation, submission)
   }
 
   /**
@@ -334,6 +293,12 @@ export class Engine implements Host {
     if (this.onIdle !== undefined && this.outstanding === 0) this.finish()
   }
 
+  private readonly settledInline = (request: Request, result: number, memory: Submission): void => {
+    request.lane!.queue.remove(request)
+    this.counters.inline++
+    this.settle(request, result, memory)
+  }
+
   /** Called by backends, see `Host`. */
   wake(): void {
     if (this.scheduled) return
@@ -414,8 +379,7 @@ export class Engine implements Host {
 
   private turnOnce(limit: number): number {
     const { limits } = this
-    this.inlineRequests = Math.min(limits.inlineRequests, this.room)
-    this.inlineBytes = limits.inlineBytes
+    this.attempts.refill(this.room)
     const before = this.counters.completed
     const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : now() + limits.maxPollTime
     let left = limit
@@ -434,7 +398,7 @@ export class Engine implements Host {
         if (this.observer !== null) this.observer.beginRow()
         drained = this.drain(backend, Math.min(left, this.room), deadline)
         left -= drained
-        this.inlineRequests = Math.min(this.inlineRequests, this.room)
+        this.attempts.restrict(this.room)
         // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
       } while (drained > 0 && queue.size > 0 && left > 0 && now() < deadline)
       // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
@@ -452,13 +416,13 @@ export class Engine implements Host {
 
   private observeTurn(observer: Observer): void {
     observer.endTurn()
-    this.inlineRequests = Math.min(this.inlineRequests, this.room)
+    this.attempts.restrict(this.room)
     this.pause(this.room === 0)
   }
 
   /** What observers have room for has changed. */
   resume(): void {
-    this.inlineRequests = Math.min(this.inlineRequests, this.room)
+    this.attempts.restrict(this.room)
     this.pause(this.room === 0)
     this.wake()
   }
@@ -467,7 +431,7 @@ export class Engine implements Host {
   private pause(yes: boolean): void {
     if (yes === this.paused) return
     this.paused = yes
-    if (yes) this.inlineRequests = 0
+    if (yes) this.attempts.restrict(0)
     // A descriptor that stays readable would wake the loop again and again.
     for (const { backend } of this.lanes) backend.watchCompletions?.(!yes)
   }
@@ -508,17 +472,8 @@ export class Engine implements Host {
         if (entry.inline !== undefined && !request.triedInline) {
           if (this.mayInline) {
             request.triedInline = true
-            const { scratch } = this
-            scratch.encode(entry, request.input, request.bytes)
-            const result = this.tryEncoded(entry, scratch, request.input)
-            if (result !== PENDING) {
-              queue.remove(request)
-              this.counters.inline++
-              this.settle(request, result, scratch)
-            }
-            scratch.clear()
-            if (result !== PENDING) continue
-          } else if (this.hasInline && (!backend.answersCached || entry.uring?.punted === true)) {
+            if (this.attempts.attemptRequest(request, this.settledInline)) continue
+          } else if (this.attempts.hasBudget && (!backend.answersCached || entry.uring?.punted === true)) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
             if (!this.paused) this.wake()
             return

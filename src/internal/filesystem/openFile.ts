@@ -19,6 +19,7 @@ import { release } from "../effect/release.ts"
 import { runMasked } from "../effect/run.ts"
 import { inSpan, wantsSpan } from "../effect/spans.ts"
 import { submitContextOf } from "../effect/submitContext.ts"
+import { living } from "../effect/successor.ts"
 import type { Restore } from "../effect/wait.ts"
 import { BadArgument, show } from "../engine/arguments.ts"
 import { checkBytes, checkView } from "../engine/buffers.ts"
@@ -34,7 +35,6 @@ import { numberOf } from "./checked.ts"
 import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { fstatInfo } from "./info.ts"
 import { toPlatformExit } from "./sequence.ts"
-import { living } from "./successor.ts"
 
 const asSize = (count: number): Size => BigInt(count) as Size
 const asNothing = (): void => {}

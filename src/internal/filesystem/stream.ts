@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { executeMasked, executeUninterruptibly } from "../effect/execute.ts"
 import { submitContextOf } from "../effect/submitContext.ts"
+import { living } from "../effect/successor.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
@@ -27,7 +28,6 @@ import { Member, type Owner } from "../task/member.ts"
 import type { SubmitContext } from "../task/submitContext.ts"
 import { badArgument, type Subject, translate } from "./errors.ts"
 import { toPlatformExit } from "./sequence.ts"
-import { living } from "./successor.ts"
 
 /** As NodeFileSystem's. */
 const CHUNK_SIZE = 65536

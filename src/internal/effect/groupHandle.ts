@@ -1,0 +1,88 @@
+/** What a program has of a request in a group. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import * as Option from "effect/Option"
+import type { Handle } from "../../AioGroup.ts"
+import { type Failed, LATER } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+import type { Group } from "../task/group.ts"
+import type { GroupMember } from "../task/groupMember.ts"
+import { exitOf, type Failure } from "./exits.ts"
+
+/** What tells of its end, and can be asked not to. */
+interface Watched {
+  whenEnded(watcher: () => void): void
+  forget(watcher: () => void): void
+}
+
+/** Waits for its end; whoever is interrupted leaves nothing behind. */
+export const endOf = (watched: Watched): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const watcher = () => resume(Effect.void)
+    watched.whenEnded(watcher)
+    return Effect.sync(() => watched.forget(watcher))
+  })
+
+/** Waits for a callback. */
+export const until = (register: (done: () => void) => void): Effect.Effect<void> =>
+  Effect.async((resume) => register(() => resume(Effect.void)))
+
+export class HandleImpl<A> implements Handle<A> {
+  constructor(
+    private readonly group: Group,
+    private readonly member: GroupMember
+  ) {}
+
+  private get exit(): Exit.Exit<A, Failure> | undefined {
+    const { end } = this.member
+    return end === LATER ? undefined : exitOf(this.group.engine, end as A | Failed)
+  }
+
+  get operation(): Operation<A> {
+    return this.member.operation
+  }
+
+  toJSON(): unknown {
+    return { _id: "AioGroup.Handle", operation: this.operation.entry.name, exit: this.exit }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
+  get result(): Effect.Effect<A, Failure> {
+    const { member } = this
+    return Effect.suspend(() =>
+      member.end === LATER ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
+    )
+  }
+
+  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
+    return this.whenResumed(
+      Effect.sync(() => {
+        this.group.claim(this.member)
+        return Option.fromNullable(this.exit)
+      })
+    )
+  }
+
+  /** What has ended: the fiber that gets it owns its descriptor. */
+  private get taken(): Effect.Effect<A, Failure> {
+    return Effect.suspend(() => {
+      this.group.claim(this.member)
+      return this.exit!
+    })
+  }
+
+  /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
+  private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
+    return Effect.suspend(() =>
+      this.group.isUnclaimed(this.member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect
+    )
+  }
+
+  get cancel(): Effect.Effect<void> {
+    return Effect.uninterruptible(until((done) => this.group.cancelOne(this.member, done)))
+  }
+}

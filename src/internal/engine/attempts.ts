@@ -1,0 +1,105 @@
+/** Operations that are finished on the spot, without waiting, within a budget between two turns: timers and sockets get theirs, too. */
+import type { Counters } from "./counters.ts"
+import { Failed, LATER } from "./failed.ts"
+import type { Limits } from "./limits.ts"
+import type { Observer } from "./observer.ts"
+import { type Operation, PENDING } from "./operation.ts"
+import type { Request } from "./request.ts"
+import { Submission } from "./submission.ts"
+
+interface Host {
+  readonly closed: boolean
+  readonly counters: Counters
+  readonly limits: Limits
+  readonly observer: Observer | null
+}
+
+export class Attempts {
+  /** Encoded, run and decoded before anything else happens. */
+  private readonly scratch = new Submission()
+  private requests: number
+  private bytes: number
+
+  constructor(private readonly host: Host) {
+    this.requests = host.limits.inlineRequests
+    this.bytes = host.limits.inlineBytes
+  }
+
+  /** Whether there is a budget at all. */
+  get hasBudget(): boolean {
+    const { inlineBytes, inlineRequests } = this.host.limits
+    return inlineRequests > 0 && inlineBytes > 0
+  }
+
+  /** Whether some of it is left. */
+  get mayTry(): boolean {
+    return this.requests > 0 && this.bytes > 0 && !this.host.closed
+  }
+
+  /** A turn begins: `room` is how many may end. */
+  refill(room: number): void {
+    const { inlineBytes, inlineRequests } = this.host.limits
+    this.requests = Math.min(inlineRequests, room)
+    this.bytes = inlineBytes
+  }
+
+  /** No more than so many may end now. */
+  restrict(room: number): void {
+    this.requests = Math.min(this.requests, room)
+  }
+
+  /** See `Engine.attempt`. */
+  attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
+    const { entry, input } = operation
+    if (entry.inline === undefined || !this.mayTry) return LATER
+    const { scratch } = this
+    try {
+      scratch.encode(entry, input, bytes)
+      return this.attemptEncoded(operation, scratch)
+    } catch (problem) {
+      return new Failed(entry.name, input, 0, problem)
+    } finally {
+      scratch.clear()
+    }
+  }
+
+  /** See `Engine.attemptEncoded`. */
+  attemptEncoded<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
+    const result = this.run(operation, submission)
+    if (result === PENDING) return LATER
+    const { entry, input } = operation
+    const { counters, observer } = this.host
+    let end: A | Failed
+    try {
+      end = result < 0 ? new Failed(entry.name, input, -result, undefined) : entry.decode(submission, result, input)
+    } catch (defect) {
+      end = new Failed(entry.name, input, 0, defect)
+    }
+    if (observer !== null) observer.inlineEnded()
+    counters.submitted++
+    counters.completed++
+    counters.inline++
+    return end
+  }
+
+  /** Tries a request that waits in a queue. Whether that was its end, which `settle` is told. Throws `BadArgument`. */
+  attemptRequest(request: Request, settle: (request: Request, result: number, memory: Submission) => void): boolean {
+    const { scratch } = this
+    scratch.encode(request.entry, request.input, request.bytes)
+    const result = this.run(request, scratch)
+    if (result !== PENDING) settle(request, result, scratch)
+    scratch.clear()
+    return result !== PENDING
+  }
+
+  private run({ entry, input }: Operation<any>, submission: Submission): number {
+    const { observer } = this.host
+    this.requests--
+    if (observer !== null) observer.trying()
+    const result = entry.inline!(submission, input)
+    if (result === PENDING) return PENDING
+    this.bytes -= result
+    if (observer !== null) observer.tried(entry, input, result)
+    return result
+  }
+}
