@@ -1,4 +1,4 @@
-/** The Stream of completions: the public function of `Aio` over `completions/`. */
+/** The Stream of completions: the public function of `Aio` over `completions.ts`. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,4 @@
-/** Several requests at once: the public functions of `Aio` over `batch/`. */
+/** Several requests at once: the public functions of `Aio` over `task/`. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
