@@ -84,15 +84,15 @@ describe.each(realBackends)("$name: readdir", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.scopedLive("5000 entries: each once, whatever the size of the buffer", () =>
+  it.scopedLive("2000 entries: each once, whatever the size of the buffer", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
-      for (let i = 0; i < 5000; i++) fs.symlinkSync("x", join(directory, `${"name".repeat(i % 40)}${i}`))
+      for (let i = 0; i < 2000; i++) fs.symlinkSync("x", join(directory, `${"name".repeat(i % 40)}${i}`))
       const theirs = fs.readdirSync(directory).sort()
       for (const bufferSize of [undefined, 288, 4096, 1 << 20]) {
         const { calls, entries } = yield* all(yield* opened(directory), { bufferSize })
         expect(sortedNames(entries)).toEqual(theirs)
-        if (bufferSize === 288) expect(calls).toBeGreaterThan(1000)
+        if (bufferSize === 288) expect(calls).toBeGreaterThan(500)
         if (bufferSize === undefined) expect(calls).toBeGreaterThan(3)
       }
       expect(sortedNames(yield* AioDirectory.read(directory))).toEqual(theirs)

@@ -8,7 +8,7 @@ import { descriptorCounts, settled } from "../support/processState.ts"
 import { directFile, kernelLayers, PAGE, pipes } from "./support.ts"
 
 const AT_A_TIME = 64
-const TOTAL = 1000
+const TOTAL = 400
 
 /** Rings that are mapped into this process. */
 const rings = (): number => readFileSync("/proc/self/maps", "utf8").split("[aio]").length - 1
