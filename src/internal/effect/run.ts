@@ -45,10 +45,13 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
     this.task.cancel()
   }
 
-  readonly releaseOrphan = (): Effect.Effect<void> =>
-    Effect.uninterruptible(Effect.async((resume) => this.task.giveBack(() => resume(Effect.void))))
+  releaseOrphan(): Effect.Effect<void> {
+    return Effect.uninterruptible(Effect.async((resume) => this.task.giveBack(() => resume(Effect.void))))
+  }
 
-  readonly handOut = (): void => this.task.handOut()
+  handOut(): void {
+    this.task.handOut()
+  }
 }
 
 /** Runs a task that obtains nothing. In the uninterruptible region that `restore` belongs to. */
