@@ -6,23 +6,15 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "./AioError.ts"
-import { KernelAioBackend } from "./internal/backend/kernel_aio/backend.ts"
-import { Context, ContextUnavailable } from "./internal/backend/kernel_aio/context.ts"
-import { ENTRIES } from "./internal/backend/kernel_aio/direct.ts"
-import { fromContextUnavailable } from "./internal/backend/kernel_aio/unavailable.ts"
-import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
-import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCount, withLayerOptions } from "./internal/effect/arguments.ts"
+import { open } from "./internal/backend/kernel_aio/open.ts"
+import { checkCount } from "./internal/effect/arguments.ts"
 import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import { Aio, type AioService } from "./internal/effect/service.ts"
-import { Engine } from "./internal/engine/engine.ts"
-import type { Limits } from "./internal/engine/limits.ts"
 import { optionsReader } from "./internal/engine/options.ts"
-import { unsupported } from "./internal/native/platform.ts"
 
 /**
  * @since 0.1.0
@@ -38,25 +30,6 @@ export interface Options extends EngineOptions {
 
 const readOptions = optionsReader<Options>({ ...engineKeys, entries: true })
 
-/** What io_setup(2) can be asked at all. */
-const MOST_ENTRIES = 0x7fffffff
-
-const makeEngine = (wanted: number, limits: Limits): Effect.Effect<Engine, AioUnavailable> =>
-  Effect.suspend(() => {
-    if (unsupported !== undefined) return Effect.fail(notThisPlatform("kernel"))
-    const entries = Math.min(wanted, MOST_ENTRIES)
-    try {
-      const context = new Context(entries)
-      return Effect.succeed(
-        new Engine((host) => [new KernelAioBackend(context, host), new ThreadsBackend(host)], limits)
-      )
-    } catch (cause) {
-      return cause instanceof ContextUnavailable
-        ? Effect.fail(fromContextUnavailable(cause, entries))
-        : Effect.die(cause)
-    }
-  })
-
 /**
  * The service in a Scope. Closing the Scope cancels what is outstanding, waits for it and frees the context, which takes the kernel
  * some 30 milliseconds.
@@ -65,13 +38,13 @@ const makeEngine = (wanted: number, limits: Limits): Effect.Effect<Engine, AioUn
  * @category constructors
  */
 export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  withLayerOptions(
+  makeService(
     "kernel",
     () => {
       const given = readOptions(options)
-      return { entries: checkCount("entries", given.entries, 1) ?? ENTRIES, limits: limitsFrom(given) }
+      return { entries: checkCount("entries", given.entries, 1), limits: limitsFrom(given) }
     },
-    ({ entries, limits }) => makeService(makeEngine(entries, limits))
+    open
   )
 
 /**

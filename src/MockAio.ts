@@ -8,17 +8,18 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type AioBadArgument, AioError, AioUnavailable } from "./AioError.ts"
-import { MockBackend } from "./internal/backend/mock/backend.ts"
+import { AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
+import { MockBackend, type Timer } from "./internal/backend/mock/backend.ts"
 import { type Code, Failure } from "./internal/backend/mock/failure.ts"
 import type { Effects, Fault, Filter } from "./internal/backend/mock/faults.ts"
 import type { JournalEntry } from "./internal/backend/mock/journal.ts"
 import type { OperationName } from "./internal/backend/mock/operations.ts"
 import { SEEDS } from "./internal/backend/mock/random.ts"
-import { checkCount, withArguments, withLayerOptions } from "./internal/effect/arguments.ts"
-import { badArgument } from "./internal/effect/exits.ts"
+import { Unavailable } from "./internal/backend/unavailable.ts"
+import { checkCount, withArguments } from "./internal/effect/arguments.ts"
 import { type EngineOptions, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import {
   checkedSettings,
@@ -37,8 +38,9 @@ import {
 } from "./internal/effect/mockTime.ts"
 import { Aio, type AioService } from "./internal/effect/service.ts"
 import { BadArgument, checkPath, checkUint32, type Path, show } from "./internal/engine/arguments.ts"
+import type { Backend, Host } from "./internal/engine/backend.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
-import { Engine } from "./internal/engine/engine.ts"
+import type { Engine } from "./internal/engine/engine.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { isBytes } from "./internal/native/views.ts"
 
@@ -111,19 +113,13 @@ export class MockAio extends Context.Tag("effect-aio/MockAio")<MockAio, MockAioS
 
 const MAX_FILE_SIZE = 2 ** 44 - 4096
 
-const refuse = (reason: string): AioUnavailable =>
-  new AioUnavailable({ backend: "mock", reason, remedy: "Correct the options of the Layer." })
-
-const fill = (backend: MockBackend, files: Checked["files"]): Effect.Effect<void, AioUnavailable> =>
-  Effect.forEach(
-    files,
-    ([path, content]) =>
-      Effect.mapError(
-        attempt("files", path, () => putInto(backend, path, content)),
-        (error) => refuse(error.message)
-      ),
-    { discard: true }
-  )
+const fill = (backend: MockBackend, files: Checked["files"]): void => {
+  for (const [path, content] of files) {
+    const end = attempt("files", path, () => putInto(backend, path, content))
+    if (Either.isRight(end)) continue
+    throw new Unavailable("mock", end.left.message, "Correct the options of the Layer.", undefined)
+  }
+}
 
 const bytesOf = (content: string | Uint8Array): Uint8Array => {
   if (typeof content === "string") return Buffer.from(content)
@@ -134,17 +130,18 @@ const bytesOf = (content: string | Uint8Array): Uint8Array => {
 const putInto = ({ machine }: MockBackend, path: Path, content: string | Uint8Array | null): void =>
   machine.put(path, content === null ? undefined : bytesOf(content))
 
-/** What a call of the machine throws is an error number, or what is wrong with an argument. */
-const attempt = <A>(operation: string, path: Path, call: () => A): Effect.Effect<A, AioError | AioBadArgument> =>
-  Effect.suspend((): Effect.Effect<A, AioError | AioBadArgument> => {
-    try {
-      checkPath(path)
-      return Effect.succeed(call())
-    } catch (problem) {
-      if (!(problem instanceof Failure)) return badArgument(operation, problem)
-      return Effect.fail(AioError.fromErrno(problem.errno, operation, { path }))
-    }
-  })
+/** What a call of the machine throws is an error number, or what is wrong with an argument. All else is thrown on. */
+const attempt = <A>(operation: string, path: Path, call: () => A): Either.Either<A, AioError | AioBadArgument> => {
+  try {
+    checkPath(path)
+    return Either.right(call())
+  } catch (problem) {
+    if (problem instanceof Failure) return Either.left(AioError.fromErrno(problem.errno, operation, { path }))
+    if (!(problem instanceof BadArgument)) throw problem
+    const { argument, description } = problem
+    return Either.left(new AioBadArgument({ operation, argument, description }))
+  }
+}
 
 const readOptions = optionsReader<Options>({
   ...settingsKeys,
@@ -163,7 +160,7 @@ const checked = (options: Options | undefined) => {
   return {
     settings: checkedSettings(given),
     limits: limitsFrom({ ...given, inline: false }),
-    seed: checkCount("seed", given.seed, 0),
+    seed: (checkCount("seed", given.seed, 0) ?? Math.floor(Math.random() * SEEDS)) >>> 0,
     files: filesFrom(given.files),
     faults: faultsFrom(given.faults),
     journal: checkCount("journal", given.journal, 1) ?? 100_000
@@ -172,32 +169,30 @@ const checked = (options: Options | undefined) => {
 
 type Checked = ReturnType<typeof checked>
 
-const makeEngine = (
-  { faults, files, journal, limits, settings }: Checked,
-  seed: number
-): Effect.Effect<Engine, AioUnavailable> =>
-  Effect.gen(function* () {
-    const clock = yield* Effect.clock
-    const runtime = yield* Effect.runtime<never>()
-    const makeBackend = (host: Engine) =>
-      new MockBackend(host, {
-        timer: timerOf(clock, runtime),
-        latency: settings.latency ?? latencyFrom(0),
-        cancelsAtOnce: settings.cancelsAtOnce ?? cancelsAtOnceFrom("immediate"),
-        journal,
-        capacity: settings.capacity ?? 4 * 2 ** 30,
-        maxDescriptors: settings.maxDescriptors ?? 1_048_576,
-        maxFileSize: settings.maxFileSize ?? MAX_FILE_SIZE,
-        umask: settings.umask ?? 0o022,
-        user: settings.user ?? { uid: 0, gid: 0, groups: [] },
-        seed
-      })
-    const engine = new Engine((host) => [makeBackend(host as Engine)], limits)
-    const backend = backendOf(engine)
-    for (const fault of faults) backend.faults.add(fault)
-    yield* fill(backend, files)
-    return engine
+const open = (
+  host: Host,
+  { faults, files, journal, seed, settings }: Checked,
+  timer: Timer
+): ReadonlyArray<Backend> => {
+  const backend = new MockBackend(host, {
+    timer,
+    latency: settings.latency ?? latencyFrom(0),
+    cancelsAtOnce: settings.cancelsAtOnce ?? cancelsAtOnceFrom("immediate"),
+    journal,
+    capacity: settings.capacity ?? 4 * 2 ** 30,
+    maxDescriptors: settings.maxDescriptors ?? 1_048_576,
+    maxFileSize: settings.maxFileSize ?? MAX_FILE_SIZE,
+    umask: settings.umask ?? 0o022,
+    user: settings.user ?? { uid: 0, gid: 0, groups: [] },
+    seed
   })
+  for (const fault of faults) backend.faults.add(fault)
+  fill(backend, files)
+  return [backend]
+}
+
+/** Time passes as the Clock says that the Layer is built with. */
+const timer: Effect.Effect<Timer> = Effect.zipWith(Effect.clock, Effect.runtime<never>(), timerOf)
 
 const backendOf = (engine: Engine): MockBackend => engine.backend as MockBackend
 
@@ -210,16 +205,18 @@ const backendOf = (engine: Engine): MockBackend => engine.backend as MockBackend
 export const make = (
   options?: Options
 ): Effect.Effect<{ readonly aio: AioService; readonly mock: MockAioService }, AioUnavailable, Scope.Scope> =>
-  withLayerOptions(
-    "mock",
-    () => checked(options),
-    (options) => {
-      const seed = (options.seed ?? Math.floor(Math.random() * SEEDS)) >>> 0
-      return Effect.map(makeService(makeEngine(options, seed)), (aio) => ({
-        aio,
-        mock: { seed, backend: backendOf(aio.engine) }
-      }))
-    }
+  Effect.flatMap(timer, (timer) =>
+    Effect.map(
+      makeService(
+        "mock",
+        () => checked(options),
+        (host, given) => open(host, given, timer)
+      ),
+      (aio) => {
+        const backend = backendOf(aio.engine)
+        return { aio, mock: { seed: backend.options.seed, backend } }
+      }
+    )
   )
 
 /**

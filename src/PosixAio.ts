@@ -14,24 +14,15 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { AioUnavailable } from "./AioError.ts"
-import { PosixAioBackend } from "./internal/backend/posix_aio/backend.ts"
-import { Notification } from "./internal/backend/posix_aio/notification.ts"
-import { fromPosixAioUnavailable } from "./internal/backend/posix_aio/unavailable.ts"
-import { ThreadsBackend } from "./internal/backend/threads/backend.ts"
-import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCount, checkMillis, withLayerOptions } from "./internal/effect/arguments.ts"
+import type { AioUnavailable } from "./AioError.ts"
+import { open } from "./internal/backend/posix_aio/open.ts"
+import { checkCount, checkMillis } from "./internal/effect/arguments.ts"
 import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import { Aio, type AioService } from "./internal/effect/service.ts"
-import { Engine } from "./internal/engine/engine.ts"
-import type { Limits } from "./internal/engine/limits.ts"
 import { optionsReader } from "./internal/engine/options.ts"
-import { errnoMessage, errnoName } from "./internal/native/errno.ts"
-import { unsupported, withoutWorkers } from "./internal/native/platform.ts"
-import { aioInit, ControlBlocks, PosixAioUnavailable, selfTest } from "./internal/native/posixAio.ts"
 
 /**
  * @since 0.1.0
@@ -52,68 +43,7 @@ export interface Options extends EngineOptions {
   readonly idleTimeout?: Duration.DurationInput | undefined
 }
 
-const MOST_REQUESTS = 4096
-const REQUESTS = 256
-/** What glibc has without aio_init(3): it takes all of them or none. */
-const GLIBC_THREADS = 20
-
-const unavailable = (reason: string, remedy: string, number?: number): AioUnavailable =>
-  new AioUnavailable({ backend: "posix", reason, remedy, errno: number })
-
-/** As they were given, and checked. */
-interface Checked {
-  readonly requests: number | undefined
-  readonly threads: number | undefined
-  /** Milliseconds. */
-  readonly idleTimeout: number | undefined
-  readonly limits: Limits
-}
-
 const readOptions = optionsReader<Options>({ ...engineKeys, requests: true, threads: true, idleTimeout: true })
-
-const checked = (options: Options | undefined): Checked => {
-  const given = readOptions(options)
-  return {
-    requests: checkCount("requests", given.requests, 1),
-    threads: checkCount("threads", given.threads, 1),
-    idleTimeout: checkMillis("idleTimeout", given.idleTimeout),
-    limits: limitsFrom(given)
-  }
-}
-
-const makeEngine = (options: Checked): Effect.Effect<Engine, AioUnavailable> =>
-  Effect.suspend(() => {
-    const refusal = unsupported ?? withoutWorkers
-    if (refusal !== undefined) return Effect.fail(notThisPlatform("posix", refusal))
-    try {
-      const requests = Math.min(options.requests ?? REQUESTS, MOST_REQUESTS)
-      const idle = Math.ceil((options.idleTimeout ?? 0) / 1000)
-      if (options.threads !== undefined || options.requests !== undefined || idle > 0) {
-        aioInit(Math.min(options.threads ?? GLIBC_THREADS, 4096), requests, Math.min(idle, 0x7fffffff))
-      }
-      selfTest()
-      const blocks = new ControlBlocks(requests)
-      let failure = 0
-      const engine = new Engine((host) => {
-        const notification = new Notification(host)
-        failure = notification.descriptor
-        return [new PosixAioBackend(blocks, notification, host), new ThreadsBackend(host)]
-      }, options.limits)
-      if (failure >= 0) return Effect.succeed(engine)
-      return Effect.zipRight(
-        Effect.async<void>((resume) => engine.close(() => resume(Effect.void))),
-        Effect.fail(
-          unavailable(
-            `${errnoMessage(-failure)} (${errnoName(-failure)})`,
-            "Raise the limit on open files (ulimit -n).",
-            -failure
-          )
-        )
-      )
-    } catch (cause) {
-      return cause instanceof PosixAioUnavailable ? Effect.fail(fromPosixAioUnavailable(cause)) : Effect.die(cause)
-    }
-  })
 
 /**
  * The service in a Scope. Closing the Scope cancels what is outstanding and waits for it.
@@ -122,10 +52,18 @@ const makeEngine = (options: Checked): Effect.Effect<Engine, AioUnavailable> =>
  * @category constructors
  */
 export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  withLayerOptions(
+  makeService(
     "posix",
-    () => checked(options),
-    (options) => makeService(makeEngine(options))
+    () => {
+      const given = readOptions(options)
+      return {
+        requests: checkCount("requests", given.requests, 1),
+        threads: checkCount("threads", given.threads, 1),
+        idleTimeout: checkMillis("idleTimeout", given.idleTimeout),
+        limits: limitsFrom(given)
+      }
+    },
+    open
   )
 
 /**

@@ -7,18 +7,15 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type AioBadArgument, AioUnavailable } from "./AioError.ts"
+import type { AioBadArgument, AioUnavailable } from "./AioError.ts"
 import { poolOf } from "./internal/backend/pool.ts"
-import { defaultControls, type ThreadControls, ThreadsBackend } from "./internal/backend/threads/backend.ts"
-import { notThisPlatform } from "./internal/backend/unavailable.ts"
-import { checkCount, checkMillis, withArguments, withLayerOptions } from "./internal/effect/arguments.ts"
+import { defaultControls, type ThreadControls } from "./internal/backend/threads/backend.ts"
+import { open } from "./internal/backend/threads/open.ts"
+import { checkCount, checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
 import { Aio, type AioService } from "./internal/effect/service.ts"
-import { Engine } from "./internal/engine/engine.ts"
-import type { Limits } from "./internal/engine/limits.ts"
+import type { Engine } from "./internal/engine/engine.ts"
 import { optionsReader } from "./internal/engine/options.ts"
-import { errno, errnoMessage, errnoName } from "./internal/native/errno.ts"
-import { unsupported } from "./internal/native/platform.ts"
 
 /**
  * How many threads there are, and for how long. The names are IO::AIO's. All can be changed while the pool runs.
@@ -69,33 +66,14 @@ const changesFrom = (controls: Controls): Partial<ThreadControls> => {
  * @category constructors
  */
 export const make = (options?: Options): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  withLayerOptions(
+  makeService(
     "threads",
     () => {
       const given = readOptions(options)
       return { controls: { ...defaultControls(), ...changesFrom(given) }, limits: limitsFrom(given) }
     },
-    ({ controls, limits }) => makeService(Effect.suspend(() => makeEngine(controls, limits)))
+    open
   )
-
-const makeEngine = (controls: ThreadControls, limits: Limits): Effect.Effect<Engine, AioUnavailable> => {
-  if (unsupported !== undefined) return Effect.fail(notThisPlatform("threads"))
-  const engine = new Engine((host) => [new ThreadsBackend(host, controls)], limits)
-  const failure = poolOf(engine)!.open()
-  return failure === 0
-    ? Effect.succeed(engine)
-    : Effect.fail(
-        new AioUnavailable({
-          backend: "threads",
-          reason: `${errnoMessage(-failure)} (${errnoName(-failure)})`,
-          remedy:
-            failure === -errno.EMFILE || failure === -errno.ENFILE
-              ? "Raise the limit on open files (ulimit -n)."
-              : "Allow this process executable memory of a file (memfd_create), and memory at all.",
-          errno: -failure
-        })
-      )
-}
 
 /**
  * `Aio` on a pool of threads.

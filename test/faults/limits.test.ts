@@ -34,6 +34,26 @@ describe("limits of the process", () => {
     })
   }
 
+  for (const backend of ["io_uring", "kernel", "posix", "threads"]) {
+    it(`${backend}: a Layer that was there before, and cannot be built again, says why and leaves nothing behind`, async (context) => {
+      const missing = needs("prlimit")
+      if (missing !== undefined) return context.skip(missing)
+      const { code, stderr, stdout } = await runFixture("descriptors.ts", { args: [backend, "again"] })
+      const [before, failure, mapped, after] = stdout.trim().split("\n")
+      expect([before, failure, after, stderr, code]).toEqual([
+        "success",
+        expect.stringMatching(
+          /^AioUnavailable \w+ is not available: .*too many open files \(EMFILE\)\. Raise the limit on open files \(ulimit -n\)/
+        ),
+        "success",
+        "",
+        0
+      ])
+      // Control blocks, say, of 300 times: each has its 700 KiB.
+      expect(Number(mapped)).toBeLessThan(100)
+    })
+  }
+
   it("threads: where no thread can be had, requests fail instead of waiting for ever", async (context) => {
     // Root is not bound by RLIMIT_NPROC.
     if (!isRoot) return context.skip("becoming a user of whom nothing runs takes root")

@@ -7,8 +7,7 @@ import { Aio, AioBuffer, AioFile } from "effect-aio"
 import { KernelAioBackend } from "../../src/internal/backend/kernel_aio/backend.ts"
 import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
 import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
-import { makeService } from "../../src/internal/effect/layer.ts"
-import { Engine } from "../../src/internal/engine/engine.ts"
+import { limitsFrom, makeService } from "../../src/internal/effect/layer.ts"
 import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE } from "./support.ts"
@@ -162,7 +161,9 @@ it.scopedLive("nobody tells of ends any more: the pool repeats what is under way
       Layer.scoped(
         Aio.Aio,
         makeService(
-          Effect.sync(() => new Engine((host) => [new KernelAioBackend(deaf(), host), new ThreadsBackend(host)]))
+          "kernel",
+          () => ({ limits: limitsFrom({}) }),
+          (host) => [new KernelAioBackend(deaf(), host), new ThreadsBackend(host)]
         )
       )
     )

@@ -8,8 +8,7 @@ import * as KernelAio from "effect-aio/KernelAio"
 import { KernelAioBackend } from "../../src/internal/backend/kernel_aio/backend.ts"
 import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
 import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
-import { makeService } from "../../src/internal/effect/layer.ts"
-import { Engine } from "../../src/internal/engine/engine.ts"
+import { limitsFrom, makeService } from "../../src/internal/effect/layer.ts"
 import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -24,10 +23,9 @@ const asking: KernelLayer["layer"] = ({ entries = 256 } = {}) =>
   Layer.scoped(
     Aio.Aio,
     makeService(
-      Effect.sync(
-        () =>
-          new Engine((host) => [new KernelAioBackend(new Context(entries, "calls"), host), new ThreadsBackend(host)])
-      )
+      "kernel",
+      () => ({ limits: limitsFrom({}) }),
+      (host) => [new KernelAioBackend(new Context(entries, "calls"), host), new ThreadsBackend(host)]
     )
   )
 

@@ -9,7 +9,6 @@ import { PosixAioBackend } from "effect-aio/internal/backend/posix_aio/backend"
 import { Notification } from "effect-aio/internal/backend/posix_aio/notification"
 import { ThreadsBackend } from "effect-aio/internal/backend/threads/backend"
 import { limitsFrom, makeService } from "effect-aio/internal/effect/layer"
-import { Engine } from "effect-aio/internal/engine/engine"
 import { ControlBlocks } from "effect-aio/internal/native/posixAio"
 import * as PosixAio from "effect-aio/PosixAio"
 import { runFixture } from "../fixtures/child.ts"
@@ -91,13 +90,9 @@ it.scopedLive("requests that glibc does not take run in the pool, the others as 
     const fd = openSync(path, "r+")
     const blocks = new Refusing(64)
     const aio = yield* makeService(
-      Effect.sync(
-        () =>
-          new Engine(
-            (host) => [new PosixAioBackend(blocks, new Notification(host), host), new ThreadsBackend(host)],
-            limitsFrom({ inline: false })
-          )
-      )
+      "posix",
+      () => ({ limits: limitsFrom({ inline: false }) }),
+      (host) => [new PosixAioBackend(blocks, new Notification(host), host), new ThreadsBackend(host)]
     )
     const buffers = Array.from({ length: 200 }, () => new Uint8Array(64))
     const results = yield* Effect.forEach(

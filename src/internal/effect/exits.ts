@@ -1,6 +1,7 @@
-/** Ends of requests and tasks as Exits. */
+/** Ends of requests and tasks, and what was thrown below Effect, as Exits. */
 import * as Exit from "effect/Exit"
-import { AioBadArgument, AioError, AioShortTransfer } from "../../AioError.ts"
+import { AioBadArgument, AioError, AioShortTransfer, AioUnavailable } from "../../AioError.ts"
+import { Unavailable } from "../backend/unavailable.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, ShortTransfer } from "../engine/failed.ts"
@@ -14,6 +15,13 @@ export const badArgument = (operation: string, problem: unknown): Exit.Exit<neve
   problem instanceof BadArgument
     ? Exit.fail(new AioBadArgument({ operation, argument: problem.argument, description: problem.description }))
     : Exit.die(problem)
+
+/** What was thrown where a backend was opened. */
+export const notOpened = (problem: unknown): Exit.Exit<never, AioUnavailable> => {
+  if (!(problem instanceof Unavailable)) return Exit.die(problem)
+  const { backend, errno, reason, remedy } = problem
+  return Exit.fail(new AioUnavailable({ backend, reason, remedy, errno }))
+}
 
 /** What the end of the Layer has cancelled says so. */
 export const failureOf = (

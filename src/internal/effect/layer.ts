@@ -3,12 +3,14 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AioUnavailable } from "../../AioError.ts"
-import type { Engine } from "../engine/engine.ts"
+import type { Backend, Host } from "../engine/backend.ts"
+import { Engine } from "../engine/engine.ts"
 import { defaultLimits, type Limits } from "../engine/limits.ts"
 import { operationOf } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
-import { checkCount, checkMillis } from "./arguments.ts"
+import { checkCount, checkMillis, withLayerOptions } from "./arguments.ts"
 import { execute } from "./execute.ts"
+import { notOpened } from "./exits.ts"
 import type { AioService } from "./service.ts"
 
 /** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
@@ -47,15 +49,40 @@ export const limitsFrom = (options: EngineOptions): Limits => {
   }
 }
 
-/** Closing the Scope cancels what is outstanding, waits for it, then frees rings, maps and threads. */
-export const makeService = (
-  acquire: Effect.Effect<Engine, AioUnavailable>
+/** Closing cancels what is outstanding, waits for it, then frees rings, maps and threads. */
+const close = (engine: Engine): Effect.Effect<void> => Effect.async((resume) => engine.close(() => resume(Effect.void)))
+
+/**
+ * The service of a backend in a Scope: reads the options of its Layer, which may throw `BadArgument`, and opens it, which may throw
+ * `Unavailable`.
+ */
+export const makeService = <Options extends { readonly limits: Limits }>(
+  backend: string,
+  read: () => Options,
+  open: (host: Host, options: Options) => ReadonlyArray<Backend>
 ): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(acquire, (engine) => Effect.async<void>((resume) => engine.close(() => resume(Effect.void)))),
-    (engine): AioService => ({
-      backend: engine.backend.name,
-      submit: (operation) => execute(engine, operationOf(operation, "submit")),
-      engine
-    })
+  withLayerOptions(backend, read, (options) =>
+    Effect.map(
+      Effect.acquireRelease(
+        opened((host) => open(host, options), options.limits),
+        close
+      ),
+      (engine): AioService => ({
+        backend: engine.backend.name,
+        submit: (operation) => execute(engine, operationOf(operation, "submit")),
+        engine
+      })
+    )
   )
+
+const opened = (
+  makeBackends: (host: Host) => ReadonlyArray<Backend>,
+  limits: Limits
+): Effect.Effect<Engine, AioUnavailable> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(new Engine(makeBackends, limits))
+    } catch (problem) {
+      return notOpened(problem)
+    }
+  })

@@ -1,10 +1,8 @@
 /** Why io_uring cannot be had, for a person. */
 import { readFileSync } from "node:fs"
-import { AioUnavailable } from "../../../AioError.ts"
-import { errno, errnoMessage, errnoName } from "../../native/errno.ts"
+import { errno, errnoName } from "../../native/errno.ts"
+import { failureText, MORE_FILES, OTHERWISE, Unavailable } from "../unavailable.ts"
 import type { RingUnavailable } from "./ring.ts"
-
-const OTHERWISE = "or use another backend (AIO_BACKEND=threads)"
 
 const sysctl = (): string => {
   try {
@@ -31,7 +29,7 @@ const explain = ({ call, errno: number }: RingUnavailable): readonly [reason: st
   if (call === "features") {
     return ["this kernel's io_uring is too old (before Linux 5.6)", `Use a newer kernel, ${OTHERWISE}.`]
   }
-  const failure = `${call}: ${errnoMessage(number)} (${errnoName(number)})`
+  const failure = `${call}: ${failureText(number)}`
   switch (number) {
     case errno.EPERM:
     case errno.EACCES:
@@ -42,13 +40,13 @@ const explain = ({ call, errno: number }: RingUnavailable): readonly [reason: st
       return [failure, `Raise the limit on locked memory (ulimit -l), ask for fewer entries, ${OTHERWISE}.`]
     case errno.EMFILE:
     case errno.ENFILE:
-      return [failure, `Raise the limit on open files (ulimit -n), ${OTHERWISE}.`]
+      return [failure, `${MORE_FILES}, ${OTHERWISE}.`]
     default:
       return [failure, `Check the options of the Layer, ${OTHERWISE}.`]
   }
 }
 
-export const fromRingUnavailable = (cause: RingUnavailable): AioUnavailable => {
+export const fromRingUnavailable = (cause: RingUnavailable): Unavailable => {
   const [reason, remedy] = explain(cause)
-  return new AioUnavailable({ backend: "io_uring", reason, remedy, errno: cause.errno })
+  return new Unavailable("io_uring", reason, remedy, cause.errno)
 }

@@ -1,10 +1,8 @@
 /** Why kernel AIO cannot be had, for a person. */
 import { readFileSync } from "node:fs"
-import { AioUnavailable } from "../../../AioError.ts"
-import { errno, errnoMessage, errnoName } from "../../native/errno.ts"
+import { errno, errnoName } from "../../native/errno.ts"
+import { failureText, MORE_FILES, OTHERWISE, Unavailable } from "../unavailable.ts"
 import type { ContextUnavailable } from "./context.ts"
-
-const OTHERWISE = "or use another backend (AIO_BACKEND=threads)"
 
 const sysctl = (name: "aio-max-nr" | "aio-nr"): string => {
   try {
@@ -18,7 +16,7 @@ const explain = (
   { call, errno: number }: ContextUnavailable,
   entries: number
 ): readonly [reason: string, remedy: string] => {
-  const failure = `${call}: ${errnoMessage(number)} (${errnoName(number)})`
+  const failure = `${call}: ${failureText(number)}`
   switch (number) {
     case errno.EAGAIN:
       return [
@@ -38,7 +36,7 @@ const explain = (
       ]
     case errno.EMFILE:
     case errno.ENFILE:
-      return [failure, `Raise the limit on open files (ulimit -n), ${OTHERWISE}.`]
+      return [failure, `${MORE_FILES}, ${OTHERWISE}.`]
     case errno.ENOMEM:
       return [failure, `Ask for fewer entries, ${OTHERWISE}.`]
     default:
@@ -46,7 +44,7 @@ const explain = (
   }
 }
 
-export const fromContextUnavailable = (cause: ContextUnavailable, entries: number): AioUnavailable => {
+export const fromContextUnavailable = (cause: ContextUnavailable, entries: number): Unavailable => {
   const [reason, remedy] = explain(cause, entries)
-  return new AioUnavailable({ backend: "kernel", reason, remedy, errno: cause.errno })
+  return new Unavailable("kernel", reason, remedy, cause.errno)
 }

@@ -1,9 +1,7 @@
 /** Why POSIX AIO cannot be had, for a person. */
-import { AioUnavailable } from "../../../AioError.ts"
-import { errno, errnoMessage, errnoName } from "../../native/errno.ts"
+import { errno } from "../../native/errno.ts"
 import type { PosixAioUnavailable } from "../../native/posixAio.ts"
-
-const OTHERWISE = "or use another backend (AIO_BACKEND=threads)"
+import { failureText, MORE_FILES, OTHERWISE, Unavailable } from "../unavailable.ts"
 
 const explain = ({ call, errno: number }: PosixAioUnavailable): readonly [reason: string, remedy: string] => {
   if (call === "functions") {
@@ -24,24 +22,23 @@ const explain = ({ call, errno: number }: PosixAioUnavailable): readonly [reason
       `Allow more threads, ${OTHERWISE}.`
     ]
   }
-  const failure = `${call}: ${errnoMessage(number)} (${errnoName(number)})`
+  const failure = `${call}: ${failureText(number)}`
   switch (number) {
     case errno.EAGAIN:
       return [failure, `Raise the limit on threads (ulimit -u), ${OTHERWISE}.`]
     case errno.EMFILE:
     case errno.ENFILE:
-      return [failure, `Raise the limit on open files (ulimit -n), ${OTHERWISE}.`]
+      return [failure, `${MORE_FILES}, ${OTHERWISE}.`]
     default:
       return [failure, `Check the limits of this process, ${OTHERWISE}.`]
   }
 }
 
-export const fromPosixAioUnavailable = (cause: PosixAioUnavailable): AioUnavailable => {
+export const fromPosixAioUnavailable = (cause: PosixAioUnavailable): Unavailable => {
   const [reason, remedy] = explain(cause)
-  return new AioUnavailable({
-    backend: "posix",
-    reason,
-    remedy,
-    errno: cause.errno === 0 ? errno.ENOSYS : cause.errno
-  })
+  return new Unavailable("posix", reason, remedy, cause.errno === 0 ? errno.ENOSYS : cause.errno)
 }
+
+/** There is no descriptor that could tell of completions. */
+export const withoutDescriptor = (number: number): Unavailable =>
+  new Unavailable("posix", failureText(number), `${MORE_FILES}.`, number)
