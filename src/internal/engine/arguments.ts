@@ -69,6 +69,14 @@ export const checkOffset = (value: Offset, argument = "offset"): Offset => {
   return value <= 9007199254740991n ? Number(value) : value
 }
 
+/** A position that much further on; none stays none. */
+export const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
+  offset === undefined
+    ? undefined
+    : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER
+      ? offset + by
+      : BigInt(offset) + BigInt(by)
+
 /** An unsigned 32-bit integer: modes, flags, counts. */
 export const checkUint32 = (value: number, argument: string): number =>
   Number.isInteger(value) && value >= 0 && value <= 0xffffffff

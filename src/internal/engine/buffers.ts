@@ -5,6 +5,7 @@
  * submission keeps what the address belongs to.
  */
 
+import type { Alignment } from "../native/direct.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { allocateAligned } from "../native/memory.ts"
@@ -29,6 +30,20 @@ export const checkView = (view: ArrayBufferView, argument: string): number => {
 export const checkBytes = (view: ArrayBufferView, argument: string): Uint8Array => {
   checkView(view, argument)
   return plainView(view)
+}
+
+/**
+ * A new array for what is read from a file, aligned if that is direct; `undefined` where it would be longer than an array can be, or than
+ * there is memory. Not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers.
+ */
+export const newBuffer = (length: number, alignment: Alignment | undefined): Uint8Array<ArrayBuffer> | undefined => {
+  try {
+    return alignment === undefined
+      ? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
+      : allocateAligned(length, Math.max(4096, alignment.memory))
+  } catch {
+    return undefined
+  }
 }
 
 /** A list as it is now, each element read once. What is no list, or cannot be read, stays for `encode` to refuse. */

@@ -79,6 +79,17 @@ export class OpenDescriptor implements Description {
     this.noWait = alignment === undefined
   }
 
+  /** So many bytes, and those that are missing for whole sectors, of which direct reads are made. */
+  wholeSectors(length: number): number {
+    const unit = this.alignment?.offset ?? 1
+    return Math.ceil(length / unit) * unit
+  }
+
+  /** A direct read gives part of a sector only at the end of the file, and nothing could be read after it. */
+  endsWithin(count: number): boolean {
+    return this.alignment !== undefined && count % this.alignment.offset !== 0
+  }
+
   /** A request names its descriptor from here to `unuse`: it is not closed in between. What is wrong, if it is closed already. */
   use(): BadArgument | undefined {
     if (this.closed) return new BadArgument("file", "it is closed")

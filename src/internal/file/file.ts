@@ -1,55 +1,33 @@
 /** What an open file does: transfers of a given length, and the Streams and Sinks made of them. */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
-import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, AioError } from "../../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/exits.ts"
+import { type Failure, failureOf } from "../effect/exits.ts"
+import { fileStream } from "../effect/fileStream.ts"
 import { release } from "../effect/release.ts"
-import { BadArgument, checkOffset, type Offset, show } from "../engine/arguments.ts"
-import { checkBytes } from "../engine/buffers.ts"
+import { advance, BadArgument, checkOffset, type Offset, show } from "../engine/arguments.ts"
+import { checkBytes, newBuffer } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { descriptorOf, type OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
-import { allocateAligned } from "../native/memory.ts"
 import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
+import { largestSlab } from "../task/fileReader.ts"
 import { type FileRequests, fileRequests } from "./operations.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
 
 const DEFAULT_CHUNK_SIZE = 65536
-
-/** Bytes that a stream reads at once, at most, unless one chunk is larger. */
-const MOST_AT_ONCE = 1 << 20
-
-const inChunks = (bytes: Uint8Array, size: number): Chunk.Chunk<Uint8Array> => {
-  if (bytes.length <= size) return Chunk.of(bytes)
-  const chunks: Array<Uint8Array> = []
-  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
-  return Chunk.unsafeFromArray(chunks)
-}
-
-/** In place of a position: the stream has seen the end of its file. */
-const END = Number.POSITIVE_INFINITY
-
-/** A position that much further on; none stays none. */
-const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
-  offset === undefined
-    ? undefined
-    : typeof offset === "number" && offset + by <= Number.MAX_SAFE_INTEGER
-      ? offset + by
-      : BigInt(offset) + BigInt(by)
 
 /** Read once, for all the transfers that follow. Throws `BadArgument`. */
 const startOf = (options: TransferOptions | undefined): Offset | undefined => {
@@ -114,33 +92,12 @@ export class FileImpl implements AioFile {
     return execute(this.engine, request)
   }
 
-  /** A direct read gives part of a sector only at the end of the file, and nothing could be read after it. */
-  private endsWithin(count: number): boolean {
-    const { alignment } = this.state
-    return alignment !== undefined && count % alignment.offset !== 0
-  }
-
   /**
    * Where a stream or a sink starts that was not told: of a file that was opened for it, at its start. What takes no offsets goes on
    * where it is.
    */
   private start(writes: boolean): Offset | undefined {
     return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined
-  }
-
-  private wholeSectors(length: number): number {
-    const unit = this.state.alignment?.offset ?? 1
-    return Math.ceil(length / unit) * unit
-  }
-
-  /** `undefined` where it would be longer than an array can be, or than there is memory. */
-  private allocateBuffer(length: number): Uint8Array<ArrayBuffer> | undefined {
-    const { alignment } = this.state
-    try {
-      return alignment === undefined ? uninitialized(length) : allocateAligned(length, Math.max(4096, alignment.memory))
-    } catch {
-      return undefined
-    }
   }
 
   read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
@@ -152,7 +109,7 @@ export class FileImpl implements AioFile {
       "readAlloc",
       () => checkLength(length),
       () => {
-        const buffer = this.allocateBuffer(length)
+        const buffer = newBuffer(length, this.state.alignment)
         if (buffer === undefined) return tooLong("readAlloc", "length", length)
         return Effect.map(this.read(buffer, options), (count) =>
           count === length ? buffer : buffer.subarray(0, count)
@@ -166,7 +123,7 @@ export class FileImpl implements AioFile {
       const offset = startOf(options)
       if (isBytes(into)) return { offset, whole: into, buffer: checkBytes(into, "into") }
       checkLength(into, "into")
-      const whole = this.allocateBuffer(into)
+      const whole = newBuffer(into, this.state.alignment)
       return { offset, whole, buffer: whole }
     }
     return withArguments("readExactly", check, ({ buffer, offset, whole }) => {
@@ -178,7 +135,7 @@ export class FileImpl implements AioFile {
           : Effect.flatMap(
               this.transfer(catalogue.read, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
               (count) =>
-                count === 0 || (count < expected - done && this.endsWithin(count))
+                count === 0 || (count < expected - done && this.state.endsWithin(count))
                   ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
                   : from(done + count)
             )
@@ -255,41 +212,28 @@ export class FileImpl implements AioFile {
   }
 
   stream(options?: StreamOptions): Stream.Stream<Uint8Array, Failure> {
-    return Stream.unwrap(
+    const { engine, state: file } = this
+    return Stream.unwrapScoped(
       withArguments(
         "stream",
         () => {
           const { chunkSize = DEFAULT_CHUNK_SIZE, length, offset } = streamOptions(options)
           checkLength(chunkSize, "chunkSize", 1)
-          if (length !== undefined) checkOffset(length, "length")
-          return { chunkSize, length, start: offset === undefined ? this.start(false) : checkOffset(offset) }
+          return {
+            engine: () => engine,
+            file,
+            chunkSize,
+            length: length === undefined ? Number.POSITIVE_INFINITY : Number(checkOffset(length, "length")),
+            offset: offset === undefined ? this.start(false) : checkOffset(offset),
+            size: Number.POSITIVE_INFINITY,
+            first: chunkSize,
+            // What a pipe has is a chunk at most.
+            most: file.seekable ? largestSlab(chunkSize) : chunkSize
+          }
         },
-        ({ chunkSize, length, start }) => Effect.succeed(this.chunks(chunkSize, length, start))
+        (reader) => fileStream(reader, (failed) => failureOf(engine, failed), Effect.void)
       )
     )
-  }
-
-  private chunks(
-    chunkSize: number,
-    length: Offset | undefined,
-    start: Offset | undefined
-  ): Stream.Stream<Uint8Array, Failure> {
-    // What a pipe has is a chunk at most.
-    const most = this.state.seekable ? Math.max(1, Math.floor(MOST_AT_ONCE / chunkSize)) : 1
-    return Stream.unfoldChunkEffect({ done: 0, chunks: 1 }, ({ chunks, done }) => {
-      if (done === END) return Effect.succeed(Option.none())
-      const left = length === undefined ? Number.POSITIVE_INFINITY : Number(BigInt(length) - BigInt(done))
-      if (left <= 0) return Effect.succeed(Option.none())
-      const asked = this.wholeSectors(Math.min(chunkSize * chunks, left))
-      return Effect.map(this.readAlloc(asked, { offset: advance(start, done) }), (bytes) => {
-        if (bytes.length === 0) return Option.none()
-        const next = this.endsWithin(bytes.length) ? END : done + bytes.length
-        const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes
-        // Small files are read in small pieces.
-        const state = { done: next, chunks: Math.min(chunks * 4, most) }
-        return Option.some([inChunks(wanted, chunkSize), state])
-      })
-    })
   }
 
   sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, Failure> {
@@ -310,10 +254,6 @@ export class FileImpl implements AioFile {
     )
   }
 }
-
-/** A new array, not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers. */
-const uninitialized = (length: number): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
 
 const tooLong = (operation: string, argument: string, length: number): Effect.Effect<never, AioBadArgument> =>
   Effect.fail(new AioBadArgument({ operation, argument, description: `no array can have ${length} bytes here` }))

@@ -21,8 +21,8 @@ import { inSpan, wantsSpan } from "../effect/spans.ts"
 import { submitContextOf } from "../effect/submitContext.ts"
 import { living } from "../effect/successor.ts"
 import type { Restore } from "../effect/wait.ts"
-import { BadArgument, show } from "../engine/arguments.ts"
-import { checkBytes, checkView } from "../engine/buffers.ts"
+import { BadArgument, bad, show } from "../engine/arguments.ts"
+import { checkBytes, checkView, newBuffer } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import { OpenDescriptor } from "../engine/openDescriptor.ts"
@@ -38,14 +38,6 @@ import { toPlatformExit } from "./sequence.ts"
 
 const asSize = (count: number): Size => BigInt(count) as Size
 const asNothing = (): void => {}
-
-const newBuffer = (length: number): Uint8Array => {
-  try {
-    return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-  } catch {
-    throw new BadArgument("size", `no array can have ${length} bytes here`)
-  }
-}
 
 /**
  * A transfer takes its range when it starts: the position moves on by the whole length at once, so that the next one, which may run
@@ -174,7 +166,7 @@ export class OpenFile implements File {
     return this.transfer(
       catalogue.read,
       "readAlloc",
-      () => newBuffer(length),
+      () => newBuffer(length, undefined) ?? bad("size", `no array can have ${length} bytes here`),
       false,
       (count, buffer) =>
         count === 0 ? Option.none() : Option.some(count === length ? buffer : buffer.slice(0, count)),
