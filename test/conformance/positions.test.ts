@@ -162,6 +162,46 @@ describe.each(backends)("$name: a borrowed descriptor", ({ layer, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("a stream takes no bytes that nobody waits for", () =>
+    Effect.gen(function* () {
+      const [reader, writer] = yield* world.pipe
+      const file = yield* AioFile.fromDescriptor(reader)
+      const write = (letter: string) => Aio.write(writer, Buffer.from(letter))
+      const pull = Effect.map(yield* Stream.toPull(file.stream()), text)
+      yield* write("a")
+      expect(yield* pull).toBe("a")
+      expect((yield* Aio.stats).outstanding).toBe(0)
+      const waiting = yield* Effect.fork(pull)
+      yield* untilUnderWay(1)
+      yield* Fiber.interrupt(waiting)
+      yield* untilUnderWay(0)
+      yield* write("b")
+      const byte = new Uint8Array(1)
+      expect(yield* Aio.read(reader, byte)).toBe(1)
+      expect(text([byte])).toBe("b")
+      yield* write("c")
+      expect(yield* pull).toBe("c")
+      const drained = yield* Effect.fork(Stream.runDrain(file.stream()))
+      yield* untilUnderWay(1)
+      yield* Fiber.interrupt(drained)
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("nor does it read ahead there", () =>
+    Effect.gen(function* () {
+      const path = join(yield* world.directory, "file")
+      yield* world.writeFile(path, "0123456789")
+      const fd = yield* descriptorOf(path)
+      const file = yield* AioFile.fromDescriptor(fd)
+      const pull = Effect.map(yield* Stream.toPull(file.stream({ chunkSize: 2 })), text)
+      expect(yield* pull).toBe("01")
+      expect((yield* Aio.stats).outstanding).toBe(0)
+      expect(text([yield* file.readAlloc(2)])).toBe("23")
+      expect(yield* pull).toBe("456789")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("so does a stream; one with an offset starts there, and so does that of a file that was opened", () =>
     Effect.gen(function* () {
       const path = join(yield* world.directory, "file")

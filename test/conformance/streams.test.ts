@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Stream } from "effect"
-import { type Aio, AioFile } from "effect-aio"
+import { Chunk, Effect, Exit, Scope, Stream } from "effect"
+import { Aio, AioFile } from "effect-aio"
 import { backends } from "../support/backends.ts"
 import type { World } from "../support/world.ts"
 
@@ -74,6 +74,38 @@ describe.each(backends)("$name: streams of files", ({ layer, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("what had to be waited for is read one slab ahead, and that has ended when the stream has", () =>
+    Effect.gen(function* () {
+      const { file } = yield* opened(world)
+      const before = yield* Aio.stats
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const pull = yield* Stream.toPull(file.stream({ chunkSize: 1000 }))
+          expect(sum(yield* pull)).toBe(sum([bytes.subarray(0, 1000)]))
+          const { inline, submitted } = yield* Aio.stats
+          expect(submitted - before.submitted).toBe(inline > before.inline ? 1 : 2)
+        })
+      )
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("of a file that has been closed a stream gives what it had read by then, and fails", () =>
+    Effect.gen(function* () {
+      const { path } = yield* opened(world)
+      const scope = yield* Scope.make()
+      const file = yield* Scope.extend(AioFile.open(path), scope)
+      const pull = yield* Stream.toPull(file.stream({ chunkSize: 1000 }))
+      const parts = [...(yield* pull)]
+      yield* Scope.close(scope, Exit.void)
+      const failure = yield* Effect.flip(Effect.forever(Effect.map(pull, (chunk) => void parts.push(...chunk))))
+      expect(failure).toMatchObject({ _tag: "Some", value: { operation: "read" } })
+      const length = parts.reduce((total, part) => total + part.length, 0)
+      expect(length).toBeLessThanOrEqual(5000)
+      expect(sum(parts)).toBe(sum([bytes.subarray(0, length)]))
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("a sink writes everything, from its offset on", () =>
     Effect.gen(function* () {
       const { path } = yield* opened(world)
@@ -116,6 +148,7 @@ describe.each(backends)("$name: streams of files", ({ layer, world }) => {
       for (const [argument, options] of [
         ["chunkSize", { chunkSize: 0 }],
         ["chunkSize", { chunkSize: 1.5 }],
+        ["chunkSize", { chunkSize: 2 ** 50 }],
         ["offset", { offset: -1 }],
         ["length", { length: -1n }]
       ] as const) {

@@ -35,6 +35,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
           fs.readDirectory(path, 1),
           Stream.runDrain(fs.stream(path, { chunkSize: Symbol("a") })),
           Stream.runDrain(fs.stream(path, { bytesToRead: {} })),
+          // Behind the end, where no size says that less will do.
+          Stream.runDrain(fs.stream(path, { chunkSize: 2 ** 50, offset: 2 ** 40 })),
           Stream.run(Stream.empty, fs.sink(path, throwing) as Sink.Sink<unknown, unknown>),
           Effect.flatMap(fs.open(path), (file: any) => file.readAlloc(Symbol("a")))
         ]
