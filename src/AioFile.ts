@@ -92,6 +92,8 @@ export interface AioFile extends Opened {
   /**
    * The bytes from `offset` on, `length` of them or up to the end of the file. Of a pipe or a terminal: what comes, until it ends.
    *
+   * What has to be waited for is read ahead, by one piece of a mebibyte at most, but never where that would move the position of the file.
+   *
    * Without an `offset`: from the start of a file that was opened, and from where it stands, which moves, of `fromDescriptor`.
    */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
