@@ -127,8 +127,9 @@ export interface Opened {
 /** What an operation works on: a descriptor's number, or a file whose Scope then waits for the operation. */
 export type Target = number | Opened
 
-/** What a target has open. Whatever was passed as one, whose getters may throw. */
-const openedBy = (target: Opened): OpenDescriptor | undefined => {
+/** What a target has open, if it is no number. Whatever was passed as one, whose getters may throw. */
+export const fileOf = (target: Target): OpenDescriptor | undefined => {
+  if (typeof target !== "object" || target === null) return undefined
   try {
     const file = target[descriptorOf]
     return file instanceof OpenDescriptor ? file : undefined
@@ -137,11 +138,14 @@ const openedBy = (target: Opened): OpenDescriptor | undefined => {
   }
 }
 
-/** The part of an input that names a target. What is none stays for `checkFd` to refuse. */
+/** The number of a target. What is none stays for `checkFd` to refuse. */
+export const fdOf = (target: Target, file: OpenDescriptor | undefined): number =>
+  file === undefined ? (target as number) : file.fd
+
+/** The part of an input that names a target. */
 export const targetOf = (target: Target): { readonly fd: number; readonly file: OpenDescriptor | undefined } => {
-  if (typeof target !== "object" || target === null) return { fd: target, file: undefined }
-  const file = openedBy(target)
-  return { fd: file === undefined ? (target as never) : file.fd, file }
+  const file = fileOf(target)
+  return { fd: fdOf(target, file), file }
 }
 
 /** The input of an operation on a file that somebody keeps open. */

@@ -87,7 +87,7 @@ export class FileImpl implements AioFile {
   ): Effect.Effect<number, Failure> {
     const request: Operation<number> = {
       entry: operation.entry,
-      input: { fd: this.fd, buffer, offset, file: this.state }
+      input: { fd: this.fd, file: this.state, buffer, offset }
     }
     return execute(this.engine, request)
   }

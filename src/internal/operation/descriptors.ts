@@ -3,7 +3,7 @@ import { constants } from "node:fs"
 import type { Offset } from "../engine/arguments.ts"
 import { BadArgument, checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "../engine/buffers.ts"
-import { type Target, targetOf } from "../engine/openDescriptor.ts"
+import { fdOf, fileOf, type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -171,18 +171,17 @@ const moved = ({ outlivesCall }: Submission, result: number, { fd, file }: Trans
   return result
 }
 
-const transfer = (file: Target, buffer: Uint8Array, options?: TransferOptions): TransferInput => ({
-  ...targetOf(file),
-  buffer,
-  offset: offsetOf(options)
-})
+/** Property by property, as in every input of a transfer: to spread another object would cost as much as the system call. */
+const transfer = (target: Target, buffer: Uint8Array, options?: TransferOptions): TransferInput => {
+  const file = fileOf(target)
+  return { fd: fdOf(target, file), file, buffer, offset: offsetOf(options) }
+}
 
-const vector = (file: Target, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => ({
-  ...targetOf(file),
+const vector = (target: Target, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => {
+  const file = fileOf(target)
   // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
-  buffers: listOf(buffers),
-  offset: offsetOf(options)
-})
+  return { fd: fdOf(target, file), file, buffers: listOf(buffers), offset: offsetOf(options) }
+}
 
 export const nop = define(() => ({}), {
   name: "nop",
