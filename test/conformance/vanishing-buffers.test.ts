@@ -103,6 +103,23 @@ describe.each(backends)("$name", ({ layer, mechanism, name, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("nor is one that goes away between two parts of what readExactly reads", () =>
+    Effect.gen(function* () {
+      const [reader, writer] = yield* world.pipe
+      const file = yield* AioFile.fromDescriptor(reader)
+      const view = new Uint8Array(SIZE)
+      const fiber = yield* Effect.fork(Effect.exit(file.readExactly(view)))
+      yield* Aio.write(writer, Buffer.from("a"))
+      yield* Effect.repeat(Effect.sleep(1), { until: () => view[0] === 97 })
+      yield* untilUnderWay
+      // Where the read that is under way writes to.
+      const kept = structuredClone(view.buffer, { transfer: [view.buffer] })
+      yield* Aio.write(writer, Buffer.from("b"))
+      expect(yield* Fiber.join(fiber)).toMatchObject(gone)
+      expect(kept.byteLength).toBe(SIZE)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("the same with FileSystem", () =>
     Effect.gen(function* () {
       const path = yield* made(world)

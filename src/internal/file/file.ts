@@ -1,5 +1,6 @@
 /** What an open file does: transfers of a given length, and the Streams and Sinks made of them. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
@@ -7,12 +8,15 @@ import { AioBadArgument, AioEndOfFile, AioError } from "../../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
-import { type Failure, failureOf } from "../effect/exits.ts"
+import { exitOf, type Failure, failureOf } from "../effect/exits.ts"
 import { fileStream } from "../effect/fileStream.ts"
 import { release } from "../effect/release.ts"
+import { runMasked } from "../effect/run.ts"
+import { submitContextOf } from "../effect/submitContext.ts"
 import { advance, BadArgument, checkOffset, type Offset, show } from "../engine/arguments.ts"
 import { checkBytes, newBuffer } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed, LATER } from "../engine/failed.ts"
 import { descriptorOf, type OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
@@ -23,6 +27,7 @@ import * as catalogue from "../operation/catalogue.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { largestSlab } from "../task/fileReader.ts"
+import { EndOfFile, Move, WriteZero } from "../task/move.ts"
 import { type FileRequests, fileRequests } from "./operations.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
@@ -80,16 +85,40 @@ export class FileImpl implements AioFile {
     return execute(this.engine, operation)
   }
 
-  private transfer(
+  /** Moves all of the buffer, on the spot if that needs no waiting. */
+  private moveAll<A, E>(
     operation: typeof catalogue.read,
     buffer: Uint8Array,
-    offset: Offset | undefined
-  ): Effect.Effect<number, Failure> {
-    const request: Operation<number> = {
-      entry: operation.entry,
-      input: { fd: this.fd, file: this.state, buffer, offset }
-    }
-    return execute(this.engine, request)
+    offset: Offset | undefined,
+    toExit: (end: number | Failed) => Exit.Exit<A, E>
+  ): Effect.Effect<A, E> {
+    return Effect.withFiberRuntime((fiber): Effect.Effect<A, E> => {
+      const { engine, fd, state: file } = this
+      const { entry } = operation
+      const { length } = buffer
+      const context = submitContextOf(engine, fiber)
+      const triedInline = entry.inline !== undefined && context.startSpan === undefined && engine.mayInline
+      const tried = triedInline ? engine.attempt({ entry, input: { fd, file, buffer, offset } }) : LATER
+      if (tried instanceof Failed || tried === length) return toExit(tried)
+      const done = tried === LATER ? 0 : tried
+      const about = { fd, file }
+      return Effect.uninterruptibleMask((restore) => {
+        const move = new Move({
+          engine: () => engine,
+          file,
+          operation,
+          buffer,
+          length,
+          offset,
+          all: true,
+          done,
+          triedInline,
+          about,
+          context
+        })
+        return runMasked(move, restore, toExit)
+      })
+    })
   }
 
   /**
@@ -128,18 +157,15 @@ export class FileImpl implements AioFile {
     }
     return withArguments("readExactly", check, ({ buffer, offset, whole }) => {
       if (whole === undefined || buffer === undefined) return tooLong("readExactly", "into", into as number)
-      const expected = buffer.length
-      const from = (done: number): Effect.Effect<Uint8Array, Failure | AioEndOfFile> =>
-        done === expected
-          ? Effect.succeed(whole)
-          : Effect.flatMap(
-              this.transfer(catalogue.read, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
-              (count) =>
-                count === 0 || (count < expected - done && this.state.endsWithin(count))
-                  ? Effect.fail(new AioEndOfFile({ fd: this.fd, expected, received: done + count }))
-                  : from(done + count)
-            )
-      return from(0)
+      const { length: expected } = buffer
+      if (expected === 0) return Effect.succeed(whole)
+      return this.moveAll<Uint8Array, Failure | AioEndOfFile>(catalogue.read, buffer, offset, (end) => {
+        if (!(end instanceof Failed)) return Exit.succeed(whole)
+        const { problem } = end
+        return problem instanceof EndOfFile
+          ? Exit.fail(new AioEndOfFile({ fd: this.fd, expected, received: problem.received }))
+          : failureOf(this.engine, end)
+      })
     })
   }
 
@@ -158,20 +184,13 @@ export class FileImpl implements AioFile {
   /** The number of bytes: all that there are. */
   private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, Failure> {
     const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
-    return withArguments("writeAll", check, ({ buffer, offset }) => {
-      const { length } = buffer
-      const from = (done: number): Effect.Effect<number, Failure> =>
-        Effect.flatMap(
-          this.transfer(catalogue.write, done === 0 ? buffer : buffer.subarray(done), advance(offset, done)),
-          (count) =>
-            done + count >= length
-              ? Effect.succeed(length)
-              : count === 0
-                ? Effect.fail(this.writesNothing)
-                : from(done + count)
-        )
-      return from(0)
-    })
+    return withArguments("writeAll", check, ({ buffer, offset }) =>
+      this.moveAll<number, Failure>(catalogue.write, buffer, offset, (end) =>
+        end instanceof Failed && end.problem instanceof WriteZero
+          ? Exit.fail(this.writesNothing)
+          : exitOf(this.engine, end)
+      )
+    )
   }
 
   /** Asked again, it would take nothing again. */

@@ -1,15 +1,25 @@
 /** A transfer between a buffer and an open file: one request, or as many as it takes to move everything. */
+import { advance, type Offset } from "../engine/arguments.ts"
+import { checkView } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
-import type { read } from "../operation/catalogue.ts"
+import { read } from "../operation/catalogue.ts"
 import { Member, type Owner } from "./member.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 
 /** In `Failed`: a write took nothing of what there was. Asked again, it would take nothing again. */
 export class WriteZero {}
+
+/** In `Failed`: the file ended before everything was read. */
+export class EndOfFile {
+  constructor(
+    /** Bytes. */
+    readonly received: number
+  ) {}
+}
 
 export interface MoveOptions {
   /** Who runs the next request. */
@@ -20,30 +30,35 @@ export interface MoveOptions {
   readonly buffer: Uint8Array
   /** Bytes of the buffer. */
   readonly length: number
-  /** Left out for files that are appended to. */
-  readonly offset: number | undefined
+  /** Of the whole. Left out: where the descriptor stands, or at the end of what is appended to. */
+  readonly offset: Offset | undefined
   readonly all: boolean
+  /** Bytes that have been moved before. Default 0. */
+  readonly done?: number | undefined
+  /** The first request has been tried without waiting. */
+  readonly triedInline?: boolean | undefined
   /** What a failure is about. */
   readonly about: unknown
   readonly context: SubmitContext
   /** Called with the bytes that have been moved, before the end. */
-  readonly moved: (count: number) => void
+  readonly moved?: ((count: number) => void) | undefined
 }
 
 export class Move extends Task<number> implements Owner<Member> {
   engine: Engine
   private member: Member | undefined = undefined
   private cancelling = false
-  private done = 0
+  private done: number
 
   constructor(private readonly options: MoveOptions) {
     super()
     this.engine = options.engine()
+    this.done = options.done ?? 0
   }
 
   start(): void {
     this.started = true
-    this.more()
+    this.more(this.options.triedInline === true)
   }
 
   cancel(): void {
@@ -51,36 +66,49 @@ export class Move extends Task<number> implements Owner<Member> {
     if (this.member !== undefined) this.engine.cancel(this.member)
   }
 
-  private more(): void {
+  private more(triedInline: boolean): void {
     const { done } = this
-    const { buffer, context, engine, file, offset, operation } = this.options
-    const input = {
-      fd: file.fd,
-      file,
-      buffer: done === 0 ? buffer : buffer.subarray(done),
-      offset: offset === undefined ? undefined : offset + done
+    const { context, engine, file, offset, operation } = this.options
+    let buffer: Uint8Array
+    try {
+      buffer = this.rest
+    } catch (problem) {
+      return this.conclude(new Failed(operation.entry.name, undefined, 0, problem))
     }
+    const input = { fd: file.fd, file, buffer, offset: advance(offset, done) }
     this.engine = engine()
     this.member = new Member(this, { entry: operation.entry, input }, 0, context)
+    this.member.triedInline = triedInline
     this.member.start()
+  }
+
+  /** What is still to be moved. Throws `BadArgument`: the program may have transferred the buffer since the last request. */
+  private get rest(): Uint8Array {
+    const { done } = this
+    const { buffer } = this.options
+    if (done === 0) return buffer
+    checkView(buffer, "buffer")
+    return buffer.subarray(done)
   }
 
   ended(_: Member, end: unknown | Failed): void {
     this.member = undefined
-    const { all, length, operation } = this.options
+    const { all, file, length, operation } = this.options
     if (end instanceof Failed) return this.conclude(end)
     const count = end as number
     this.done += count
     if (!all || this.done === length) return this.conclude(this.done)
     const { name } = operation.entry
-    if (count === 0) this.conclude(new Failed(name, undefined, 0, new WriteZero()))
-    else if (this.cancelling) this.conclude(new Failed(name, undefined, errno.ECANCELED, undefined))
-    else this.more()
+    const isRead = operation === read
+    if (count === 0 || (isRead && file.endsWithin(count))) {
+      this.conclude(new Failed(name, undefined, 0, isRead ? new EndOfFile(this.done) : new WriteZero()))
+    } else if (this.cancelling) this.conclude(new Failed(name, undefined, errno.ECANCELED, undefined))
+    else this.more(false)
   }
 
   private conclude(end: number | Failed): void {
     const { about, moved } = this.options
-    moved(this.done)
+    moved?.(this.done)
     this.finish(end instanceof Failed ? new Failed(end.operation, about, end.errno, end.problem) : end)
   }
 }
