@@ -13,6 +13,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
+import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { read } from "../operation/catalogue.ts"
 import { Member, type Owner } from "./member.ts"
@@ -50,6 +51,8 @@ class SlabRead extends Member {
   end: number | Failed | typeof LATER = LATER
   /** Nobody waits for it any more, and it was asked to end. */
   isGivenUp = false
+  /** It was not answered on the spot after all, in a turn of the engine. */
+  hasWaited = false
 
   constructor(
     owner: Owner<SlabRead>,
@@ -58,6 +61,11 @@ class SlabRead extends Member {
     context: SubmitContext
   ) {
     super(owner, operation, 0, context)
+  }
+
+  override settled(memory: Submission | null): void {
+    this.hasWaited = memory?.outlivesCall === true
+    super.settled(memory)
   }
 }
 
@@ -120,11 +128,11 @@ export class FileReader implements Owner<SlabRead> {
     this.ahead = undefined
     if (end instanceof Failed) return this.isToBeRepeated(ahead, end) ? this.readNow(context) : end
     const chunks = this.chunksOf(slab, end)
-    // It was worth waiting for: the next one is read while the consumer works on this one.
-    if (!this.consumes && !this.hasEnded) {
+    // It had to be waited for: the next one is read while the consumer works on this one. Not behind what was not filled, most likely the end.
+    if (ahead.hasWaited && end === slab.length && !this.consumes && !this.hasEnded) {
       const next = this.newSlab()
       // For want of memory: found out again when it is asked for.
-      if (next !== undefined) this.start(this.operation(next), next, true, context)
+      if (next !== undefined) this.start(this.operation(next), next, false, context)
     }
     return chunks
   }
