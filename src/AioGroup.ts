@@ -19,7 +19,7 @@ import {
   hasMark,
   withArguments
 } from "./internal/effect/arguments.ts"
-import { type Completed, completedOf, resultsOf } from "./internal/effect/completionStream.ts"
+import { type Completed, completing, resultsOf } from "./internal/effect/completionStream.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { endOf, HandleImpl, until } from "./internal/effect/groupHandle.ts"
 import type { Result } from "./internal/effect/requests.ts"
@@ -30,6 +30,7 @@ import { BadArgument, show } from "./internal/engine/arguments.ts"
 import type { Failed } from "./internal/engine/failed.ts"
 import { checkOperation, type Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
+import type { Complete } from "./internal/task/completionBuffer.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/task/feed.ts"
 import { Group } from "./internal/task/group.ts"
 import type { Surroundings } from "./internal/task/line.ts"
@@ -271,7 +272,10 @@ class GroupImpl implements AioGroup {
       // The look and the addition in one step: the fiber may yield between two, and the group be closed.
       this.whileOpen("feed", (context) => {
         const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-        const feed = new Feed(context, iterator, onExit && ((ended) => onExit(completedOf(core.engine, ended))))
+        const completed = completing(core.engine)
+        const told: Complete<void> | undefined =
+          onExit && ((index, operation, end) => onExit(completed(index, operation, end)))
+        const feed = new Feed(context, iterator, told)
         core.addFeed(feed)
         return Effect.succeed(feed)
       }),

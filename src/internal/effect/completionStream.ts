@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../engine/operation.ts"
-import type { CompletionSource, Ended } from "../task/completionBuffer.ts"
+import type { Complete, CompletionSource } from "../task/completionBuffer.ts"
 import type { Group } from "../task/group.ts"
 import { Results } from "../task/results.ts"
 import { Window } from "../task/window.ts"
@@ -22,23 +22,19 @@ export interface Completed<A> {
   readonly exit: Exit.Exit<A, Failure>
 }
 
-export const completedOf = (engine: Engine, { end, index, operation }: Ended): Completed<any> => ({
-  index,
-  operation,
-  exit: exitOf(engine, end)
-})
+export const completing =
+  (engine: Engine): Complete<Completed<any>> =>
+  (index, operation, end) => ({ index, operation, exit: exitOf(engine, end) })
 
 type Pull = Effect.Effect<Chunk.Chunk<Completed<any>>, Option.Option<never>>
 
 /** What has ended since it was last asked, or the first that will. */
-const pullFrom = (engine: Engine, source: CompletionSource): Pull => {
+const pullFrom = (source: CompletionSource<Completed<any>>): Pull => {
   /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
   const taken: Pull = Effect.suspend(() => {
     const state = source.look()
     if (state === "waiting") return pull
-    if (state === "ready") {
-      return Effect.succeed(Chunk.unsafeFromArray(source.take().map((ended) => completedOf(engine, ended))))
-    }
+    if (state === "ready") return Effect.succeed(Chunk.unsafeFromArray(source.take()))
     return source.thrown === undefined ? Effect.fail(Option.none()) : Effect.die(source.thrown.error)
   })
   const pull: Pull = Effect.suspend(() => {
@@ -55,11 +51,10 @@ const pullFrom = (engine: Engine, source: CompletionSource): Pull => {
   return pull
 }
 
-const streamOf = <S extends CompletionSource>(
-  engine: Engine,
+const streamOf = <S extends CompletionSource<Completed<any>>>(
   acquire: Effect.Effect<S, never, Scope.Scope>
 ): Stream.Stream<Completed<any>> =>
-  Stream.unwrapScoped(Effect.map(acquire, (source) => Stream.repeatEffectChunkOption(pullFrom(engine, source))))
+  Stream.unwrapScoped(Effect.map(acquire, (source) => Stream.repeatEffectChunkOption(pullFrom(source))))
 
 /** The ends of operations, so many at a time, in the order in which they come. */
 export const completed = (
@@ -68,10 +63,11 @@ export const completed = (
   concurrency: number
 ): Stream.Stream<Completed<any>> =>
   streamOf(
-    engine,
     Effect.acquireRelease(
-      Effect.withFiberRuntime<Window>((fiber) =>
-        Effect.sync(() => new Window(engine, operations, concurrency, submitContextOf(engine, fiber)))
+      Effect.withFiberRuntime<Window<Completed<any>>>((fiber) =>
+        Effect.sync(
+          () => new Window(engine, operations, concurrency, submitContextOf(engine, fiber), completing(engine))
+        )
       ),
       (window) =>
         Effect.async<void>((resume) =>
@@ -83,9 +79,8 @@ export const completed = (
 /** The ends of a group's members. */
 export const resultsOf = (group: Group): Stream.Stream<Completed<unknown>> =>
   streamOf(
-    group.engine,
     Effect.acquireRelease(
-      Effect.sync(() => new Results(group)),
+      Effect.sync(() => new Results(group, completing(group.engine))),
       (results) => Effect.sync(() => results.close())
     )
   )

@@ -118,16 +118,15 @@ export class OpenFile implements File {
       }
       // Node asks no kernel for nothing.
       if (length === 0 && (all || operation === catalogue.read)) return Exit.succeed(finish(0, buffer))
-      const about: Subject = { method, of: this.fd }
-      const toExit = (end: number | Failed): Exit.Exit<A, PlatformError> =>
-        Exit.map(toPlatformExit(end), (count) => finish(count, buffer))
-      const tried = positional
-        ? engine.attempt({ entry, input: { fd: this.fd, file: state, buffer, offset: this.position } })
-        : LATER
-      if (tried instanceof Failed) return toExit(new Failed(tried.operation, about, tried.errno, tried.problem))
-      if (tried !== LATER) {
-        this.position += tried
-        return Exit.succeed(finish(tried, buffer))
+      if (positional && entry.inline !== undefined && engine.mayInline) {
+        const end = engine.attempt({ entry, input: { fd: this.fd, file: state, buffer, offset: this.position } })
+        if (end instanceof Failed) {
+          return toPlatformExit<never>(new Failed(end.operation, { method, of: this.fd }, end.errno, end.problem))
+        }
+        if (end !== LATER) {
+          this.position += end
+          return Exit.succeed(finish(end, buffer))
+        }
       }
       return Effect.uninterruptibleMask((restore) => {
         const offset = positional ? this.position : undefined
@@ -143,13 +142,13 @@ export class OpenFile implements File {
           length,
           offset,
           all,
-          about,
+          about: { method, of: this.fd } satisfies Subject,
           context: submitContextOf(engine, fiber),
           moved: (count) => {
             if (offset !== undefined) this.moved(offset, count, length)
           }
         })
-        return runMasked(move, restore, toExit)
+        return runMasked(move, restore, (end) => Exit.map(toPlatformExit(end), (count) => finish(count, buffer)))
       })
     })
   }

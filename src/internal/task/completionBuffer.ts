@@ -2,22 +2,17 @@
 import type { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 
-/** How one of several operations ended. */
-export interface Ended {
-  /** Its place among the operations, from 0. */
-  readonly index: number
-  readonly operation: Operation<any>
-  readonly end: unknown | Failed
-}
+/** What is told of the end of one of several operations: `index` is its place among them, from 0. */
+export type Complete<C> = (index: number, operation: Operation<any>, end: unknown | Failed) => C
 
 /** What is taken at once; `owner` is that of the one descriptor in it. */
-export interface Taken<Owner> {
-  readonly ends: Array<Ended>
+export interface Taken<Owner, C> {
+  readonly ends: Array<C>
   readonly owner: Owner | undefined
 }
 
-export class CompletionBuffer<Owner> {
-  private ends: Array<Ended> = []
+export class CompletionBuffer<Owner, C> {
+  private ends: Array<C> = []
   /** Of those with a descriptor, in order; `place` counts from the first end of all. */
   private owned: Array<{ readonly place: number; readonly owner: Owner }> = []
   private taken = 0
@@ -26,7 +21,7 @@ export class CompletionBuffer<Owner> {
     return this.ends.length
   }
 
-  push(end: Ended, owner: Owner | undefined): void {
+  push(end: C, owner: Owner | undefined): void {
     if (owner !== undefined) this.owned.push({ place: this.taken + this.ends.length, owner })
     this.ends.push(end)
   }
@@ -37,7 +32,7 @@ export class CompletionBuffer<Owner> {
   }
 
   /** All, up to the first descriptor. That one comes alone: of several the consumer may use a part (`Stream.take`), and drop the rest. */
-  take(): Taken<Owner> {
+  take(): Taken<Owner, C> {
     if (this.owned.length === 0) {
       const { ends } = this
       this.ends = []
@@ -58,13 +53,13 @@ export class CompletionBuffer<Owner> {
 }
 
 /** What a Stream of ends is made of. */
-export interface CompletionSource {
+export interface CompletionSource<out C> {
   /** Whether there is something to take, there will be, or all has been taken. Looking may start more. */
   look(): "ready" | "waiting" | "ended"
   /** Whether a descriptor is next: it is for a fiber that goes on. */
   readonly hasOwnerNext: boolean
   /** What is ready, one at least. What has been obtained is the program's. */
-  take(): ReadonlyArray<Ended>
+  take(): ReadonlyArray<C>
   /** Calls `tell`, once, when `look` is worth another try. `undefined` calls it off. */
   whenReady(tell: (() => void) | undefined): void
   /** What the program's own code threw, after which nothing more comes: a defect. */

@@ -2,7 +2,7 @@
 import { Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
-import type { Ended } from "./completionBuffer.ts"
+import type { Complete } from "./completionBuffer.ts"
 import type { SubmitContext } from "./submitContext.ts"
 
 /** How the requests of a feed ended. */
@@ -33,7 +33,7 @@ export class Feed {
   constructor(
     readonly context: SubmitContext,
     private readonly iterator: Iterator<Operation<any>> | undefined,
-    private readonly told: ((ended: Ended) => void) | undefined
+    private readonly told: Complete<void> | undefined
   ) {}
 
   /** Whether somebody takes its results. */
@@ -81,7 +81,7 @@ export class Feed {
   tell(index: number, operation: Operation<any>, end: unknown | Failed): void {
     if (end instanceof Failed) this.failed++
     try {
-      this.told?.({ index, operation, end })
+      this.told?.(index, operation, end)
     } catch (error) {
       this.break(error)
       this.stop(undefined)

@@ -8,7 +8,6 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import { setImmediate } from "../native/loop.ts"
-import type { Ended } from "./completionBuffer.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
 import { Line, type Surroundings, type Waiter } from "./line.ts"
@@ -30,7 +29,7 @@ export interface Settings {
 export interface Listener {
   readonly isFull: boolean
   /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
-  push(ended: Ended, obtained: GroupMember | undefined): void
+  push(index: number, operation: Operation<any>, end: unknown | Failed, obtained: GroupMember | undefined): void
   end(): void
 }
 
@@ -297,7 +296,7 @@ export class Group implements Owner<GroupMember>, Waiter {
         this.unclaimed.add(obtained)
       }
     }
-    for (const listener of this.listeners) listener.push({ index, operation, end }, obtained)
+    for (const listener of this.listeners) listener.push(index, operation, end, obtained)
     feed?.tell(index, operation, end)
     if (feed?.isBroken === true) this.cancelUnderWay(feed)
     if (end instanceof Failed) {

@@ -1,18 +1,23 @@
 /** The ends of a group's members, for a consumer that takes them. */
-import { CompletionBuffer, type CompletionSource, type Ended } from "./completionBuffer.ts"
+import type { Failed } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
+import { type Complete, CompletionBuffer, type CompletionSource } from "./completionBuffer.ts"
 import type { Group, Listener } from "./group.ts"
 import type { GroupMember } from "./groupMember.ts"
 
 /** Ends that may wait for the consumer; with so many, the group starts nothing more. */
 const CAPACITY = 1024
 
-export class Results implements Listener, CompletionSource {
+export class Results<C> implements Listener, CompletionSource<C> {
   readonly thrown = undefined
-  private readonly ready = new CompletionBuffer<GroupMember>()
+  private readonly ready = new CompletionBuffer<GroupMember, C>()
   private hasEnded = false
   private tell: (() => void) | undefined
 
-  constructor(private readonly group: Group) {
+  constructor(
+    private readonly group: Group,
+    private readonly complete: Complete<C>
+  ) {
     if (group.isDone) this.end()
     else group.listeners.add(this)
   }
@@ -21,8 +26,8 @@ export class Results implements Listener, CompletionSource {
     return this.ready.size >= CAPACITY
   }
 
-  push(ended: Ended, obtained: GroupMember | undefined): void {
-    this.ready.push(ended, obtained)
+  push(index: number, operation: Operation<any>, end: unknown | Failed, obtained: GroupMember | undefined): void {
+    this.ready.push(this.complete(index, operation, end), obtained)
     this.told()
   }
 
@@ -45,13 +50,13 @@ export class Results implements Listener, CompletionSource {
     return this.ready.hasOwnerNext
   }
 
-  take(): ReadonlyArray<Ended> {
+  take(): ReadonlyArray<C> {
     const wasFull = this.isFull
     const { ends, owner } = this.ready.take()
     if (owner !== undefined) {
       this.group.claim(owner)
       // Its descriptor may have been closed with the group.
-      ends[0] = { ...ends[0], end: owner.end }
+      ends[0] = this.complete(owner.index, owner.operation, owner.end)
     }
     // There is room again.
     if (wasFull) this.group.pump()

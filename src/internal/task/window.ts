@@ -7,7 +7,7 @@
 import type { Engine } from "../engine/engine.ts"
 import { type Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
-import { CompletionBuffer, type CompletionSource, type Ended } from "./completionBuffer.ts"
+import { type Complete, CompletionBuffer, type CompletionSource } from "./completionBuffer.ts"
 import { Member, type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
 import type { SubmitContext } from "./submitContext.ts"
@@ -23,7 +23,7 @@ class Source extends Member {
   }
 }
 
-export class Window implements Owner<Source>, CompletionSource {
+export class Window<C> implements Owner<Source>, CompletionSource<C> {
   readonly isPatient = false
   private readonly iterator: Iterator<Operation<any>>
   private exhausted = false
@@ -31,7 +31,7 @@ export class Window implements Owner<Source>, CompletionSource {
   private filling = false
   private index = 0
   private readonly inFlight = new Set<Source>()
-  private readonly ready = new CompletionBuffer<Source>()
+  private readonly ready = new CompletionBuffer<Source, C>()
   /** Those that ended when nobody was to get what they obtained any more. */
   private readonly late: Array<Source> = []
   /** What the iterable threw: a defect of its owner. */
@@ -43,7 +43,8 @@ export class Window implements Owner<Source>, CompletionSource {
     readonly engine: Engine,
     operations: Iterable<Operation<any>>,
     private readonly concurrency: number,
-    private readonly context: SubmitContext
+    private readonly context: SubmitContext,
+    private readonly complete: Complete<C>
   ) {
     this.iterator = operations[Symbol.iterator]()
   }
@@ -79,7 +80,7 @@ export class Window implements Owner<Source>, CompletionSource {
     const tried = operation.entry.inline !== undefined && engine.mayInline && this.context.startSpan === undefined
     const end = tried ? engine.attempt(operation) : LATER
     if (end !== LATER) {
-      this.ready.push({ index, operation, end }, undefined)
+      this.ready.push(this.complete(index, operation, end), undefined)
       return
     }
     const member = new Source(this, operation, index, this.context)
@@ -95,7 +96,7 @@ export class Window implements Owner<Source>, CompletionSource {
       this.late.push(member)
       this.endIfEmpty()
     } else {
-      this.ready.push({ index, operation, end }, member.hasDescriptor ? member : undefined)
+      this.ready.push(this.complete(index, operation, end), member.hasDescriptor ? member : undefined)
       this.fill()
       const { tell } = this
       this.tell = undefined
@@ -112,7 +113,7 @@ export class Window implements Owner<Source>, CompletionSource {
     return this.ready.hasOwnerNext
   }
 
-  take(): ReadonlyArray<Ended> {
+  take(): ReadonlyArray<C> {
     const { ends, owner } = this.ready.take()
     owner?.handOut()
     this.fill()
