@@ -351,7 +351,7 @@ export const utimes = run(catalogue.utimes)
  * @since 0.1.0
  * @category operations
  */
-export const copyRange = run(catalogue.copyRange)
+export const copyFileRange = run(catalogue.copyFileRange)
 
 /**
  * Waits until a descriptor is ready. Regular files always are. poll(2).

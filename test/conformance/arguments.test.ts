@@ -69,8 +69,8 @@ const ofDescriptors = badDescriptors.flatMap(
     [`fadvise ${String(fd)}`, "fd", Aio.fadvise(any(fd), "normal")],
     [`readahead ${String(fd)}`, "fd", Aio.readahead(any(fd), { length: 1 })],
     [`readdir ${String(fd)}`, "fd", Aio.readdir(any(fd))],
-    [`copyRange from ${String(fd)}`, "fd", Aio.copyRange(any(fd), 1, { length: 1 })],
-    [`copyRange to ${String(fd)}`, "to", Aio.copyRange(0, any(fd), { length: 1 })],
+    [`copyFileRange from ${String(fd)}`, "fd", Aio.copyFileRange(any(fd), 1, { length: 1 })],
+    [`copyFileRange to ${String(fd)}`, "to", Aio.copyFileRange(0, any(fd), { length: 1 })],
     [`pollFd ${String(fd)}`, "fd", Aio.pollFd(any(fd), { readable: true })],
     [`flock ${String(fd)}`, "fd", Aio.flock(any(fd), "shared", { wait: false })]
   ]
@@ -89,9 +89,9 @@ const ofOffsets = badOffsets.flatMap(
     [`fadvise at ${String(offset)}`, "offset", Aio.fadvise(0, "normal", { offset: any(offset) })],
     [`fadvise of ${String(offset)}`, "length", Aio.fadvise(0, "normal", { length: any(offset) })],
     [`readahead at ${String(offset)}`, "offset", Aio.readahead(0, { offset: any(offset), length: 1 })],
-    [`copyRange from ${String(offset)}`, "offset", Aio.copyRange(0, 1, { offset: any(offset), length: 1 })],
-    [`copyRange to ${String(offset)}`, "toOffset", Aio.copyRange(0, 1, { toOffset: any(offset), length: 1 })],
-    [`copyRange of ${String(offset)}`, "length", Aio.copyRange(0, 1, { length: any(offset) })]
+    [`copyFileRange from ${String(offset)}`, "offset", Aio.copyFileRange(0, 1, { offset: any(offset), length: 1 })],
+    [`copyFileRange to ${String(offset)}`, "toOffset", Aio.copyFileRange(0, 1, { toOffset: any(offset), length: 1 })],
+    [`copyFileRange of ${String(offset)}`, "length", Aio.copyFileRange(0, 1, { length: any(offset) })]
   ]
 )
 
@@ -165,7 +165,7 @@ const ofTimes = badTimes.flatMap(
 
 const others: ReadonlyArray<Bad> = [
   ["chmod without a mode", "mode", Aio.chmod("/absent", any(undefined))],
-  ["copyRange without options", "length", Aio.copyRange(0, 1, any(undefined))],
+  ["copyFileRange without options", "length", Aio.copyFileRange(0, 1, any(undefined))],
   ["pollFd of no interest", "interest", Aio.pollFd(0, {})],
   ["pollFd of an interest that says no", "interest", Aio.pollFd(0, { readable: false })],
   ["pollFd without an interest", "interest", Aio.pollFd(0, any(undefined))],

@@ -168,8 +168,8 @@ const cases: Record<Name, (place: Place) => readonly [Aio.Operation<unknown>, Ch
       [1n, -1n]
     )
   ],
-  copyRange: (place) => [
-    Aio.request.copyRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
+  copyFileRange: (place) => [
+    Aio.request.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
     moves(4, place, "contenttent")
   ],
   pollFd: ({ writer }) => [

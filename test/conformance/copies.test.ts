@@ -1,4 +1,4 @@
-/** copyRange. */
+/** copyFileRange. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -24,7 +24,7 @@ const place = (world: World) =>
     return { directory, source, target, from, to, copied: world.readFile(target) }
   })
 
-describe.each(backends)("$name: copyRange", ({ layer, world }) => {
+describe.each(backends)("$name: copyFileRange", ({ layer, world }) => {
   it.scopedLive("at offsets: the range, and no position moves", () =>
     Effect.gen(function* () {
       const { copied, from, to } = yield* place(world)
@@ -36,7 +36,7 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
         [0, SIZE + 5000, 10]
       ] as const) {
         const before = yield* copied
-        expect(yield* Aio.copyRange(from, to, { offset, toOffset, length })).toBe(Number(length))
+        expect(yield* Aio.copyFileRange(from, to, { offset, toOffset, length })).toBe(Number(length))
         const expected = Buffer.alloc(Math.max(before.length, Number(toOffset) + Number(length)))
         before.copy(expected)
         bytes.copy(expected, Number(toOffset), Number(offset), Number(offset) + Number(length))
@@ -51,11 +51,11 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
   it.scopedLive("at the positions of the files, which move; or at one and an offset", () =>
     Effect.gen(function* () {
       const { copied, from, to } = yield* place(world)
-      expect(yield* Aio.copyRange(from, to, { length: 1000 })).toBe(1000)
-      expect(yield* Aio.copyRange(from, to, { length: 500 })).toBe(500)
+      expect(yield* Aio.copyFileRange(from, to, { length: 1000 })).toBe(1000)
+      expect(yield* Aio.copyFileRange(from, to, { length: 500 })).toBe(500)
       expect((yield* copied).equals(bytes.subarray(0, 1500))).toBe(true)
-      expect(yield* Aio.copyRange(from, to, { offset: 0, length: 100 })).toBe(100)
-      expect(yield* Aio.copyRange(from, to, { toOffset: 0, length: 100 })).toBe(100)
+      expect(yield* Aio.copyFileRange(from, to, { offset: 0, length: 100 })).toBe(100)
+      expect(yield* Aio.copyFileRange(from, to, { toOffset: 0, length: 100 })).toBe(100)
       const expected = Buffer.concat([bytes.subarray(1500, 1600), bytes.subarray(100, 1500), bytes.subarray(0, 100)])
       expect((yield* copied).equals(expected)).toBe(true)
       const into = Buffer.alloc(3)
@@ -67,14 +67,14 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
   it.scopedLive("up to the end of the source, and nothing from there on", () =>
     Effect.gen(function* () {
       const { copied, from, to } = yield* place(world)
-      expect(yield* Aio.copyRange(from, to, { offset: SIZE - 10, toOffset: 0, length: 1000 })).toBe(10)
-      expect(yield* Aio.copyRange(from, to, { offset: SIZE, toOffset: 0, length: 1000 })).toBe(0)
-      expect(yield* Aio.copyRange(from, to, { offset: SIZE + 4096, toOffset: 0, length: 1000 })).toBe(0)
-      expect(yield* Aio.copyRange(from, to, { offset: 2n ** 40n, toOffset: 0, length: 2n ** 40n })).toBe(0)
-      expect(yield* Aio.copyRange(from, to, { offset: 0, toOffset: 0, length: 0 })).toBe(0)
+      expect(yield* Aio.copyFileRange(from, to, { offset: SIZE - 10, toOffset: 0, length: 1000 })).toBe(10)
+      expect(yield* Aio.copyFileRange(from, to, { offset: SIZE, toOffset: 0, length: 1000 })).toBe(0)
+      expect(yield* Aio.copyFileRange(from, to, { offset: SIZE + 4096, toOffset: 0, length: 1000 })).toBe(0)
+      expect(yield* Aio.copyFileRange(from, to, { offset: 2n ** 40n, toOffset: 0, length: 2n ** 40n })).toBe(0)
+      expect(yield* Aio.copyFileRange(from, to, { offset: 0, toOffset: 0, length: 0 })).toBe(0)
       expect((yield* copied).equals(bytes.subarray(SIZE - 10))).toBe(true)
       // Of a length that no call moves at once.
-      expect(yield* Aio.copyRange(from, to, { offset: 0, toOffset: 0, length: 2n ** 62n })).toBe(SIZE)
+      expect(yield* Aio.copyFileRange(from, to, { offset: 0, toOffset: 0, length: 2n ** 62n })).toBe(SIZE)
       expect((yield* copied).equals(bytes)).toBe(true)
     }).pipe(Effect.provide(layer))
   )
@@ -88,7 +88,7 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
       yield* Aio.ftruncate(from, 80_000)
       let done = 0
       while (done < 80_000) {
-        const count = yield* Aio.copyRange(from, to, { offset: done, toOffset: done, length: 80_000 - done })
+        const count = yield* Aio.copyFileRange(from, to, { offset: done, toOffset: done, length: 80_000 - done })
         expect(count).toBeGreaterThan(0)
         done += count
       }
@@ -103,8 +103,8 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
     Effect.gen(function* () {
       const { from, source } = yield* place(world)
       const other = yield* descriptorOf(source, "r+")
-      expect(yield* Aio.copyRange(from, other, { offset: 0, toOffset: 50_000, length: 1000 })).toBe(1000)
-      expect(yield* Aio.copyRange(from, from, { offset: 0, toOffset: 1000, length: 1000 })).toBe(1000)
+      expect(yield* Aio.copyFileRange(from, other, { offset: 0, toOffset: 50_000, length: 1000 })).toBe(1000)
+      expect(yield* Aio.copyFileRange(from, from, { offset: 0, toOffset: 1000, length: 1000 })).toBe(1000)
       const expected = Buffer.from(bytes)
       bytes.copy(expected, 50_000, 0, 1000)
       bytes.copy(expected, 1000, 0, 1000)
@@ -114,9 +114,9 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
         [999, 0, 1000],
         [500, 500, 1]
       ] as const) {
-        expect(yield* Effect.flip(Aio.copyRange(from, other, { offset, toOffset, length }))).toMatchObject({
+        expect(yield* Effect.flip(Aio.copyFileRange(from, other, { offset, toOffset, length }))).toMatchObject({
           code: "EINVAL",
-          operation: "copyRange",
+          operation: "copyFileRange",
           fd: from
         })
       }
@@ -142,8 +142,8 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
         [reader, to, "EINVAL"],
         [from, writer, "EINVAL"]
       ] as const) {
-        const error = yield* Effect.flip(Aio.copyRange(fd, into, { length: 10 }))
-        expect([fd, into, error]).toMatchObject([fd, into, { code, operation: "copyRange", fd }])
+        const error = yield* Effect.flip(Aio.copyFileRange(fd, into, { length: 10 }))
+        expect([fd, into, error]).toMatchObject([fd, into, { code, operation: "copyFileRange", fd }])
       }
       expect((yield* world.readFile(target)).length).toBe(0)
     }).pipe(Effect.provide(layer))
@@ -154,7 +154,7 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
       const { copied, from, to } = yield* place(world)
       yield* Effect.forEach(
         Array.from({ length: 100 }, (_, i) => i * 1000),
-        (offset) => Aio.copyRange(from, to, { offset, toOffset: SIZE - 1000 - offset, length: 1000 }),
+        (offset) => Aio.copyFileRange(from, to, { offset, toOffset: SIZE - 1000 - offset, length: 1000 }),
         { concurrency: "unbounded" }
       )
       const expected = Buffer.concat(
@@ -165,13 +165,13 @@ describe.each(backends)("$name: copyRange", ({ layer, world }) => {
   )
 })
 
-describe.each(realBackends)("$name: copyRange and the operating system", ({ layer, world }) => {
+describe.each(realBackends)("$name: copyFileRange and the operating system", ({ layer, world }) => {
   it.scopedLive("to another file system: copied, or EXDEV", () =>
     Effect.gen(function* () {
       const { from } = yield* place(world)
       const path = join(yield* memoryDirectory, "target")
       const to = yield* descriptorOf(path, "w")
-      const result = yield* Effect.either(Aio.copyRange(from, to, { offset: 0, length: SIZE }))
+      const result = yield* Effect.either(Aio.copyFileRange(from, to, { offset: 0, length: SIZE }))
       if (result._tag === "Right") expect(fs.readFileSync(path).equals(bytes.subarray(0, result.right))).toBe(true)
       else expect(result.left).toMatchObject({ code: "EXDEV" })
     }).pipe(Effect.provide(layer))
@@ -181,8 +181,8 @@ describe.each(realBackends)("$name: copyRange and the operating system", ({ laye
     Effect.gen(function* () {
       const { from, to } = yield* place(world)
       for (const use of [
-        Aio.copyRange(from, to, { offset: 0, toOffset: 2n ** 63n - 1n, length: 10 }),
-        Aio.copyRange(from, to, { offset: 2n ** 63n - 1n, toOffset: 0, length: 10 })
+        Aio.copyFileRange(from, to, { offset: 0, toOffset: 2n ** 63n - 1n, length: 10 }),
+        Aio.copyFileRange(from, to, { offset: 2n ** 63n - 1n, toOffset: 0, length: 10 })
       ]) {
         const result = yield* Effect.either(use)
         // At the far end of the source there is nothing to copy; beyond the far end of the destination nothing can be.
@@ -200,7 +200,7 @@ describe.each(realBackends)("$name: copyRange and the operating system", ({ laye
       const from = yield* descriptorOf(source)
       for (let round = 0; round < 5; round++) {
         const to = yield* descriptorOf(target, "w")
-        const fiber = yield* Effect.fork(Aio.copyRange(from, to, { offset: 0, toOffset: 0, length: 64 << 20 }))
+        const fiber = yield* Effect.fork(Aio.copyFileRange(from, to, { offset: 0, toOffset: 0, length: 64 << 20 }))
         yield* Effect.sleep(round * 6)
         const exit = yield* Fiber.interrupt(fiber)
         const { size } = fs.statSync(target)

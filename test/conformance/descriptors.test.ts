@@ -26,7 +26,7 @@ describe.each(backends)("$name: descriptors that are not fit", ({ layer, world }
         fadvise: Aio.fadvise(NOBODYS, "normal"),
         readahead: Aio.readahead(NOBODYS, { length: 1 }),
         readdir: Aio.readdir(NOBODYS),
-        copyRange: Aio.copyRange(NOBODYS, NOBODYS, { length: 1 }),
+        copyFileRange: Aio.copyFileRange(NOBODYS, NOBODYS, { length: 1 }),
         pollFd: Aio.pollFd(NOBODYS, { readable: true }),
         flock: Aio.flock(NOBODYS, "shared")
       }

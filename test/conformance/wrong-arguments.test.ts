@@ -135,7 +135,12 @@ const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
     { name: "fallocate", run: Aio.fallocate, args: [fd, { length: 1 }], keys: ["length", "offset", "mode"] },
     { name: "fadvise", run: Aio.fadvise, args: [fd, "normal", {}], keys: ["length", "offset"] },
     { name: "readahead", run: Aio.readahead, args: [fd, { length: 1 }], keys: ["length", "offset"] },
-    { name: "copyRange", run: Aio.copyRange, args: [fd, fd, { length: 0 }], keys: ["offset", "toOffset", "length"] },
+    {
+      name: "copyFileRange",
+      run: Aio.copyFileRange,
+      args: [fd, fd, { length: 0 }],
+      keys: ["offset", "toOffset", "length"]
+    },
     { name: "pollFd", run: Aio.pollFd, args: [fd, { readable: true }], keys: ["readable", "writable"] },
     { name: "flock", run: Aio.flock, args: [fd, "unlock", {}], keys: ["wait"] },
     { name: "readdir", run: Aio.readdir, args: [fd, {}], keys: ["bufferSize"] },

@@ -64,7 +64,7 @@ const operations: Record<keyof typeof Aio.request, r.Shape> = {
   chmod: [r.path, r.mode],
   chown: [r.path, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
   utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
-  copyRange: [r.fd, r.fd, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  copyFileRange: [r.fd, r.fd, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   pollFd: [r.fd, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.fd, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   statvfs: [r.path]

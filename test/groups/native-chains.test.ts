@@ -37,11 +37,11 @@ const numbers = (count: number): string => Array.from({ length: count }, (_, i) 
 /** Counts the chains that the backend takes over, and their followers. */
 const watched = (engine: Engine) => {
   const seen = { chains: 0, followers: 0 }
-  const { takeAlong } = engine
-  engine.takeAlong = (leader) => {
+  const { takeLinked } = engine
+  engine.takeLinked = (leader) => {
     seen.chains++
     seen.followers += leader.followers!.length
-    return takeAlong.call(engine, leader)
+    return takeLinked.call(engine, leader)
   }
   return seen
 }

@@ -53,7 +53,7 @@ describe("faults", () => {
 
   it.effect("short transfers, which readExactly and writeAll make whole", () =>
     Effect.gen(function* () {
-      yield* MockAio.short(["read", "write", "readv", "copyRange"], 100)
+      yield* MockAio.short(["read", "write", "readv", "copyFileRange"], 100)
       const file = yield* AioFile.open("/tmp/a", { flag: "r+" })
       expect(yield* file.read(new Uint8Array(1000), { offset: 0 })).toBe(100)
       const parts = [Buffer.alloc(60), Buffer.alloc(60)]
@@ -63,7 +63,7 @@ describe("faults", () => {
       yield* file.writeAll(Buffer.alloc(250, "x"), { offset: 0 })
       expect(Buffer.from(yield* file.readExactly(300, { offset: 0 })).toString()).toBe("x".repeat(250) + "a".repeat(50))
       const to = yield* Aio.open("/tmp/copy", { flag: "w" })
-      expect(yield* Aio.copyRange(file.fd, to, { offset: 0, length: 1000 })).toBe(100)
+      expect(yield* Aio.copyFileRange(file.fd, to, { offset: 0, length: 1000 })).toBe(100)
     }).pipe(Effect.scoped, withMock())
   )
 

@@ -184,7 +184,7 @@ const copying = (random: Random): Step => {
   return (place) =>
     withDescriptor(index, (fd) =>
       withDescriptor(other, (to) =>
-        see(`copyRange ${length}@${offset}->${toOffset}`, Aio.copyRange(fd, to, { offset, toOffset, length }))
+        see(`copyFileRange ${length}@${offset}->${toOffset}`, Aio.copyFileRange(fd, to, { offset, toOffset, length }))
       )(place)
     )(place)
 }

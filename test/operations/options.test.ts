@@ -36,7 +36,7 @@ const calls: { readonly [Name in keyof typeof Aio.request]: readonly [Array<unkn
   chmod: [["name", 0o600]],
   chown: [["name"], { follow: false, uid: 1, gid: 2 }],
   utimes: [["name"], { follow: false, atimeNs: 1n, mtimeNs: 2n }],
-  copyRange: [[3, 4], { offset: 1, toOffset: 2, length: 3 }],
+  copyFileRange: [[3, 4], { offset: 1, toOffset: 2, length: 3 }],
   pollFd: [[3], { readable: true, writable: true, priority: true }],
   flock: [[3, "shared"], { wait: false }]
 }

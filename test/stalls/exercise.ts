@@ -77,10 +77,10 @@ export const exercise = (directory: string, watch: StallWatch) => {
     yield* withFd("fallocate", "allocated", O_RDWR, (fd) => Effect.ignore(Aio.fallocate(fd, { length: 65536 })))
     yield* withFd("fadvise", "advised", O_RDONLY, (fd) => Aio.fadvise(fd, "willNeed"))
     yield* withFd("readahead", "ahead", O_RDONLY, (fd) => Effect.ignore(Aio.readahead(fd, { length: SMALL })))
-    yield* withFd("copyRange", "scattered-1", O_RDONLY, (fd) =>
+    yield* withFd("copyFileRange", "scattered-1", O_RDONLY, (fd) =>
       Effect.acquireUseRelease(
         Aio.open(at("copied"), { flag: O_WRONLY }),
-        (to) => Effect.ignore(Aio.copyRange(fd, to, { length: 65536 })),
+        (to) => Effect.ignore(Aio.copyFileRange(fd, to, { length: 65536 })),
         (to) => Effect.orDie(Aio.close(to))
       )
     )

@@ -12,7 +12,7 @@ import { exitOf, type Failure } from "./exits.ts"
 import { isInterrupted } from "./fiber.ts"
 import { priorityOf } from "./priority.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
-import { handOver, inStages, losePatience, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
+import { becomeInterruptible, handOver, inStages, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
 
 /** A request whose end a fiber waits for. */
 export class Call<A> extends Request implements Waiting<A> {
@@ -49,12 +49,12 @@ export class Call<A> extends Request implements Waiting<A> {
     if (this.exit === undefined) settle(this, Exit.die(defect))
   }
 
-  override get hasPatience(): boolean {
+  override get mayBecomeOverdue(): boolean {
     return this.restore !== undefined
   }
 
   override overdue(): void {
-    losePatience(this)
+    becomeInterruptible(this)
   }
 
   handOut(): void {

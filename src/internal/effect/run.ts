@@ -7,7 +7,7 @@ import type { Sequence } from "../task/sequence.ts"
 import type { Task, Waiter } from "../task/task.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 import { submitContextOf } from "./submitContext.ts"
-import { handOver, inStages, losePatience, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
+import { becomeInterruptible, handOver, inStages, type Restore, type Resume, settle, type Waiting } from "./wait.ts"
 
 class Running<T, A, E> implements Waiting<A, E>, Waiter {
   exit: Exit.Exit<A, E> | undefined = undefined
@@ -25,7 +25,7 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
     return this.task.started
   }
 
-  get isPatient(): boolean {
+  get wantsOverdue(): boolean {
     return this.restore !== undefined
   }
 
@@ -34,7 +34,7 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
   }
 
   overdue(): void {
-    losePatience(this)
+    becomeInterruptible(this)
   }
 
   start(): void {

@@ -9,7 +9,7 @@ import { defaultControls, ThreadsBackend } from "../backend/threads/backend.ts"
 import { Engine } from "../engine/engine.ts"
 import { clearInterval, setInterval } from "../native/loop.ts"
 
-/** Milliseconds between two looks at whether it is used. It ends at the second that finds nothing new. Tests are in a hurry. */
+/** Milliseconds between two looks at whether it is used. It ends at the second that finds nothing new. Tests are in a bypassBackpressure. */
 export const looks = { interval: 5000 }
 
 /** Milliseconds after which its idle threads end. */

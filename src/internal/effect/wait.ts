@@ -1,7 +1,7 @@
 /**
  * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
  *
- * 1. Wait without a canceler, for some milliseconds at most (engine/patience.ts). What is cached, and what a healthy disk answers (which could not
+ * 1. Wait without a canceler, for some milliseconds at most (engine/overdue.ts). What is cached, and what a healthy disk answers (which could not
  *    be called back anyway), is complete by then: most requests end here, at half the price of a cancelable one.
  * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
  *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
@@ -46,7 +46,7 @@ export const settle = <A, E>(task: Waiting<A, E>, exit: Exit.Exit<A, E>): void =
 }
 
 /** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
-export const losePatience = <A, E>(task: Waiting<A, E>): void => {
+export const becomeInterruptible = <A, E>(task: Waiting<A, E>): void => {
   const { restore, resume } = task
   if (restore === undefined || resume === undefined) return
   task.restore = undefined

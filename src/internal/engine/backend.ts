@@ -11,19 +11,19 @@ export interface Host {
    */
   complete(submission: Slot, result: number): void
   /** A request that was taken over without a submission is to be queued again. */
-  giveBack(request: Request): void
+  requeue(request: Request): void
   /**
    * A request's followers were taken over with it; each is to be completed like any other. False when there may not be so many under
    * way: then nothing has happened, and they are not to be run.
    */
-  takeAlong(leader: Request): boolean
+  takeLinked(leader: Request): boolean
   /** The end of a request that was taken over without a submission. */
   abort(request: Request, result: number): void
   /**
    * The last backend, the pool, is to run this request: it was taken over, and this mechanism could not finish it without waiting. The
    * kernel does not touch its memory any more. When this returns, the backend may clear and reuse the submission.
    */
-  passOn(submission: Slot): void
+  punt(submission: Slot): void
   /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }

@@ -1,6 +1,7 @@
 /** Waiting for completions with the thread blocked, and a descriptor for event loops of others. */
+
+import { EpollSet } from "../native/epollSet.ts"
 import { errno } from "../native/errno.ts"
-import { Gathered } from "../native/gathered.ts"
 import { now } from "../native/loop.ts"
 import { unsupported } from "../native/platform.ts"
 import { POLLIN, pollEvents } from "../native/readiness.ts"
@@ -20,7 +21,7 @@ interface Pollable {
 }
 
 export class Blocking {
-  private gathered: Gathered | undefined
+  private epoll: EpollSet | undefined
 
   constructor(private readonly engine: Pollable) {}
 
@@ -28,20 +29,20 @@ export class Blocking {
   get descriptor(): number {
     // The mock also runs where there are no system calls.
     if (unsupported !== undefined) return -errno.ENOSYS
-    if (this.gathered === undefined || this.gathered.fd < 0) {
-      this.gathered = new Gathered()
-      for (const { descriptor } of this.engine.backends) this.gathered.watch(descriptor)
+    if (this.epoll === undefined || this.epoll.fd < 0) {
+      this.epoll = new EpollSet()
+      for (const { descriptor } of this.engine.backends) this.epoll.watch(descriptor)
     }
-    return this.gathered.fd
+    return this.epoll.fd
   }
 
   /** A backend that was not there when the descriptor was made. */
   watch(backend: Backend): void {
-    this.gathered?.watch(backend.descriptor)
+    this.epoll?.watch(backend.descriptor)
   }
 
   close(): void {
-    this.gathered?.close()
+    this.epoll?.close()
   }
 
   /**

@@ -17,7 +17,7 @@ import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { closeAtOnce, type Descriptors, nativeDescriptors, type OpenDescriptor } from "./openDescriptor.ts"
 import type { Operation } from "./operation.ts"
-import { Patience } from "./overdue.ts"
+import { OverdueClock } from "./overdue.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, type Lane, QUEUED, type Request, type Slot } from "./request.ts"
 import type { Submission } from "./submission.ts"
@@ -34,7 +34,7 @@ interface BackendLane extends Lane {
 
 export class Engine implements Host {
   private readonly lanes: Array<BackendLane> = []
-  private readonly patience = new Patience()
+  private readonly overdueClock = new OverdueClock()
   private readonly watchdog = new Watchdog(() => (this.outstanding === 0 ? -1 : this.poll()))
   private scheduled = false
   private polling = false
@@ -151,10 +151,10 @@ export class Engine implements Host {
     // Behind those that wait already: one that comes at the right moment must not overtake them.
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
-    if (request.hasPatience) this.patience.watch(request)
+    if (request.mayBecomeOverdue) this.overdueClock.watch(request)
     this.watchdog.start()
     this.wake()
-    if (request.isOfInterrupted) this.hurry(request)
+    if (request.isOfInterrupted) this.bypassBackpressure(request)
   }
 
   private refuse(request: Request, result: number, problem: unknown): void {
@@ -171,7 +171,7 @@ export class Engine implements Host {
   }
 
   /** Called by backends, see `Host`. */
-  takeAlong(leader: Request): boolean {
+  takeLinked(leader: Request): boolean {
     const followers = leader.followers!
     if (this.admitted + followers.length > this.limits.maxOutstanding) return false
     this.counters.submitted += followers.length
@@ -182,11 +182,11 @@ export class Engine implements Host {
       // The leader has been encoded, and so they have: their files are open.
       request.file?.use()
       this.closes(request)
-      request.takenAlong()
+      request.takenLinked()
       this.observer?.submitted(request)
       this.observer?.started(request)
-      if (request.hasPatience) this.patience.watch(request)
-      if (request.isOfInterrupted) this.hurry(request)
+      if (request.mayBecomeOverdue) this.overdueClock.watch(request)
+      if (request.isOfInterrupted) this.bypassBackpressure(request)
     }
     return true
   }
@@ -216,7 +216,7 @@ export class Engine implements Host {
   cancel(request: Request): void {
     if (request.state === DONE || request.cancelled) return
     // A close that was given up would leave its descriptor open, with nobody who knows it.
-    if (request.entry.finalOnInterrupt === true) return this.hurry(request)
+    if (request.entry.finalOnInterrupt === true) return this.bypassBackpressure(request)
     request.cancelled = true
     const { lane } = request
     if (request.state === QUEUED) {
@@ -225,13 +225,13 @@ export class Engine implements Host {
       this.settle(request, -errno.ECANCELED, null)
     } else if (request.state === IN_FLIGHT) {
       lane!.backend.cancel(request)
-      this.hurry(request)
+      this.bypassBackpressure(request)
       this.wake()
     }
   }
 
   /** Somebody who was interrupted waits for the end of this one: it does not wait for slow observers. */
-  hurry(request: Request): void {
+  bypassBackpressure(request: Request): void {
     if (this.observer === null || request.state === DONE) return
     this.observer.cancelled(request)
     this.resume()
@@ -251,13 +251,13 @@ export class Engine implements Host {
   }
 
   /** Called by backends, see `Host`. */
-  giveBack(request: Request): void {
+  requeue(request: Request): void {
     request.lane!.queue.push(request)
     this.wake()
   }
 
   /** Called by backends, see `Host`. */
-  passOn(submission: Slot): void {
+  punt(submission: Slot): void {
     const request = submission.request!
     request.submission = null
     if (request.cancelled) return this.settle(request, -errno.ECANCELED, null)
@@ -276,7 +276,7 @@ export class Engine implements Host {
     request.result = result
     if (this.observer !== null) this.observer.settled(request)
     request.state = DONE
-    if (request.tick !== 0) this.patience.forget(request)
+    if (request.tick !== 0) this.overdueClock.forget(request)
     this.counters.completed++
     if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
@@ -348,7 +348,7 @@ export class Engine implements Host {
     setImmediate(() => {
       this.ended = true
       this.observer?.end()
-      this.patience.close()
+      this.overdueClock.close()
       this.watchdog.close()
       this.blocking.close()
       void Promise.all(this.lanes.map(({ backend }) => backend.close())).then(done)

@@ -9,7 +9,7 @@ import type { Request } from "./request.ts"
  */
 const TICK = 5
 
-export class Patience {
+export class OverdueClock {
   /**
    * The ends of the list of requests, by age. Whoever is done leaves it: kept until the clock has ticked twice, thousands of them would
    * survive the collections of young objects, and be copied each time (a sixth of the rate at 256 at a time).

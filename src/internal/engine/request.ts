@@ -71,7 +71,7 @@ export abstract class Request {
   next: Request | null = null
   previous: Request | null = null
 
-  /** When the engine's clock of patience began to watch it, or 0; and its neighbours there. */
+  /** When the engine's clock of overdue requests began to watch it, or 0; and its neighbours there. */
   tick = 0
   elder: Request | null = null
   younger: Request | null = null
@@ -136,7 +136,7 @@ export abstract class Request {
   }
 
   /** It was taken over as a follower, and not submitted by itself. */
-  takenAlong(): void {}
+  takenLinked(): void {}
 
   /** When a backend that can is to cancel it, in milliseconds of `performance.now()`. */
   get deadline(): number | undefined {
@@ -144,7 +144,7 @@ export abstract class Request {
   }
 
   /** Whether `overdue` is to be called. */
-  get hasPatience(): boolean {
+  get mayBecomeOverdue(): boolean {
     return false
   }
 

@@ -6,7 +6,18 @@ import { Failed } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
-import { chmod, close, copyRange, fstat, ftruncate, open, read, unlink, utimes, write } from "../operation/catalogue.ts"
+import {
+  chmod,
+  close,
+  copyFileRange,
+  fstat,
+  ftruncate,
+  open,
+  read,
+  unlink,
+  utimes,
+  write
+} from "../operation/catalogue.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { Sequence } from "../task/sequence.ts"
 import { byDescriptor, type Place } from "./directory.ts"
@@ -135,7 +146,7 @@ export class CopyFile extends Sequence<Stat> {
 
   private copy(): void {
     const { fd, position: offset, secondFd } = this
-    this.run(copyRange(fd, secondFd, { offset, toOffset: offset, length: RANGE }), this.copied, this.notCopied)
+    this.run(copyFileRange(fd, secondFd, { offset, toOffset: offset, length: RANGE }), this.copied, this.notCopied)
   }
 
   private copied(count: number): void {

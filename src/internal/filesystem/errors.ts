@@ -30,7 +30,7 @@ const syscalls: Readonly<Record<string, string>> = {
   readdir: "scandir",
   utimes: "utime",
   readFile: "read",
-  copyRange: "copyfile"
+  copyFileRange: "copyfile"
 }
 
 export const syscallOf = (operation: string): string => syscalls[operation] ?? operation

@@ -12,5 +12,5 @@ export const { fstat, link, lstat, mkdir, open, readlink, rename, rmdir, stat, s
   paths
 export const { readdir } = directories
 export const { access, chmod, chown, utimes } = attributes
-export const { copyRange } = copies
+export const { copyFileRange } = copies
 export const { flock, pollFd } = waiting

@@ -25,10 +25,10 @@ const position = ({ cell }: Submission, at: number, offset: Offset | undefined, 
 
 const copyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
 
-export const copyRange = define(
+export const copyFileRange = define(
   (fd: number, to: number, options: CopyOptions) => ({ fd, to, ...copyOptions(options) }),
   {
-    name: "copyRange",
+    name: "copyFileRange",
     moves: ({ length }) => Number(length),
     man: "copy_file_range(2)",
     encode: (submission, { fd, length, offset, to, toOffset }) => {

@@ -24,16 +24,16 @@ class Link extends Member {
   /** Those behind it that the kernel may run by itself. */
   chain: ReadonlyArray<Link> | undefined = undefined
   /** The kernel ran it behind another. */
-  wasTakenAlong = false
+  wasTakenLinked = false
 
   override get followers(): ReadonlyArray<Request> | undefined {
     return this.chain
   }
 
-  override takenAlong(): void {
-    this.wasTakenAlong = true
+  override takenLinked(): void {
+    this.wasTakenLinked = true
     this.startSpan()
-    ;(this.owner as Chain).tookAlong(this)
+    ;(this.owner as Chain).tookLinked(this)
   }
 }
 
@@ -78,7 +78,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     for (const link of [...this.inFlight]) this.engine.cancel(link)
   }
 
-  tookAlong(link: Link): void {
+  tookLinked(link: Link): void {
     this.inFlight.add(link)
   }
 
@@ -118,10 +118,11 @@ export class Chain extends Task<Results> implements Owner<Link> {
   ended(link: Link, end: unknown | Failed): void {
     const { chain, index } = link
     this.inFlight.delete(link)
-    if (chain !== undefined) this.reach = chain[0].wasTakenAlong ? this.reach * 2 : Math.max(2, (chain.length + 1) >> 1)
+    if (chain !== undefined)
+      this.reach = chain[0].wasTakenLinked ? this.reach * 2 : Math.max(2, (chain.length + 1) >> 1)
     if (link.orphan !== undefined) this.obtained.push(link)
     // Torn off, or behind a failure: the next turn of `advance` tells.
-    const wasNotRun = link.wasTakenAlong && link.result === -errno.ECANCELED && !link.cancelled
+    const wasNotRun = link.wasTakenLinked && link.result === -errno.ECANCELED && !link.cancelled
     if (index === this.current && !wasNotRun) this.conclude(end, transferSize(this.operations[index]))
     // From within `start`, its caller goes on by itself.
     if (!link.isIdle) this.advance()

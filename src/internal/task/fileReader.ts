@@ -70,7 +70,7 @@ class SlabRead extends Member {
 }
 
 export class FileReader implements Owner<SlabRead> {
-  readonly isPatient = false
+  readonly wantsOverdue = false
   /** Who runs the read that is under way. */
   engine: Engine
   /** The read that is under way, or has ended and not been taken. */

@@ -43,7 +43,7 @@ const isToBeTaken = ({ entry, givenUp }: GroupMember): boolean =>
 const MOST_AT_ONCE = 1024
 
 export class Group implements Owner<GroupMember>, Waiter {
-  readonly isPatient = false
+  readonly wantsOverdue = false
   readonly name: string | undefined
   limit: number
   sealed = false
@@ -251,7 +251,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   private countMoved(operation: Operation<any>, result: number): void {
     if (this.buckets.length === 0) return
     const size = transferSize(operation) ?? 0
-    if (size > result) this.line.giveBack(this, size - Math.max(0, result))
+    if (size > result) this.line.refund(this, size - Math.max(0, result))
   }
 
   /** Called by a member. */

@@ -75,8 +75,8 @@ export class Line {
   }
 
   /** Fewer bytes were moved than had been counted. */
-  giveBack({ buckets }: Waiter, bytes: number): void {
-    for (const bucket of buckets) bucket.giveBack(bytes)
+  refund({ buckets }: Waiter, bytes: number): void {
+    for (const bucket of buckets) bucket.refund(bytes)
     if (this.waiting.size > 0) this.serveSoon()
   }
 

@@ -13,7 +13,7 @@ export interface Owner<M extends Member> {
   /** A member has ended, with its value or without one. May be called from within `start`. */
   ended(member: M, end: unknown | Failed): void
   /** Whether the owner is to be told when a member takes long. */
-  readonly isPatient: boolean
+  readonly wantsOverdue: boolean
   /** A member has been under way for some milliseconds. */
   overdue(member: M): void
 }
@@ -47,8 +47,8 @@ export class Member extends Request {
     this.owner.ended(this, end)
   }
 
-  override get hasPatience(): boolean {
-    return this.owner.isPatient
+  override get mayBecomeOverdue(): boolean {
+    return this.owner.wantsOverdue
   }
 
   override overdue(): void {

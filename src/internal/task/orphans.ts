@@ -6,7 +6,7 @@ import { noContext } from "./submitContext.ts"
 
 /** Several operations, and what to do when the last of them has ended. */
 class GivingBack implements Owner<Member> {
-  readonly isPatient = false
+  readonly wantsOverdue = false
   private left = 1
 
   constructor(
@@ -19,7 +19,7 @@ class GivingBack implements Owner<Member> {
     orphans.forEach((operation, index) => {
       const member = new Member(this, operation, index, noContext)
       member.start()
-      this.engine.hurry(member)
+      this.engine.bypassBackpressure(member)
     })
     this.ended()
   }

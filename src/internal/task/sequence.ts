@@ -39,7 +39,7 @@ class Step extends Request {
     this.owner.died(defect)
   }
 
-  override get hasPatience(): boolean {
+  override get mayBecomeOverdue(): boolean {
     return true
   }
 

@@ -6,7 +6,7 @@ export interface Waiter {
   /** `end` is set. */
   ended(): void
   /** Whether it is to be told when a request takes long. */
-  readonly isPatient: boolean
+  readonly wantsOverdue: boolean
   /** A request of the task has been under way for some milliseconds. */
   overdue(): void
 }
@@ -32,8 +32,8 @@ export abstract class Task<out A> {
   /** What it has obtained is the program's. */
   handOut(): void {}
 
-  get isPatient(): boolean {
-    return this.waiter?.isPatient === true
+  get wantsOverdue(): boolean {
+    return this.waiter?.wantsOverdue === true
   }
 
   overdue(): void {

@@ -49,7 +49,7 @@ export class Bucket {
   }
 
   /** Bytes that were taken and not moved. */
-  giveBack(bytes: number): void {
+  refund(bytes: number): void {
     if (this.ofBytes) this.tokens += bytes
   }
 }

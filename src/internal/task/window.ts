@@ -24,7 +24,7 @@ class Source extends Member {
 }
 
 export class Window<C> implements Owner<Source>, CompletionSource<C> {
-  readonly isPatient = false
+  readonly wantsOverdue = false
   private readonly iterator: Iterator<Operation<any>>
   private exhausted = false
   private closing = false

@@ -216,15 +216,15 @@ export const kinds = {
     (fd) => Effect.map(Aio.fstat(fd), comparable),
     (fd) => statOf(fs.fstatSync(fd, bigint))
   ),
-  copyRange: onDescriptor(
+  copyFileRange: onDescriptor(
     { to: place, offset: position, toOffset: position, length },
     (fd, { length, offset, to, toOffset }, side) => {
       const other = side.fds[to]
-      return other === undefined ? Effect.succeed(EMPTY) : Aio.copyRange(fd, other, { offset, toOffset, length })
+      return other === undefined ? Effect.succeed(EMPTY) : Aio.copyFileRange(fd, other, { offset, toOffset, length })
     },
     (fd, { length, offset, to, toOffset }, side) => {
       const other = side.fds[to]
-      return other === undefined ? EMPTY : oracle.copyRange(fd, offset, other, toOffset, length)
+      return other === undefined ? EMPTY : oracle.copyFileRange(fd, offset, other, toOffset, length)
     }
   ),
   flock: onDescriptor(
@@ -347,7 +347,7 @@ const weights: Partial<Record<Name, number>> = {
   write: 5,
   writev: 3,
   readv: 3,
-  copyRange: 3,
+  copyFileRange: 3,
   mkdir: 2
 }
 

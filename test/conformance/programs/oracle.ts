@@ -64,7 +64,7 @@ export const fallocate = (fd: number, mode: keyof typeof modes, offset: number, 
 export const rename = (from: string, to: string, existing: "noReplace" | "exchange"): number =>
   call(NR.renameat2, AT_FDCWD, path(from, 0), AT_FDCWD, path(to, 4096), existing === "noReplace" ? 1 : 2)
 
-export const copyRange = (
+export const copyFileRange = (
   from: number,
   offset: number | undefined,
   to: number,

@@ -188,7 +188,7 @@ export const operations: Lines = {
     read: (call, place) => denied(place, 0o300, (path, options) => call(path, options), { read: true }),
     write: (call, place) => denied(place, 0o500, (path, options) => call(path, options), { write: true })
   }),
-  ...operation("copyRange", {
+  ...operation("copyFileRange", {
     offset: (call, place) => copied(place, call, { offset: 4, length: 2 }, "45"),
     toOffset: (call, place) => copied(place, call, { toOffset: 2, length: 2 }, "\0\x0001"),
     length: (call, place) => copied(place, call, { length: 3 }, "012")

@@ -72,7 +72,7 @@ export class IoUringBackend implements Backend {
   /** Looks since the kernel last had memory for requests that are offered to it. */
   private starving = 0
   /** For the pool, without a slot. */
-  private passing: Array<Slot> = []
+  private punted: Array<Slot> = []
   /** Requests whose cancel has still to be submitted. */
   private toCancel: Array<Request> = []
   /** Requests that have been asked to end and have not yet. */
@@ -169,7 +169,7 @@ export class IoUringBackend implements Backend {
     if (ring.room < length) return false
     const requests = [leader, ...followers]
     const submissions: Array<Slot> = []
-    if (!this.encodeChain(requests, submissions) || !this.host.takeAlong(leader)) {
+    if (!this.encodeChain(requests, submissions) || !this.host.takeLinked(leader)) {
       for (const submission of submissions) {
         submission.clear()
         this.freeSlots.push(submission.slot)
@@ -251,7 +251,7 @@ export class IoUringBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    this.passing.push(submission)
+    this.punted.push(submission)
     return true
   }
 
@@ -264,17 +264,17 @@ export class IoUringBackend implements Backend {
       // The engine runs followers one by one; an open of a FIFO that has been tried once has a descriptor to give back.
       if (isFollower || submission.request!.cancelled) this.deliver(low, high, -errno.ECANCELED)
       else if (this.fifos.has(submission.request!)) this.deliver(low, high, -errno.EIO)
-      else this.passOn(submission)
+      else this.punt(submission)
     }
-    const { passing } = this
-    this.passing = []
-    for (const submission of passing) this.passOn(submission)
+    const { punted } = this
+    this.punted = []
+    for (const submission of punted) this.punt(submission)
   }
 
-  private passOn(submission: Slot): void {
+  private punt(submission: Slot): void {
     this.inFlight--
     this.cancelling.delete(submission.request!)
-    this.host.passOn(submission)
+    this.host.punt(submission)
     submission.clear()
     if (submission.slot !== -1) this.freeSlots.push(submission.slot)
   }
@@ -366,7 +366,7 @@ export class IoUringBackend implements Backend {
     if (request.cancelled) this.cancelling.delete(request)
     // With O_NONBLOCK some kernels wait for the peer and some do not: then the pool does.
     if (result === -errno.EAGAIN && (request.entry.eventsAfterRefusal?.(request.input) ?? 0) !== 0)
-      this.host.passOn(submission)
+      this.host.punt(submission)
     else this.host.complete(submission, result)
     submission.clear()
     this.freeSlots.push(slot)
@@ -436,7 +436,7 @@ export class IoUringBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     for (const { request } of this.slots) if (request !== null) visit(request)
-    for (const { request } of this.passing) visit(request!)
+    for (const { request } of this.punted) visit(request!)
   }
 
   watchCompletions(yes: boolean): void {

@@ -62,7 +62,7 @@ export class KernelAioBackend implements Backend {
   /** What ended without the kernel: completions like others. */
   private readonly ended: Array<{ readonly submission: Slot; readonly result: number }> = []
   /** For the pool. Those that never had a slot have -1. */
-  private passing: Array<Slot> = []
+  private punted: Array<Slot> = []
   /** Requests that have been asked to end and have not yet. */
   private readonly cancelling = new Set<Request>()
   private readonly reactor: Reactor
@@ -134,7 +134,7 @@ export class KernelAioBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    this.passing.push(submission)
+    this.punted.push(submission)
     return true
   }
 
@@ -142,10 +142,10 @@ export class KernelAioBackend implements Backend {
 
   flush(): void {
     if (this.unsubmitted.length > 0) this.enter()
-    if (this.passing.length > 0) {
-      const { passing } = this
-      this.passing = []
-      for (const submission of passing) this.passOn(submission)
+    if (this.punted.length > 0) {
+      const { punted } = this
+      this.punted = []
+      for (const submission of punted) this.punt(submission)
     }
   }
 
@@ -181,13 +181,13 @@ export class KernelAioBackend implements Backend {
     }
     if (result === -errno.EBADF) this.ended.push({ submission, result })
     // An operation that this kernel does not have, or not for this kind of file.
-    else this.passing.push(submission)
+    else this.punted.push(submission)
     return true
   }
 
-  private passOn(submission: Slot): void {
+  private punt(submission: Slot): void {
     this.release(submission)
-    this.host.passOn(submission)
+    this.host.punt(submission)
     this.reuse(submission)
   }
 
@@ -218,7 +218,7 @@ export class KernelAioBackend implements Backend {
     const { transfers } = request.entry.kernelAio!
     // It cannot be done without waiting, or not at all by this mechanism: the pool's own call tells.
     if (transfers ? result === -errno.EAGAIN || result === -errno.EOPNOTSUPP : result === -errno.EINVAL) {
-      return this.passOn(submission)
+      return this.punt(submission)
     }
     this.complete(submission, isPoll(request) && result >= 0 ? this.seen(slot, result) : result)
   }
@@ -232,16 +232,16 @@ export class KernelAioBackend implements Backend {
   /** Gives up the context. A poll writes into no memory of ours: it goes to the pool at once. */
   private async lose(): Promise<void> {
     this.isLost = true
-    this.passing.push(...this.unsubmitted.splice(0))
+    this.punted.push(...this.unsubmitted.splice(0))
     const left = this.slots.filter(({ request, slot }) => request !== null && this.isInKernel(this.slots[slot]))
-    this.passing.push(...left.filter(({ request }) => isPoll(request!)))
+    this.punted.push(...left.filter(({ request }) => isPoll(request!)))
     this.host.wake()
     // Refused, too: what the kernel may still write to is kept.
     if (!(await this.context.end())) return
     for (const submission of left) {
       const { cancelled, entry } = submission.request ?? {}
       if (entry === undefined || isPoll(submission.request!)) continue
-      if (cancelled || !entry.kernelAio!.writes) this.passing.push(submission)
+      if (cancelled || !entry.kernelAio!.writes) this.punted.push(submission)
       else this.ended.push({ submission, result: -errno.EIO })
     }
     this.host.wake()
@@ -290,7 +290,7 @@ export class KernelAioBackend implements Backend {
   private isInKernel(submission: Slot): boolean {
     return (
       !this.unsubmitted.includes(submission) &&
-      !this.passing.includes(submission) &&
+      !this.punted.includes(submission) &&
       !this.ended.some((end) => end.submission === submission)
     )
   }
@@ -322,7 +322,7 @@ export class KernelAioBackend implements Backend {
     this.looks++
     // Refused once more: one that was about to complete at the first time has had time to.
     for (const request of [...this.cancelling]) if (this.cancelInKernel(request)) this.giveUp(request.submission!)
-    if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.passing.push(...this.unsubmitted.splice(0))
+    if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.punted.push(...this.unsubmitted.splice(0))
     const isWaitedFor = this.full && this.looks < STALLED
     if (this.cancelling.size === 0 && !isWaitedFor && this.unsubmitted.length === 0) {
       clearInterval(this.timer)
@@ -332,7 +332,7 @@ export class KernelAioBackend implements Backend {
   }
 
   get counts(): BackendCounts {
-    const ready = this.unsubmitted.length + this.passing.length
+    const ready = this.unsubmitted.length + this.punted.length
     const { inFlight, givenUp } = this
     // What the ring has may be of polls that were given up.
     const complete = Math.max(0, this.context.ready - givenUp)
@@ -346,7 +346,7 @@ export class KernelAioBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     for (const { request } of this.slots) if (request !== null) visit(request)
-    for (const { request, slot } of this.passing) if (slot === -1) visit(request!)
+    for (const { request, slot } of this.punted) if (slot === -1) visit(request!)
   }
 
   watchCompletions(yes: boolean): void {

@@ -14,7 +14,7 @@ import type { Request } from "../../engine/request.ts"
 import { Slot } from "../../engine/request.ts"
 import { errno, errnoName } from "../../native/errno.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
-import { copyRange, readv, write, writev } from "../../operation/catalogue.ts"
+import { copyFileRange, readv, write, writev } from "../../operation/catalogue.ts"
 import * as descriptors from "./descriptors.ts"
 import { type Attempt, type Code, Waits } from "./failure.ts"
 import { type Effects, errorOf, Faults } from "./faults.ts"
@@ -393,7 +393,7 @@ export class MockBackend implements Backend {
 /** The first bytes of a transfer. Of a read at least one: none would say that the file ends. */
 const shorten = ({ entry }: Request, submission: Slot, most: number): void => {
   const limit = Math.max(entry === write.entry || entry === writev.entry ? 0 : 1, most)
-  if (entry === copyRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)
+  if (entry === copyFileRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)
   else if (entry === readv.entry || entry === writev.entry) {
     const { vector, views } = keptVector(submission)
     let left = BigInt(limit)

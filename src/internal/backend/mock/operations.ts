@@ -52,7 +52,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   fallocate: ({ files }, { fd, length, offset = 0 }, { a1 }) => files.fallocate(fd, Number(a1), offset, length),
   fadvise: ({ files }, { fd }) => files.fadvise(fd),
   readahead: ({ files }, { fd }) => files.readahead(fd),
-  copyRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
+  copyFileRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),

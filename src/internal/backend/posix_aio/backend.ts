@@ -176,7 +176,7 @@ export class PosixAioBackend implements Backend {
     // A thread of the pool gets the answer of the system call itself.
     const submission = this.slots[slot]
     this.release(slot)
-    this.host.passOn(submission)
+    this.host.punt(submission)
     submission.clear()
   }
 

@@ -14,9 +14,9 @@
  * requests end.
  */
 import type { Host } from "../../engine/backend.ts"
+import { AioSuspendThread, MOST_WATCHED } from "../../native/aioSuspend.ts"
 import { clearTimeout, now, setTimeout } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
-import { MOST_WATCHED, SuspendThread } from "../../native/suspend.ts"
 
 export { MOST_WATCHED }
 
@@ -30,7 +30,7 @@ const LOOKING = 0.02
 const WITHOUT_THREAD = 2
 
 export class Notification {
-  private readonly thread = new SuspendThread()
+  private readonly thread = new AioSuspendThread()
   private readonly reactor: Reactor | undefined
   private timer: NodeJS.Timeout | undefined
   /** When something last moved. */

@@ -7,7 +7,7 @@
  * for ever cannot be given up, so it is woken by a signal.
  *
  * A handful of threads in calls that wait for a peer would stop everything else, the closing of files included. Transfers on pipes,
- * sockets and terminals therefore wait in an epoll set first (parking.ts). An open of a FIFO cannot; a thread that is in an open for
+ * sockets and terminals therefore wait in an epoll set first (readinessQueue.ts). An open of a FIFO cannot; a thread that is in an open for
  * long does not count for `maxParallel`.
  */
 import { availableParallelism } from "node:os"
@@ -15,14 +15,14 @@ import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import { levelOf } from "../../engine/queue.ts"
 import type { Request } from "../../engine/request.ts"
 import { Slot } from "../../engine/request.ts"
+import { EpollSet } from "../../native/epollSet.ts"
 import { errno } from "../../native/errno.ts"
-import { Gathered } from "../../native/gathered.ts"
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "../../native/loop.ts"
 import { ONCE } from "../../native/machine/layout.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { MAX_THREADS, Threads } from "../../native/threads.ts"
-import { Parking } from "./parking.ts"
+import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
 export interface ThreadControls {
@@ -74,8 +74,8 @@ export class ThreadsBackend implements Backend {
   private readonly slots: Array<Slot> = []
   private readonly cancelling = new Set<Request>()
   private threads: Threads | undefined
-  private gathered: Gathered | undefined
-  private parking: Parking | undefined
+  private epoll: EpollSet | undefined
+  private readinessQueue: ReadinessQueue | undefined
   private reactor: Reactor | undefined
   private timer: NodeJS.Timeout | undefined
   /** Threads that ended before they were up, in a row. */
@@ -117,18 +117,18 @@ export class ThreadsBackend implements Backend {
   open(): number {
     if (this.threads !== undefined) return 0
     const threads = new Threads(this.onEnd)
-    const gathered = new Gathered()
-    const failure = Math.min(threads.eventFd, gathered.fd)
+    const epoll = new EpollSet()
+    const failure = Math.min(threads.eventFd, epoll.fd)
     if (failure < 0) {
       threads.discard()
-      gathered.close()
+      epoll.close()
       return failure
     }
-    gathered.watch(threads.eventFd)
+    epoll.watch(threads.eventFd)
     this.threads = threads
-    this.gathered = gathered
-    this.parking = new Parking(gathered)
-    this.reactor = new Reactor(gathered.fd, () => this.host.wake())
+    this.epoll = epoll
+    this.readinessQueue = new ReadinessQueue(epoll)
+    this.reactor = new Reactor(epoll.fd, () => this.host.wake())
     this.configure()
     return 0
   }
@@ -216,7 +216,7 @@ export class ThreadsBackend implements Backend {
     this.slots[slot] ??= new Slot(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input, request.bytes)
-    if (request.entry.peerEvents !== undefined && this.parking!.park(request)) {
+    if (request.entry.peerEvents !== undefined && this.readinessQueue!.park(request)) {
       submission.clear()
       this.inFlight++
       this.watchUnwatched()
@@ -231,15 +231,16 @@ export class ThreadsBackend implements Backend {
   }
 
   beginTurn(): void {
-    this.parking?.forEachReady((request) => {
+    this.readinessQueue?.forEachReady((request) => {
       this.inFlight--
-      this.host.giveBack(request)
+      this.host.requeue(request)
     })
     this.watchUnwatched()
   }
 
   private watchUnwatched(): void {
-    if (this.parking?.isUnwatched === true) this.unwatchedTimer ??= setTimeout(this.lookAtUnwatched, UNWATCHED).unref()
+    if (this.readinessQueue?.isUnwatched === true)
+      this.unwatchedTimer ??= setTimeout(this.lookAtUnwatched, UNWATCHED).unref()
   }
 
   private readonly lookAtUnwatched = (): void => {
@@ -281,12 +282,12 @@ export class ThreadsBackend implements Backend {
     const { threads } = this
     return threads === undefined
       ? { ready: 0, executing: 0, pending: 0 }
-      : { ready: threads.waiting, executing: threads.executing + this.parking!.size, pending: threads.pending }
+      : { ready: threads.waiting, executing: threads.executing + this.readinessQueue!.size, pending: threads.pending }
   }
 
   get descriptor(): number {
     const failure = this.open()
-    return failure < 0 ? failure : this.gathered!.fd
+    return failure < 0 ? failure : this.epoll!.fd
   }
 
   private readonly deliver = (slot: number, result: number): void => {
@@ -309,12 +310,12 @@ export class ThreadsBackend implements Backend {
     if (events === 0) return false
     const isReady = pollEvents(input.fd, events, 0) !== 0
     const refusals = (this.refusals.get(request) ?? 0) + 1
-    if (isReady ? refusals > MAX_REFUSALS : !this.parking!.park(request, events)) return false
+    if (isReady ? refusals > MAX_REFUSALS : !this.readinessQueue!.park(request, events)) return false
     submission.clear()
     request.submission = null
     if (isReady) {
       this.refusals.set(request, refusals)
-      this.host.giveBack(request)
+      this.host.requeue(request)
     } else {
       this.inFlight++
       this.watchUnwatched()
@@ -340,7 +341,7 @@ export class ThreadsBackend implements Backend {
   }
 
   cancel(request: Request): void {
-    if (this.parking?.leave(request) === true) {
+    if (this.readinessQueue?.leave(request) === true) {
       this.inFlight--
       this.host.abort(request, -errno.ECANCELED)
       return
@@ -368,7 +369,7 @@ export class ThreadsBackend implements Backend {
   }
 
   forEachInFlight(visit: (request: Request) => void): void {
-    this.parking?.forEach(visit)
+    this.readinessQueue?.forEach(visit)
     // Slots that were never used are holes of the array, which `forEach` passes over.
     this.slots.forEach(({ request }) => {
       if (request !== null) visit(request)
@@ -396,7 +397,7 @@ export class ThreadsBackend implements Backend {
     clearTimeout(this.opensTimer)
     clearTimeout(this.unwatchedTimer)
     this.reactor?.close()
-    this.gathered?.close()
+    this.epoll?.close()
     await this.threads?.close()
   }
 }

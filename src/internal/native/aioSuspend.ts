@@ -1,10 +1,10 @@
-/** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See suspendProtocol.js. */
+/** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See aioSuspendProtocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
+import { COUNT, INSIDE, MOST_WATCHED, ORDER, SHARED_SIZE, SIGNALLED, STOP, TID, views } from "./aioSuspendProtocol.js"
 import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { waitForThreads } from "./exit.ts"
 import { addressOf, syscall } from "./libc.ts"
 import { posixAioLibrary } from "./posixAio.ts"
-import { COUNT, INSIDE, MOST_WATCHED, ORDER, SHARED_SIZE, SIGNALLED, STOP, TID, views } from "./suspendProtocol.js"
 import { NR } from "./syscalls.ts"
 import { wakeThread } from "./wakeSignal.ts"
 
@@ -16,7 +16,7 @@ const HIGH = 4294967296
 /** After so many threads that could not be had, or died, no more are tried. */
 const MAX_FAILURES = 3
 
-export class SuspendThread {
+export class AioSuspendThread {
   /** Readable after a watched request has completed, until `clear`. -errno where none could be had. */
   readonly eventFd = ownDescriptor(syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK))
   private readonly shared = new SharedArrayBuffer(SHARED_SIZE)
@@ -36,7 +36,7 @@ export class SuspendThread {
     if (this.worker !== undefined || this.failures >= MAX_FAILURES) return
     const { control } = this.views
     try {
-      this.worker = new Worker(new URL("./suspendThread.js", import.meta.url), {
+      this.worker = new Worker(new URL("./aioSuspendThread.js", import.meta.url), {
         name: "effect-aio aio_suspend",
         workerData: {
           shared: this.shared,

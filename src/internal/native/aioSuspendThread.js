@@ -1,10 +1,10 @@
 /**
  * What the thread runs that waits for POSIX AIO: aio_suspend(3), then an eventfd. Plain JavaScript, because Node 20 cannot start a
- * worker from TypeScript: the same file serves the sources and the package. `suspend.ts` is the other side.
+ * worker from TypeScript: the same file serves the sources and the package. `aioSuspend.ts` is the other side.
  */
 import { workerData } from "node:worker_threads"
 import koffi from "koffi"
-import { COUNT, INSIDE, MOST_WATCHED, ORDER, SIGNALLED, STOP, TID, views } from "./suspendProtocol.js"
+import { COUNT, INSIDE, MOST_WATCHED, ORDER, SIGNALLED, STOP, TID, views } from "./aioSuspendProtocol.js"
 
 const { eventFd, gettidNumber, library, shared, writeNumber } = workerData
 const { control, list } = views(shared)

@@ -18,7 +18,7 @@ const MOST_EVENTS = 64
 const events = new Uint32Array(EVENT_WORDS * MOST_EVENTS)
 const eventsAddress = permanent(events)
 
-export class Gathered {
+export class EpollSet {
   /** Readable while any of the descriptors is ready. */
   readonly fd = ownDescriptor(syscall(NR.epoll_create1, EPOLL_CLOEXEC))
 

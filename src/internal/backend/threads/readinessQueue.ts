@@ -9,9 +9,9 @@
  * numbers, looked at all together now and then. That is slower to notice and costs no descriptor; a thread for each would stop everything.
  */
 import type { Request } from "../../engine/request.ts"
+import type { EpollSet } from "../../native/epollSet.ts"
 import { errno } from "../../native/errno.ts"
 import { closeDescriptor, ownDescriptor } from "../../native/estate.ts"
-import type { Gathered } from "../../native/gathered.ts"
 import { F_DUPFD_CLOEXEC } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { descriptorLimit } from "../../native/limits.ts"
@@ -21,7 +21,7 @@ import { NR } from "../../native/syscalls.ts"
 /** Descriptors that are left to others. */
 const LEFT_TO_OTHERS = 48
 
-export class Parking {
+export class ReadinessQueue {
   private readonly byDuplicate = new Map<number, Request>()
   private readonly duplicates = new Map<Request, number>()
   /** Without a duplicate: the events that they wait for. */
@@ -30,7 +30,7 @@ export class Parking {
   /** The set is no use any more. */
   private isRefused = false
 
-  constructor(private readonly gathered: Gathered) {}
+  constructor(private readonly epoll: EpollSet) {}
 
   get size(): number {
     return this.duplicates.size + this.unwatched.size
@@ -57,7 +57,7 @@ export class Parking {
       return true
     }
     if (duplicate < 0) return false
-    const failure = this.gathered.tryWatch(duplicate, events)
+    const failure = this.epoll.tryWatch(duplicate, events)
     if (failure < 0) {
       closeDescriptor(duplicate)
       // A limit of the system's (fs.epoll.max_user_watches), no memory, a call that is refused. Files that never wait do not come here.
@@ -76,7 +76,7 @@ export class Parking {
     if (duplicate === undefined) return false
     this.duplicates.delete(request)
     this.byDuplicate.delete(duplicate)
-    this.gathered.unwatch(duplicate)
+    this.epoll.unwatch(duplicate)
     closeDescriptor(duplicate)
     return true
   }
@@ -84,17 +84,17 @@ export class Parking {
   /** Takes out all requests whose descriptors are ready, for `visit`. Who comes too late is parked again. */
   forEachReady(visit: (request: Request) => void): void {
     if (this.size === 0) return
-    const giveBack = (request: Request): void => {
+    const requeue = (request: Request): void => {
       this.leave(request)
       visit(request)
     }
-    const isTold = this.gathered.forEachReady((duplicate) => {
+    const isTold = this.epoll.forEachReady((duplicate) => {
       const request = this.byDuplicate.get(duplicate)
-      if (request !== undefined) giveBack(request)
+      if (request !== undefined) requeue(request)
     })
     if (!isTold) {
       this.isRefused = true
-      for (const request of this.byDuplicate.values()) giveBack(request)
+      for (const request of this.byDuplicate.values()) requeue(request)
     }
     if (this.unwatched.size > 0) this.forEachReadyUnwatched(visit)
   }
