@@ -11,11 +11,12 @@ import type * as Stream from "effect/Stream"
 import type { AioBadArgument, AioEndOfFile } from "./AioError.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
 import { executeMasked } from "./internal/effect/execute.ts"
-import { exitOf, type Failure } from "./internal/effect/exits.ts"
+import { exitOf, exitOfWrite, type Failure } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
 import { Aio } from "./internal/effect/service.ts"
 import type { Restore } from "./internal/effect/wait.ts"
-import { checkFd, type Offset, type Path } from "./internal/engine/arguments.ts"
+import { BadArgument, checkFd, type Offset, type Path, show } from "./internal/engine/arguments.ts"
+import { checkBytes } from "./internal/engine/buffers.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
 import { optionsReader } from "./internal/engine/options.ts"
@@ -27,6 +28,7 @@ import type { Stat } from "./internal/operation/metadata.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
 import { ReadFile } from "./internal/task/readFile.ts"
+import { WriteFile } from "./internal/task/writeFile.ts"
 
 /**
  * @since 0.1.0
@@ -233,6 +235,68 @@ export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
     runSequence(
       () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
       (end) => exitOf(engine, end)
+    )
+  )
+
+/**
+ * The text of a file, see `readFile`. `encoding` is one of the labels of the Encoding Standard, `"utf-8"` by default. Bytes that are no text in it
+ * show as U+FFFD.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const readFileString = (path: Path, encoding = "utf-8"): Effect.Effect<string, Failure, Aio> =>
+  withArguments(
+    "readFileString",
+    () => decoderOf(encoding),
+    (decoder) => Effect.map(readFile(path), (bytes) => decoder.decode(bytes))
+  )
+
+/** Throws `BadArgument`. */
+const decoderOf = (encoding: string): InstanceType<typeof TextDecoder> => {
+  try {
+    return new TextDecoder(encoding)
+  } catch {
+    throw new BadArgument("encoding", `must be the label of an encoding, such as "utf-8", not ${show(encoding)}`)
+  }
+}
+
+/**
+ * How `writeFile` opens its file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WriteFileOptions = Pick<DescriptorOptions, "flag" | "mode">
+
+const writeFileOptions = optionsReader<WriteFileOptions>({ flag: true, mode: true })
+
+/**
+ * Writes a whole file: by default one that is made if it is missing, and emptied if not (flag `"w"`); with `"a"` at its end. Opening, writing
+ * all of the bytes and closing are one Effect without a fiber's turn in between. What is on the disk when is another question: see `sync`.
+ *
+ * A text is written as UTF-8. `EIO` where the file takes nothing more of the bytes, though no error is given.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const writeFile = (
+  path: Path,
+  data: Uint8Array | string,
+  options?: WriteFileOptions
+): Effect.Effect<void, Failure, Aio> =>
+  Effect.flatMap(Aio, ({ engine }) =>
+    withArguments(
+      "writeFile",
+      () => ({
+        bytes: typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data"),
+        ...writeFileOptions(options)
+      }),
+      ({ bytes, flag, mode }) =>
+        runSequence(
+          () => new WriteFile(engine, path, bytes, { method: "writeFile", about: () => ({ path }), flag, mode }),
+          (end) => exitOfWrite(engine, end)
+        )
     )
   )
 

@@ -24,7 +24,7 @@ import type { Engine } from "./internal/engine/engine.ts"
 import { Failed, LATER } from "./internal/engine/failed.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import { checked, numberOf } from "./internal/filesystem/checked.ts"
-import { Create, readFile as readWhole, WriteFile } from "./internal/filesystem/contents.ts"
+import { Create, readFile as readWhole, writeFile as writeWhole } from "./internal/filesystem/contents.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
 import { CopyFile } from "./internal/filesystem/copyFile.ts"
 import { top } from "./internal/filesystem/directory.ts"
@@ -145,7 +145,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     Effect.suspend(() => {
       try {
         const bytes = checkBytes(data, "data")
-        return runSequence(() => new WriteFile(living(own), path, bytes, options, method))
+        return runSequence(() => writeWhole(living(own), path, bytes, options, method))
       } catch (problem) {
         return problem instanceof BadArgument ? Effect.fail(fromWrongArgument(method, problem)) : Effect.die(problem)
       }

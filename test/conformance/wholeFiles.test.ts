@@ -15,6 +15,46 @@ import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const closed = { _tag: "AioBadArgument", argument: "file", description: "it is closed" }
 
+describe.each(backends)("$name: AioFile.writeFile and readFileString", ({ layer, world }) => {
+  it.scopedLive("all bytes of any size, in the place of what was there; a text as UTF-8", () =>
+    Effect.gen(function* () {
+      const directory = yield* world.directory
+      const path = join(directory, "file")
+      for (const size of [3_000_000, 65_536, 4095, 1, 0]) {
+        const bytes = randomBytes(size)
+        yield* AioFile.writeFile(path, bytes)
+        expect([size, bytes.equals(yield* world.readFile(path))]).toEqual([size, true])
+      }
+      const text = "zwölf Boxkämpfer 😀\n".repeat(5000)
+      yield* AioFile.writeFile(Buffer.from(path), text)
+      expect((yield* world.readFile(path)).toString() === text).toBe(true)
+      expect((yield* AioFile.readFileString(path)) === text).toBe(true)
+      yield* AioFile.writeFile(path, Buffer.from([0xe4, 0xf6]))
+      expect(yield* AioFile.readFileString(path, "latin1")).toBe("äö")
+      expect(yield* AioFile.readFileString(path)).toBe("\ufffd\ufffd")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("what cannot be written says why, of the path, and leaves nothing open", () =>
+    Effect.gen(function* () {
+      const directory = yield* world.directory
+      const file = join(directory, "file")
+      yield* world.writeFile(file, "content")
+      for (const [path, code, operation, flag] of [
+        [join(directory, "absent", "below"), "ENOENT", "open", "w"],
+        [directory, "EISDIR", "open", "w"],
+        [file, "EEXIST", "open", "wx"],
+        [file, "EBADF", "write", "r"]
+      ] as const) {
+        const failure = yield* Effect.flip(AioFile.writeFile(path, "new", { flag }))
+        expect(failure).toMatchObject({ _tag: "AioError", code, operation, path })
+      }
+      expect((yield* world.readFile(file)).toString()).toBe("content")
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+})
+
 describe.each(backends)("$name: AioFile.readFile", ({ layer, world }) => {
   it.scopedLive("all bytes of a file, of any size, by any name", () =>
     Effect.gen(function* () {

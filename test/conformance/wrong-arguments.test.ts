@@ -202,6 +202,8 @@ const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
       keys: at
     },
     { name: "AioFile.readFile", run: AioFile.readFile, args: [path] },
+    { name: "AioFile.readFileString", run: AioFile.readFileString, args: [path, "utf-8"] },
+    { name: "AioFile.writeFile", run: AioFile.writeFile, args: [to, bytes(), {}], keys: ["flag", "mode"] },
     { name: "AioFile.fromDescriptor", run: AioFile.fromDescriptor, args: [fd] }
   ]
 }

@@ -111,6 +111,8 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioFile.open": [r.path, openOptions],
   "AioFile.withFile": [r.path, openOptions, r.callback],
   "AioFile.readFile": [r.path],
+  "AioFile.readFileString": [r.path, r.choice("utf-8", "latin1", "nonsense", undefined)],
+  "AioFile.writeFile": [r.path, r.bytes, r.options({ flag: r.choice("w", "a", "wx", "nonsense"), mode: r.count })],
   "AioFile.fromDescriptor": [r.fd],
   "AioGroup.make": [group],
   "AioTree.remove": [r.path, r.options({ force: r.boolean, parallel: r.count } satisfies Keys<AioTree.RemoveOptions>)],

@@ -6,6 +6,7 @@ import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, ShortTransfer } from "../engine/failed.ts"
 import { errno } from "../native/errno.ts"
+import { WriteZero } from "../task/move.ts"
 
 /** What every operation may fail with. */
 export type Failure = AioError | AioBadArgument
@@ -41,6 +42,12 @@ export const failureOf = (
 
 export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure> =>
   end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)
+
+/** The same where a write that took nothing of what there was is the end: asked again, it would take nothing again. */
+export const exitOfWrite = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure> =>
+  end instanceof Failed && end.problem instanceof WriteZero
+    ? Exit.fail(AioError.fromErrno(errno.EIO, end.operation, end.input))
+    : exitOf(engine, end)
 
 /** The same of a chain. */
 export const exitOfChain = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure | AioShortTransfer> =>

@@ -111,6 +111,23 @@ const methods: Lines = {
   "AioFile.AioFile.stream.chunkSize": onDigits((file) =>
     Effect.map(all(file.stream({ chunkSize: 4 })), (chunks) => expect(chunks).toEqual(["0123", "4567", "89"]))
   ),
+  "AioFile.writeFile.flag": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const path = join(directory, "file")
+        yield* world.writeFile(path, "old")
+        yield* AioFile.writeFile(path, "new", { flag: "a" })
+        expect(text(yield* world.readFile(path))).toBe("oldnew")
+      })
+  },
+  "AioFile.writeFile.mode": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const path = join(directory, "file")
+        yield* AioFile.writeFile(path, "", { mode: 0o400 })
+        expect((yield* world.facts(path)).mode & 0o777).toBe(0o400)
+      })
+  },
   "AioFile.AioFile.sink.offset": onDigits((file, place) =>
     Effect.gen(function* () {
       yield* Stream.run(Stream.make(Buffer.from("X"), Buffer.from("Y")), file.sink({ offset: 4 }))
