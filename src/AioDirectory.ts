@@ -21,7 +21,7 @@ import { ListDirectory } from "./internal/task/listDirectory.ts"
 export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioError | AioBadArgument, Aio> =>
   Effect.flatMap(Aio, ({ engine }) =>
     runSequence(
-      () => new ListDirectory(engine, path, "readdir", { path }),
+      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }),
       (end) => exitOf(engine, end)
     )
   )

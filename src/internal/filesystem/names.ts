@@ -43,7 +43,7 @@ const listed = (engine: Engine, path: string): Effect.Effect<Array<string>, Plat
   Effect.map(
     runSequence(() => {
       const subject: Subject = { method: "readDirectory", of: path, path }
-      return new ListDirectory(engine, path, "readDirectory", subject)
+      return new ListDirectory(engine, path, { method: "readDirectory", about: () => subject })
     }),
     (entries) => entries.map(({ name }) => name).sort(byBytes)
   )

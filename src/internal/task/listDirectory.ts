@@ -1,29 +1,13 @@
 /** The names in a directory: one request, or, for many names, as many attempts as it takes to have room for all. */
-import type { Path } from "../engine/arguments.ts"
-import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import { type DirectoryChunk, type DirectoryEntry, LIST_SIZE, list } from "../operation/directories.ts"
-import { Sequence } from "./sequence.ts"
+import { PathSequence } from "./sequence.ts"
 
 /** Bytes that getdents64(2) can be asked for. */
 const MOST = 2 ** 31 - 1
 
-export class ListDirectory extends Sequence<ReadonlyArray<DirectoryEntry>> {
+export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
   private size = LIST_SIZE
-
-  constructor(
-    engine: Engine,
-    private readonly path: Path,
-    /** The method, for its span and for what is wrong with its argument. */
-    private readonly method: string,
-    protected readonly about: unknown
-  ) {
-    super(engine)
-  }
-
-  override get label(): { readonly name: string; readonly path: Path } {
-    return { name: this.method, path: this.path }
-  }
 
   protected begin(): void {
     this.run(list(this.path, this.size), this.listed)

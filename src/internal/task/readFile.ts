@@ -6,38 +6,26 @@ import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { open, read } from "../operation/catalogue.ts"
 import { measure, type Part, readLast } from "../operation/descriptors.ts"
-import { Sequence } from "./sequence.ts"
+import { type Naming, PathSequence } from "./sequence.ts"
 import { WholeFile } from "./wholeFile.ts"
 
-export interface ReadFileOptions {
-  /** The method, for its span and for what is wrong with its argument. */
-  readonly method: string
-  /** What a failure is about, while the file is open and before. */
-  readonly about: (isOpen: boolean) => unknown
+export interface ReadFileOptions extends Naming {
   /** The longest array that is asked for. Left out: as long as there is memory. */
   readonly most?: number | undefined
   /** What EFBIG of a longer one is the failure of. */
   readonly tooLarge: string
 }
 
-export class ReadFile extends Sequence<Uint8Array> {
+export class ReadFile extends PathSequence<Uint8Array> {
   private whole: WholeFile | undefined
   private file!: OpenDescriptor
 
   constructor(
     engine: Engine,
-    private readonly path: Path,
+    path: Path,
     private readonly options: ReadFileOptions
   ) {
-    super(engine)
-  }
-
-  override get label(): { readonly name: string; readonly path: Path } {
-    return { name: this.options.method, path: this.path }
-  }
-
-  protected override get about(): unknown {
-    return this.options.about(this.fd !== -1)
+    super(engine, path, options)
   }
 
   protected begin(): void {

@@ -157,3 +157,30 @@ export abstract class Sequence<out A> extends Task<A> {
     this.conclude(this.outcome as A | Failed)
   }
 }
+
+/** What a sequence on a path is called. */
+export interface Naming {
+  /** The method, for its span and for what is wrong with its arguments. */
+  readonly method: string
+  /** What a failure is about, while a file is open and before. */
+  readonly about: (isOpen: boolean) => unknown
+}
+
+/** A sequence that begins with a path. */
+export abstract class PathSequence<out A> extends Sequence<A> {
+  constructor(
+    engine: Engine,
+    protected readonly path: Path,
+    private readonly naming: Naming
+  ) {
+    super(engine)
+  }
+
+  override get label(): { readonly name: string; readonly path: Path } {
+    return { name: this.naming.method, path: this.path }
+  }
+
+  protected override get about(): unknown {
+    return this.naming.about(this.fd !== -1)
+  }
+}

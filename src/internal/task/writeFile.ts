@@ -6,39 +6,27 @@ import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { open, write } from "../operation/catalogue.ts"
 import type { OpenFlag } from "../operation/openFlags.ts"
 import { WriteZero } from "./move.ts"
-import { Sequence } from "./sequence.ts"
+import { type Naming, PathSequence } from "./sequence.ts"
 
-export interface WriteFileOptions {
-  /** The method, for its span and for what is wrong with its arguments. */
-  readonly method: string
-  /** What a failure is about, while the file is open and before. */
-  readonly about: (isOpen: boolean) => unknown
+export interface WriteFileOptions extends Naming {
   /** Default "w". */
   readonly flag?: OpenFlag | number | undefined
   readonly mode?: number | undefined
 }
 
-export class WriteFile extends Sequence<void> {
+export class WriteFile extends PathSequence<void> {
   private written = 0
   private file!: OpenDescriptor
   private takesOffsets = false
 
   constructor(
     engine: Engine,
-    private readonly path: Path,
+    path: Path,
     /** An ordinary array. */
     private readonly bytes: Uint8Array,
     private readonly options: WriteFileOptions
   ) {
-    super(engine)
-  }
-
-  override get label(): { readonly name: string; readonly path: Path } {
-    return { name: this.options.method, path: this.path }
-  }
-
-  protected override get about(): unknown {
-    return this.options.about(this.fd !== -1)
+    super(engine, path, options)
   }
 
   protected begin(): void {
