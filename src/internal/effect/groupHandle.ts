@@ -34,9 +34,16 @@ export class HandleImpl<A> implements Handle<A> {
     private readonly member: GroupMember
   ) {}
 
+  /** Of the end that was asked for last: it changes when its descriptor is closed with the group. */
+  private known: { readonly end: unknown; readonly exit: Exit.Exit<A, Failure> } | undefined
+
   private get exit(): Exit.Exit<A, Failure> | undefined {
     const { end } = this.member
-    return end === LATER ? undefined : exitOf(this.group.engine, end as A | Failed)
+    if (end === LATER) return undefined
+    if (this.known === undefined || this.known.end !== end) {
+      this.known = { end, exit: exitOf(this.group.engine, end as A | Failed) }
+    }
+    return this.known.exit
   }
 
   get operation(): Operation<A> {

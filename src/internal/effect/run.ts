@@ -1,6 +1,6 @@
 /** A task as an interruptible Effect. */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Failed } from "../engine/failed.ts"
 import type { Sequence } from "../task/sequence.ts"
@@ -30,7 +30,13 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
   }
 
   ended(): void {
-    settle(this, this.toExit(this.task.end as T | Failed))
+    let exit: Exit.Exit<A, E>
+    try {
+      exit = this.toExit(this.task.end as T | Failed)
+    } catch (defect) {
+      exit = Exit.die(defect)
+    }
+    settle(this, exit)
   }
 
   overdue(): void {

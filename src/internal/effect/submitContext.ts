@@ -1,8 +1,10 @@
 /** What a fiber's tasks take over from it. */
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Engine } from "../engine/engine.ts"
+import { Failed } from "../engine/failed.ts"
 import { plainContext, type SubmitContext } from "../task/submitContext.ts"
-import { exitOf } from "./exits.ts"
+import { failureOf } from "./exits.ts"
 import { isInterrupted } from "./fiber.ts"
 import { priorityOf } from "./priority.ts"
 import { spansOf } from "./spans.ts"
@@ -18,7 +20,7 @@ export const submitContextOf = (engine: Engine, fiber: Fiber.RuntimeFiber<any, a
     priority,
     startSpan: (operation) => {
       const endSpan = startSpan(operation)
-      return (end) => endSpan(exitOf(engine, end))
+      return (end) => endSpan(end instanceof Failed ? failureOf(engine, end) : Exit.void)
     },
     isOfInterrupted
   }

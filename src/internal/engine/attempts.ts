@@ -85,11 +85,15 @@ export class Attempts {
   /** Tries a request that waits in a queue. Whether that was its end, which `settle` is told. Throws `BadArgument`. */
   attemptRequest(request: Request, settle: (request: Request, result: number, memory: Submission) => void): boolean {
     const { scratch } = this
-    scratch.encode(request.entry, request.input, request.bytes)
-    const result = this.run(request, scratch)
-    if (result !== PENDING) settle(request, result, scratch)
-    scratch.clear()
-    return result !== PENDING
+    try {
+      scratch.encode(request.entry, request.input, request.bytes)
+      const result = this.run(request, scratch)
+      if (result === PENDING) return false
+      settle(request, result, scratch)
+      return true
+    } finally {
+      scratch.clear()
+    }
   }
 
   private run({ entry, input }: Operation<any>, submission: Submission): number {

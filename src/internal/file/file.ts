@@ -100,8 +100,10 @@ export class FileImpl implements AioFile {
       const triedInline = entry.inline !== undefined && context.startSpan === undefined && engine.mayInline
       const tried = triedInline ? engine.attempt({ entry, input: { fd, file, buffer, offset } }) : LATER
       if (tried instanceof Failed || tried === length) return toExit(tried)
-      const done = tried === LATER ? 0 : tried
       const about = { fd, file }
+      // Only a read is answered on the spot.
+      if (tried === 0) return toExit(new Failed(entry.name, about, 0, new EndOfFile(0)))
+      const done = tried === LATER ? 0 : tried
       return Effect.uninterruptibleMask((restore) => {
         const move = new Move({
           engine: () => engine,
@@ -112,7 +114,7 @@ export class FileImpl implements AioFile {
           offset,
           all: true,
           done,
-          triedInline,
+          triedInline: tried === LATER && triedInline,
           about,
           context
         })

@@ -441,12 +441,19 @@ export const readahead = define(
   }
 )
 
-/** fstat(2) of a file that is about to be read, of which only the size is decoded; what it says of the file system is remembered. */
+/** What is to be known of a file that is about to be read. */
+export interface Measured {
+  readonly size: number
+  /** fstat(2) was answered on the spot: the file system is one of this machine's own, see native/nonblocking.ts. */
+  readonly isLocal: boolean
+}
+
+/** fstat(2) of a file that is about to be read; what it says of the file system is remembered. */
 export const measure = define(targetOf, {
   ...fstat.entry,
-  decode: (submission, _, { fd, file }): number => {
-    // Answered on the spot: by the file system itself, and about it.
-    if (file !== undefined && !submission.outlivesCall) file.trust = trustOfAnswer(fd, submission.cell)
-    return decodeFileSize(submission)
+  decode: (submission, _, { fd, file }): Measured => {
+    const isLocal = !submission.outlivesCall
+    if (isLocal && file !== undefined) file.trust = trustOfAnswer(fd, submission.cell)
+    return { size: decodeFileSize(submission), isLocal }
   }
 })

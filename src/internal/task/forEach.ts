@@ -35,6 +35,10 @@ export class ForEach extends Task<void> implements Owner<Member> {
 
   start(): void {
     this.started = true
+    this.fill()
+  }
+
+  private fill(): void {
     while (this.underWay.size < this.options.window && this.more());
     if (this.underWay.size === 0) this.finish(this.failure)
   }
@@ -60,7 +64,7 @@ export class ForEach extends Task<void> implements Owner<Member> {
       this.failure ??= end
       this.stopped = true
     }
-    // One that ends while it is started is looked after by `start`.
-    if (!member.isIdle && !this.more() && this.underWay.size === 0) this.finish(this.failure)
+    // One that ends while it is started is looked after by who starts it.
+    if (!member.isIdle) this.fill()
   }
 }

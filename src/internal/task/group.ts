@@ -297,6 +297,8 @@ export class Group implements Owner<GroupMember>, Waiter {
       }
     }
     for (const listener of this.listeners) listener.push(index, operation, end, obtained)
+    // It is the observer's from here on.
+    if (feed?.hasObserver === true) member?.handOut()
     feed?.tell(index, operation, end)
     if (feed?.isBroken === true) this.cancelUnderWay(feed)
     if (end instanceof Failed) {

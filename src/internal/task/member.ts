@@ -16,6 +16,8 @@ export interface Owner<M extends Member> {
   readonly wantsOverdue: boolean
   /** A member has been under way for some milliseconds. */
   overdue(member: M): void
+  /** What its own `ended` threw. Without, that is nobody's, and an uncaught exception. */
+  died?(defect: unknown): void
 }
 
 export class Member extends Request {
@@ -45,6 +47,11 @@ export class Member extends Request {
     const end = this.endOf(memory)
     this.endSpan?.(end)
     this.owner.ended(this, end)
+  }
+
+  override died(defect: unknown): void {
+    if (this.owner.died === undefined) throw defect
+    this.owner.died(defect)
   }
 
   override get mayBecomeOverdue(): boolean {

@@ -2,7 +2,7 @@
 import { advance, type Offset } from "../engine/arguments.ts"
 import { checkView } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
-import { Failed } from "../engine/failed.ts"
+import { Failed, LATER } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { read } from "../operation/catalogue.ts"
@@ -104,6 +104,10 @@ export class Move extends Task<number> implements Owner<Member> {
       this.conclude(new Failed(name, undefined, 0, isRead ? new EndOfFile(this.done) : new WriteZero()))
     } else if (this.cancelling) this.conclude(new Failed(name, undefined, errno.ECANCELED, undefined))
     else this.more(false)
+  }
+
+  died(defect: unknown): void {
+    if (this.end === LATER) this.conclude(new Failed(this.options.operation.entry.name, undefined, 0, defect))
   }
 
   private conclude(end: number | Failed): void {

@@ -1,11 +1,10 @@
 /** A whole file: opened, measured, read to its end and closed. */
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { Failed, LATER } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { open, read } from "../operation/catalogue.ts"
-import { measure, type Part, readLast } from "../operation/descriptors.ts"
+import { type Measured, measure, type Part, readLast } from "../operation/descriptors.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
 import { WholeFile } from "./wholeFile.ts"
 
@@ -35,15 +34,11 @@ export class ReadFile extends PathSequence<Uint8Array> {
   private opened(fd: number): void {
     this.fd = fd
     this.file = new OpenDescriptor(fd, regularFile)
-    const { engine } = this
-    const size = this.cancelling ? LATER : engine.attempt(measure(this.file))
-    // Only where fstat(2) is answered on the spot is the file system one of this machine's own, see native/nonblocking.ts.
-    if (size === LATER || size instanceof Failed) return this.run(measure(this.file), this.measured)
-    this.closesAtOnce = true
-    this.measured(size)
+    this.run(measure(this.file), this.measured)
   }
 
-  private measured(size: number): void {
+  private measured({ isLocal, size }: Measured): void {
+    this.closesAtOnce = isLocal
     if (size > (this.options.most ?? size)) return this.tooLarge()
     try {
       this.whole = new WholeFile(size, size > 0 || this.engine.descriptors.takesOffsets(this.fd, false))
