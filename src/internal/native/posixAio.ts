@@ -56,13 +56,15 @@ interface Functions {
   readonly aio_suspend: (list: number, count: number, timeout: number) => number
   readonly lio_listio: (mode: number, list: number, count: number, event: number) => number
   readonly aio_init: (options: number) => void
+  /** Where they were found; `null` is the process itself. */
+  readonly library: string | null
   /** For the thread's estate. */
   readonly cancelAddress: number
   readonly errorAddress: number
 }
 
 const signatures: Record<
-  Exclude<keyof Functions, `${string}Address`>,
+  Exclude<keyof Functions, `${string}Address` | "library">,
   readonly [result: string, parameters: ReadonlyArray<string>]
 > = {
   aio_read: ["int", ["int64_t"]],
@@ -80,9 +82,9 @@ const signatures: Record<
 const LIBRT = "librt.so.1"
 
 const load = (): Functions => {
-  for (const library of [() => lib!, () => koffi.load(LIBRT)]) {
+  for (const library of [null, LIBRT]) {
     try {
-      const from = library()
+      const from = library === null ? lib! : koffi.load(library)
       // Only glibc's is known here: musl has functions of the same names with other rules, and no aio_init.
       from.symbol("aio_init")
       const called = Object.entries(signatures).map(([name, [result, parameters]]) => [
@@ -91,6 +93,7 @@ const load = (): Functions => {
       ])
       return {
         ...Object.fromEntries(called),
+        library,
         cancelAddress: Number(koffi.address(from.symbol("aio_cancel"))),
         errorAddress: Number(koffi.address(from.symbol("aio_error")))
       }
@@ -115,15 +118,11 @@ const functions = (): Functions => {
   return loaded
 }
 
-/** The library in which the functions are found: for threads that load them again. `null` is the process itself. */
-export const posixAioLibrary = (): string | null => {
-  try {
-    lib!.symbol("aio_suspend")
-    return null
-  } catch {
-    return LIBRT
-  }
-}
+/**
+ * The library in which the functions are found: for threads that load them again. `null` is the process itself. What was found is remembered:
+ * koffi ends the process when it is asked for a symbol while its thread is being terminated.
+ */
+export const posixAioLibrary = (): string | null => functions().library
 
 const init = new Int32Array(8)
 const initAddress = permanent(init)
