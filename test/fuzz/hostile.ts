@@ -21,13 +21,13 @@ export const throwing = (): never => {
 
 export const chance = (draw: Random, percent: number): boolean => draw.integer(100) < percent
 
+/** No number of a descriptor that Node needs, and -0 is one: the process ends when its standard input is closed. */
 const scalars: ReadonlyArray<unknown> = [
   undefined,
   null,
   true,
   false,
   Number.NaN,
-  -0,
   0.5,
   -1,
   -3.7,
