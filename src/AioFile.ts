@@ -295,7 +295,7 @@ export const writeFile = (
       ({ bytes, flag, mode }) =>
         runSequence(
           () => new WriteFile(engine, path, bytes, { method: "writeFile", about: () => ({ path }), flag, mode }),
-          (end) => exitOfWrite(engine, end)
+          (end) => exitOfWrite(engine, end, "writeFile")
         )
     )
   )

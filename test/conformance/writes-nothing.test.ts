@@ -62,6 +62,10 @@ describe("mock", () => {
       const bounded = Effect.timeout("30 seconds")
       expect(yield* bounded(Effect.flip(file.writeAll(bytes, { offset: 0 })))).toMatchObject(nothing)
       expect(yield* bounded(Effect.flip(Stream.run(Stream.make(bytes), file.sink())))).toMatchObject(nothing)
+      expect(yield* bounded(Effect.flip(AioFile.writeFile("/tmp/to", bytes)))).toMatchObject({
+        ...nothing,
+        operation: "writeFile"
+      })
       expect(yield* bounded(Effect.flip(Aio.linked([file.request.write(bytes, { offset: 0 })])))).toMatchObject({
         _tag: "AioShortTransfer",
         transferred: 0

@@ -19,6 +19,7 @@ export class Call<A> extends Request implements Waiting<A> {
   exit: Exit.Exit<A, Failure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
+
   constructor(
     readonly engine: Engine,
     operation: Operation<A>,
@@ -87,13 +88,9 @@ export const executeMasked = <A>(
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
-/** How an operation ends that needs no waiting, otherwise `undefined`. `bytes`: as in `Submission.encode`. */
-export const attempt = <A>(
-  engine: Engine,
-  operation: Operation<A>,
-  bytes?: number
-): Exit.Exit<A, Failure> | undefined => {
-  const end = engine.attempt(operation, bytes)
+/** How an operation ends that needs no waiting, otherwise `undefined`. */
+export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, Failure> | undefined => {
+  const end = engine.attempt(operation)
   return end === LATER ? undefined : exitOf(engine, end)
 }
 

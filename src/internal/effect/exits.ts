@@ -44,9 +44,9 @@ export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure
   end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)
 
 /** The same where a write that took nothing of what there was is the end: asked again, it would take nothing again. */
-export const exitOfWrite = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure> =>
+export const exitOfWrite = <A>(engine: Engine, end: A | Failed, method: string): Exit.Exit<A, Failure> =>
   end instanceof Failed && end.problem instanceof WriteZero
-    ? Exit.fail(AioError.fromErrno(errno.EIO, end.operation, end.input))
+    ? Exit.fail(AioError.fromErrno(errno.EIO, method, end.input))
     : exitOf(engine, end)
 
 /** The same of a chain. */

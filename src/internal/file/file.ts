@@ -4,11 +4,11 @@ import * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { AioBadArgument, AioEndOfFile, AioError } from "../../AioError.ts"
+import { AioBadArgument, AioEndOfFile } from "../../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
-import { exitOf, type Failure, failureOf } from "../effect/exits.ts"
+import { exitOfWrite, type Failure, failureOf } from "../effect/exits.ts"
 import { fileStream } from "../effect/fileStream.ts"
 import { release } from "../effect/release.ts"
 import { runMasked } from "../effect/run.ts"
@@ -21,13 +21,12 @@ import { descriptorOf, type OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { offsetOf, optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
-import { errno } from "../native/errno.ts"
 import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { largestSlab } from "../task/fileReader.ts"
-import { EndOfFile, Move, WriteZero } from "../task/move.ts"
+import { EndOfFile, Move } from "../task/move.ts"
 import { type FileRequests, fileRequests } from "./operations.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
@@ -187,17 +186,8 @@ export class FileImpl implements AioFile {
   private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, Failure> {
     const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
     return withArguments("writeAll", check, ({ buffer, offset }) =>
-      this.moveAll<number, Failure>(catalogue.write, buffer, offset, (end) =>
-        end instanceof Failed && end.problem instanceof WriteZero
-          ? Exit.fail(this.writesNothing)
-          : exitOf(this.engine, end)
-      )
+      this.moveAll(catalogue.write, buffer, offset, (end) => exitOfWrite(this.engine, end, "writeAll"))
     )
-  }
-
-  /** Asked again, it would take nothing again. */
-  private get writesNothing(): AioError {
-    return AioError.fromErrno(errno.EIO, "writeAll", { fd: this.fd, file: this.state })
   }
 
   writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
