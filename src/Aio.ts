@@ -27,7 +27,6 @@ export {
   stats
 } from "./internal/effect/introspection.ts"
 export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
-export { flush, poll, pollDescriptor, wait } from "./internal/effect/polling.ts"
 export { nice, withPriority } from "./internal/effect/priority.ts"
 export { type BackendName, backendConfig, layer } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"

@@ -5,6 +5,10 @@ export * as Aio from "./Aio.ts"
 /**
  * @since 0.1.0
  */
+export * as AioBlocking from "./AioBlocking.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioBuffer from "./AioBuffer.ts"
 /**
  * @since 0.1.0

@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Sink, Stream } from "effect"
 import {
   Aio,
+  AioBlocking,
   AioDirectory,
   AioFile,
   AioGroup,
@@ -166,7 +167,7 @@ const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
     { name: "withDeadline", run: (o, d) => Aio.withDeadline(o, d), args: [operation, "1 second"] },
     { name: "withPriority", run: (p) => Aio.withPriority(Aio.nop(), p), args: [1] },
     { name: "nice", run: (p) => Aio.nice(Aio.nop(), p), args: [1] },
-    { name: "wait", run: Aio.wait, args: [{ timeout: 0 }], keys: ["timeout"] },
+    { name: "wait", run: AioBlocking.wait, args: [{ timeout: 0 }], keys: ["timeout"] },
     {
       name: "setLimits",
       run: (changes) =>

@@ -21,7 +21,7 @@ import {
 export type Around = Aio.Aio | MockAio.MockAio | fs.FileSystem | Scope.Scope
 
 /** They hold up the event loop, as documented: only while nothing else runs. */
-export const blocking: ReadonlySet<string> = new Set(["Aio.wait", "Aio.flush"])
+export const blocking: ReadonlySet<string> = new Set(["AioBlocking.wait", "AioBlocking.flush"])
 
 /** Building a Layer, or files of every kind, costs as much as a thousand calls. */
 const isDear = (name: string): boolean =>

@@ -101,7 +101,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "Aio.nice": [r.effect, r.level],
   "Aio.withSpans": [r.effect],
   "Aio.setLimits": [r.options({ maxPollRequests: r.count, maxPollTime: r.duration, maxOutstanding: r.count })],
-  "Aio.wait": [r.options({ timeout: r.duration })],
+  "AioBlocking.wait": [r.options({ timeout: r.duration })],
   "Aio.completions": [
     r.options({ strategy: r.choice("sliding", "backpressure"), capacity: r.count, scoped: r.boolean })
   ],

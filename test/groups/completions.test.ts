@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, TestClock, Tracer } from "effect"
-import { Aio, AioFile, AioFileSystem, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
@@ -587,7 +587,7 @@ it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
       if (++turns > 1000) throw new Error("it waits for ever")
       return poll.call(engine, limit)
     }
-    yield* Aio.flush
+    yield* AioBlocking.flush
     expect(engine.outstanding).toBe(0)
     yield* Fiber.join(work)
     while (count < 20) yield* nextTurn

@@ -1,7 +1,7 @@
 /** What user code that a group runs, iterators and observers, may do to the group; and what ends while it is started. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Runtime, Scope, TestClock } from "effect"
-import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, AioGroup, MockAio } from "effect-aio"
 import { nextTurn } from "../support/moments.ts"
 
 const layer = MockAio.layer({ files: { "/file": "" } })
@@ -216,7 +216,7 @@ it.scoped("who would wait for the turn that it is called in is told so", () =>
     const runtime = yield* Effect.runtime<Aio.Aio>()
     const told: Array<unknown> = []
     const ask = () => {
-      for (const blocking of [Aio.flush, Aio.wait()]) {
+      for (const blocking of [AioBlocking.flush, AioBlocking.wait()]) {
         told.push([engine.isInTurn, codeOf(Runtime.runSyncExit(runtime)(blocking))])
       }
     }

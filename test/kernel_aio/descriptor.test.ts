@@ -2,7 +2,7 @@
 import { readSync, writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioBlocking } from "effect-aio"
 import { POLLIN, pollEvents } from "../../src/internal/native/readiness.ts"
 import { settled } from "../support/processState.ts"
 import { kernelLayers, nothingInThreads, pipes } from "./support.ts"
@@ -13,7 +13,7 @@ describe.each(kernelLayers)("$name", ({ layer, name }) => {
   it.scopedLive("readable until the last of 8 completions is delivered", () =>
     Effect.gen(function* () {
       yield* Aio.setLimits({ maxPollRequests: 1 })
-      const fd = yield* Aio.pollDescriptor
+      const fd = yield* AioBlocking.pollDescriptor
       const made = yield* pipes(4)
       for (let round = 0; round < 50; round++) {
         // Two polls of each.

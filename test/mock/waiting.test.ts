@@ -2,7 +2,7 @@
 import { constants } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
-import { Aio, AioFile, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, MockAio } from "effect-aio"
 import { nextTurn, someTime } from "../support/moments.ts"
 import { random, seed } from "../support/random.ts"
 
@@ -167,7 +167,7 @@ describe("interruption", () => {
     })
   )
 
-  it.live("Aio.flush and Aio.pollDescriptor work as on other backends", () =>
+  it.live("AioBlocking.flush and AioBlocking.pollDescriptor work as on other backends", () =>
     Effect.gen(function* () {
       const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
         yield* Effect.fork(Aio.nop()),
@@ -175,10 +175,10 @@ describe("interruption", () => {
       ]
       yield* Effect.yieldNow()
       expect((yield* Aio.stats).outstanding).toBe(2)
-      yield* Aio.flush
+      yield* AioBlocking.flush
       expect((yield* Aio.stats).outstanding).toBe(0)
       for (const fiber of fibers) yield* Fiber.join(fiber)
-      expect(yield* Aio.pollDescriptor).toBeGreaterThan(2)
+      expect(yield* AioBlocking.pollDescriptor).toBeGreaterThan(2)
     }).pipe(withMock())
   )
 })

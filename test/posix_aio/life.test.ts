@@ -103,7 +103,7 @@ describe("in this process", () => {
     })
   )
 
-  it.scopedLive("Aio.wait blocks until a completion is there, and the descriptor tells of it", () =>
+  it.scopedLive("AioBlocking.wait blocks until a completion is there, and the descriptor tells of it", () =>
     Effect.gen(function* () {
       const { engine } = yield* Aio.Aio
       const fd = openSync(yield* temporaryFile, "r")

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync, writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioBlocking } from "effect-aio"
 import { poolOf } from "effect-aio/internal/backend/pool"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
@@ -68,8 +68,8 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("the descriptor belongs to the Layer and watches all it waits for", () =>
     Effect.gen(function* () {
-      const fd = yield* Aio.pollDescriptor
-      expect(yield* Aio.pollDescriptor).toBe(fd)
+      const fd = yield* AioBlocking.pollDescriptor
+      expect(yield* AioBlocking.pollDescriptor).toBe(fd)
       expect(readlinkSync(`/proc/self/fd/${fd}`)).toBe("anon_inode:[eventpoll]")
       expect([...watchedBy(fd)].sort()).toEqual(watched[mechanism])
     }).pipe(Effect.provide(layer))
@@ -78,7 +78,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
   it.live("it is closed with the Layer", () =>
     Effect.gen(function* () {
       const before = descriptors().size
-      yield* Effect.provide(Effect.zipRight(Aio.pollDescriptor, Aio.statvfs("/")), layer)
+      yield* Effect.provide(Effect.zipRight(AioBlocking.pollDescriptor, Aio.statvfs("/")), layer)
       // Others of this process may have come and gone meanwhile.
       expect(yield* settled(() => descriptors().size, before)).toBe(before)
     })
@@ -86,14 +86,14 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("readable while completions wait, and only then; poll says how many ended", () =>
     Effect.gen(function* () {
-      const fd = yield* Aio.pollDescriptor
+      const fd = yield* AioBlocking.pollDescriptor
       expect(readable(fd)).toBe(false)
       const { fibers, pipes } = yield* occupy(3)
       yield* executing(3)
-      expect([readable(fd), yield* Aio.poll]).toEqual([false, 0])
+      expect([readable(fd), yield* AioBlocking.poll]).toEqual([false, 0])
       yield* completeUnseen(pipes)
       expect(readable(fd)).toBe(true)
-      expect([yield* Aio.poll, readable(fd)]).toEqual([3, false])
+      expect([yield* AioBlocking.poll, readable(fd)]).toEqual([3, false])
       yield* Fiber.joinAll(fibers)
     }).pipe(Effect.provide(layer))
   )
@@ -101,12 +101,12 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
   it.scopedLive("readable until the last completion is processed", () =>
     Effect.gen(function* () {
       yield* Aio.setLimits({ maxPollRequests: 1 })
-      const fd = yield* Aio.pollDescriptor
+      const fd = yield* AioBlocking.pollDescriptor
       const { fibers, pipes } = yield* occupy(4)
       yield* executing(4)
       yield* completeUnseen(pipes)
       const seen: Array<readonly [number, boolean]> = []
-      for (let i = 0; i < 4; i++) seen.push([yield* Aio.poll, readable(fd)])
+      for (let i = 0; i < 4; i++) seen.push([yield* AioBlocking.poll, readable(fd)])
       expect(seen).toEqual([
         [1, true],
         [1, true],
@@ -122,7 +122,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
       const timed = (timeout: number) =>
         Effect.gen(function* () {
           const start = performance.now()
-          yield* Aio.wait({ timeout })
+          yield* AioBlocking.wait({ timeout })
           return performance.now() - start
         })
       expect(yield* timed(LONG)).toBeLessThan(SOON)
@@ -134,7 +134,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
       // A completion that is there already, though another request goes on waiting.
       yield* completeUnseen([pipes[0]])
       expect(yield* timed(LONG)).toBeLessThan(SOON)
-      yield* Aio.poll
+      yield* AioBlocking.poll
       expect((yield* Aio.stats).outstanding).toBe(1)
       yield* completeUnseen([pipes[1]])
       yield* Fiber.joinAll(fibers)
@@ -144,7 +144,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
   it.scopedLive("wait and poll alone bring data to reads that wait for it", () =>
     Effect.gen(function* () {
       const { engine } = yield* Aio.Aio
-      const fd = yield* Aio.pollDescriptor
+      const fd = yield* AioBlocking.pollDescriptor
       const { fibers, pipes } = yield* busyNative(3)
       yield* executing(3)
       expect(readable(fd)).toBe(false)

@@ -1,7 +1,7 @@
 /** `maxPollRequests` and `maxPollTime`: a turn of the event loop delivers no more, and nothing is lost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioBlocking } from "effect-aio"
 import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 import { block } from "./fixtures/pool.ts"
@@ -32,7 +32,7 @@ describe.each(backends)("$name", ({ layer }) => {
       const { engine } = yield* Aio.Aio
       const { pending } = yield* Aio.stats
       expect(pending).toBeGreaterThan(REQUESTS - 20)
-      expect(yield* Aio.poll).toBe(10)
+      expect(yield* AioBlocking.poll).toBe(10)
       expect((yield* Aio.stats).pending).toBe(pending - 10)
       yield* Aio.setLimits({ maxPollRequests: 25 })
       // Nobody asks any more: Node's event loop does it, a turn after the other.
@@ -54,7 +54,7 @@ describe.each(backends)("$name", ({ layer }) => {
       yield* Aio.setLimits({ maxPollTime: 0 })
       const fibers = yield* completions
       const { pending } = yield* Aio.stats
-      const delivered = yield* Aio.poll
+      const delivered = yield* AioBlocking.poll
       expect(delivered).toBeGreaterThan(0)
       expect(delivered).toBeLessThanOrEqual(64)
       expect((yield* Aio.stats).pending).toBe(pending - delivered)
@@ -68,7 +68,7 @@ describe.each(backends)("$name", ({ layer }) => {
       yield* Aio.setLimits({ maxPollTime: "1 minute", maxPollRequests: 100_000 })
       const fibers = yield* completions
       const { pending } = yield* Aio.stats
-      expect(yield* Aio.poll).toBe(pending)
+      expect(yield* AioBlocking.poll).toBe(pending)
       yield* Fiber.joinAll(fibers)
     }).pipe(Effect.provide(layer))
   )

@@ -1,9 +1,9 @@
-/** `Aio.flush` in a synchronous program, in which no event loop turns. */
+/** `AioBlocking.flush` in a synchronous program, in which no event loop turns. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Runtime } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioBlocking } from "effect-aio"
 import { realBackends as backends } from "../support/backends.ts"
 import { bestOf } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -24,7 +24,7 @@ describe.each(backends)("$name", ({ layer }) => {
           const fibers: Array<Fiber.RuntimeFiber<void, unknown>> = []
           for (const one of forks) fibers.push(yield* Effect.fork(one))
           yield* Effect.yieldNow()
-          yield* Aio.flush
+          yield* AioBlocking.flush
           expect((yield* Aio.stats).outstanding).toBe(0)
           // Fibers go on when the caller gives way to them.
           yield* Effect.yieldNow()
@@ -47,7 +47,7 @@ describe.each(backends)("$name", ({ layer }) => {
           Effect.gen(function* () {
             const fiber = yield* Effect.fork(effect)
             yield* Effect.yieldNow()
-            yield* Aio.flush
+            yield* AioBlocking.flush
             return yield* Fiber.join(fiber)
           })
         )
@@ -65,7 +65,7 @@ describe.each(backends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const once = Effect.gen(function* () {
         const start = performance.now()
-        for (let i = 0; i < 100; i++) yield* Aio.flush
+        for (let i = 0; i < 100; i++) yield* AioBlocking.flush
         return [performance.now() - start]
       })
       expect(yield* bestOf(once, 200)).toBeLessThan(200)

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Duration, Effect, Layer, type Scope } from "effect"
-import { Aio, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
+import { Aio, AioBlocking, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import { IOCB } from "effect-aio/internal/native/kernelAio"
 import { aioInit } from "effect-aio/internal/native/posixAio"
 import { vi } from "vitest"
@@ -145,13 +145,13 @@ export const layerOptions: Lines = {
         expect((yield* Aio.stats).held).toBe(2)
       })
   },
-  "Aio.wait.timeout": {
+  "AioBlocking.wait.timeout": {
     // Without it, an hour.
     alone: Effect.gen(function* () {
       const [reader] = yield* nativePipe
       yield* Effect.forkScoped(Aio.read(reader, new Uint8Array(1)))
       yield* Effect.yieldNow()
-      yield* Aio.wait({ timeout: 1 })
+      yield* AioBlocking.wait({ timeout: 1 })
       expect((yield* Aio.stats).outstanding).toBe(1)
     }).pipe(Effect.provide(Aio.layer()))
   },
