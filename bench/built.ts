@@ -3,8 +3,10 @@
  *
  * Imported by computed URLs, so that types are checked without a build.
  */
+import type { AioOperation } from "effect-aio"
 import type * as EngineModule from "../src/internal/engine/engine.ts"
 import type * as LimitsModule from "../src/internal/engine/limits.ts"
+import type { Operation } from "../src/internal/engine/operation.ts"
 import type * as RequestModule from "../src/internal/engine/request.ts"
 
 const load = <Module>(path: string): Promise<Module> =>
@@ -21,6 +23,11 @@ export const { ThreadsBackend } =
   await load<typeof import("../src/internal/backend/threads/backend.ts")>("backend/threads/backend")
 export const { IORING_SETUP } = await load<typeof import("../src/internal/native/uring.ts")>("native/uring")
 export const { LATER } = await load<typeof import("../src/internal/engine/failed.ts")>("engine/failed")
+
+export const { engineOf } = await load<typeof import("../src/internal/effect/service.ts")>("effect/service")
+
+/** What is behind an operation's opaque type. */
+export const describedBy = <A>(operation: AioOperation.AioOperation<A>): Operation<A> => operation as never
 
 export type Engine = EngineModule.Engine
 export type Limits = LimitsModule.Limits

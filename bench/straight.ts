@@ -2,8 +2,19 @@
 
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Aio, AioFile } from "effect-aio"
-import { Engine, IORING_SETUP, IoUringBackend, LATER, type Limits, Request, Ring, ThreadsBackend } from "./built.ts"
+import { type AioFile, AioOperation } from "effect-aio"
+import type { Operation } from "../src/internal/engine/operation.ts"
+import {
+  describedBy,
+  Engine,
+  IORING_SETUP,
+  IoUringBackend,
+  LATER,
+  type Limits,
+  Request,
+  Ring,
+  ThreadsBackend
+} from "./built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "./fixtures.ts"
 import { range } from "./loops.ts"
 
@@ -24,7 +35,7 @@ export const engineWith = (flags: number, limits: Limits): Effect.Effect<Engine,
 class Straight extends Request {
   constructor(
     private readonly owner: { ended(request: Straight): void },
-    operation: Aio.Operation<unknown>
+    operation: Operation<unknown>
   ) {
     super(operation)
   }
@@ -43,14 +54,14 @@ class Loop {
   constructor(
     private readonly engine: Engine,
     private readonly requests: number,
-    private readonly operation: (index: number) => Aio.Operation<unknown>,
+    private readonly operation: (index: number) => AioOperation.AioOperation<unknown>,
     private readonly done: (sum: number) => void
   ) {}
 
   next(): void {
     const { engine } = this
     while (this.started < this.requests) {
-      const operation = this.operation(this.started++)
+      const operation = describedBy(this.operation(this.started++))
       const tried = operation.entry.inline !== undefined && engine.mayInline
       const end = engine.attempt(operation)
       if (end !== LATER) {
@@ -79,7 +90,7 @@ export const straight = (
   engine: Engine,
   depth: number,
   requests: number,
-  operation: (index: number) => Aio.Operation<unknown>
+  operation: (index: number) => AioOperation.AioOperation<unknown>
 ): Effect.Effect<number> =>
   Effect.uninterruptible(
     Effect.async((resume) => {
@@ -92,7 +103,7 @@ export const straight = (
 export const allAtOnce = (
   engine: Engine,
   requests: number,
-  operation: (index: number) => Aio.Operation<unknown>,
+  operation: (index: number) => AioOperation.AioOperation<unknown>,
   submitted: () => void = () => {}
 ): Promise<void> =>
   new Promise((resolve) => {
@@ -103,7 +114,7 @@ export const allAtOnce = (
       }
     }
     for (let i = 0; i < requests; i++) {
-      engine.submit(new Straight(owner, operation(i)))
+      engine.submit(new Straight(owner, describedBy(operation(i))))
     }
     submitted()
   })
@@ -112,9 +123,8 @@ export const allAtOnce = (
 export const pageReads = (
   file: AioFile.AioFile,
   buffers: ReadonlyArray<Uint8Array>
-): ((index: number) => Aio.Operation<unknown>) => {
-  const { read } = file.request
-  return (index) => read(buffers[index % buffers.length], { offset: offsets[index & OFFSETS_MASK] })
+): ((index: number) => AioOperation.AioOperation<unknown>) => {
+  return (index) => AioOperation.read(file, buffers[index % buffers.length], { offset: offsets[index & OFFSETS_MASK] })
 }
 
 export const pageBuffers = (depth: number, allocate: (length: number) => Uint8Array): ReadonlyArray<Uint8Array> =>

@@ -7,7 +7,7 @@ import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Console, Effect, Fiber, Stream } from "effect"
-import { Aio, AioDirectory, AioFile, AioGroup } from "effect-aio"
+import { Aio, AioDirectory, AioFile, AioGroup, AioOperation } from "effect-aio"
 
 const CHUNK = 256 * 1024
 const CHUNKS = 24
@@ -19,9 +19,9 @@ const work = (directory: string) =>
     const target = yield* AioFile.open(join(directory, "target"), { flag: "w" })
     const chunks = Array.from({ length: CHUNKS }, (_, index) => index)
     const filling = chunks.map((index) =>
-      Aio.request.write(source.fd, new Uint8Array(CHUNK).fill(index), { offset: index * CHUNK })
+      AioOperation.write(source.fd, new Uint8Array(CHUNK).fill(index), { offset: index * CHUNK })
     )
-    yield* Aio.submitAll(filling)
+    yield* AioOperation.submitAll(filling)
     yield* Effect.forEach(
       chunks,
       (index) =>
@@ -33,7 +33,7 @@ const work = (directory: string) =>
     yield* target.sync
     const group = yield* AioGroup.make({ name: "states", limit: 4, onFailure: "continue" })
     const entries = yield* AioDirectory.read("/etc")
-    yield* group.feed(entries.map(({ name }) => Aio.request.stat(`/etc/${name}`)))
+    yield* group.feed(entries.map(({ name }) => AioOperation.stat(`/etc/${name}`)))
   }).pipe(Effect.scoped)
 
 /** One bar of the trace: times in microseconds. */

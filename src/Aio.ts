@@ -1,17 +1,17 @@
 /**
- * Asynchronous I/O: one function per operation on raw descriptors and paths, each an interruptible Effect.
+ * Asynchronous I/O: one function per operation on open files, descriptors and paths, each an interruptible Effect.
  *
  * Interrupting a fiber cancels its request; the fiber ends when the completion has arrived, so its buffers are its own again.
  * Every operation fails with `AioError` (a system call failed) or `AioBadArgument` (no kernel would take the argument).
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
-import { Aio, type AioService } from "./internal/effect/service.ts"
+import { execute } from "./internal/effect/execute.ts"
+import { Aio, type AioService, withEngine } from "./internal/effect/service.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
-import type { TransferOptions } from "./internal/operation/descriptors.ts"
 
 export {
   type Capabilities,
@@ -50,7 +50,7 @@ export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
-export type { AioService, Operation }
+export type { AioService }
 export {
   /**
    * The service that runs asynchronous I/O.
@@ -61,32 +61,10 @@ export {
   Aio
 }
 
-/**
- * The operations as values: `Aio.request.read(fd, buffer)` describes what `Aio.read(fd, buffer)` does, for `Aio.submit`, batches,
- * chains and groups. A value is no Effect. The same one may be submitted any number of times.
- *
- * @since 0.1.0
- * @category requests
- */
-export const request: {
-  readonly [Name in keyof typeof catalogue]: Name extends keyof Transfers
-    ? Transfers[Name] & Pick<(typeof catalogue)[Name], "entry">
-    : (typeof catalogue)[Name]
-} = catalogue
-
-/**
- * Runs an operation that is a value.
- *
- * @since 0.1.0
- * @category requests
- */
-export const submit = <A>(operation: Operation<A>): Effect.Effect<A, AioError | AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, (aio) => aio.submit(operation))
-
 const run =
   <Args extends ReadonlyArray<any>, A>(constructor: (...args: Args) => Operation<A>) =>
   (...args: Args): Effect.Effect<A, AioError | AioBadArgument, Aio> =>
-    Effect.flatMap(Aio, (aio) => aio.submit(constructor(...args)))
+    withEngine((engine) => execute(engine, constructor(...args)))
 
 /**
  * Does nothing, through the backend: what a request costs.
@@ -130,7 +108,7 @@ export const close = run(catalogue.close)
  *   return yield* Aio.read(fd, page, { offset: 8192 })
  * }))
  */
-export const read = run(catalogue.read as Transfer)
+export const read = run(catalogue.read)
 
 /**
  * Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2), write(2).
@@ -138,18 +116,7 @@ export const read = run(catalogue.read as Transfer)
  * @since 0.1.0
  * @category operations
  */
-export const write = run(catalogue.write as Transfer)
-
-type Transfer = (fd: number, buffer: Uint8Array, options?: TransferOptions) => Operation<number>
-type VectorTransfer = (fd: number, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Operation<number>
-
-/** Without the parameter that only an open file passes: what it knows of itself. */
-interface Transfers {
-  readonly read: Transfer
-  readonly readv: VectorTransfer
-  readonly write: Transfer
-  readonly writev: VectorTransfer
-}
+export const write = run(catalogue.write)
 
 /**
  * Reads into several buffers (at most 1024), in order. preadv(2), readv(2).
@@ -157,7 +124,7 @@ interface Transfers {
  * @since 0.1.0
  * @category operations
  */
-export const readv = run(catalogue.readv as VectorTransfer)
+export const readv = run(catalogue.readv)
 
 /**
  * Writes from several buffers (at most 1024), in order. pwritev(2), writev(2).
@@ -165,7 +132,7 @@ export const readv = run(catalogue.readv as VectorTransfer)
  * @since 0.1.0
  * @category operations
  */
-export const writev = run(catalogue.writev as VectorTransfer)
+export const writev = run(catalogue.writev)
 
 /**
  * Waits until data and metadata are on the device. fsync(2).
@@ -380,17 +347,4 @@ export const statvfs = run(catalogue.statvfs)
 // What happens, as it happens.
 export { completionMetrics, observeMetrics } from "./internal/effect/metrics.ts"
 export { type Completion, type CompletionsOptions, completions } from "./internal/effect/observing.ts"
-// Several requests at once.
-export {
-  type Completed,
-  completed,
-  type Exits,
-  linked,
-  type Prepared,
-  prepare,
-  type Result,
-  type Results,
-  submitAll,
-  withDeadline
-} from "./internal/effect/requests.ts"
 export { withSpans } from "./internal/effect/spans.ts"

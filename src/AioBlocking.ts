@@ -14,14 +14,14 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type AioBadArgument, AioError } from "./AioError.ts"
 import { checkMillis, withArguments } from "./internal/effect/arguments.ts"
-import { Aio } from "./internal/effect/service.ts"
+import { type Aio, currentEngine, withEngine } from "./internal/effect/service.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { errno } from "./internal/native/errno.ts"
 
 /** What blocks the thread within a turn would wait for what only that turn does. */
 const blocking = <A>(operation: string, block: (engine: Engine) => A): Effect.Effect<A, AioError, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     engine.isInTurn
       ? Effect.fail(AioError.fromErrno(errno.EDEADLK, operation, {}, "called from `onExit` or an iterable"))
       : Effect.succeed(block(engine))
@@ -66,7 +66,7 @@ export const flush: Effect.Effect<void, AioError, Aio> = blocking("flush", (engi
  * @since 0.1.0
  * @category foreign event loops
  */
-export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatMap(Aio, ({ engine }) => {
+export const pollDescriptor: Effect.Effect<number, AioError, Aio> = withEngine((engine) => {
   const descriptor = engine.blocking.descriptor
   return descriptor >= 0
     ? Effect.succeed(descriptor)
@@ -80,4 +80,4 @@ export const pollDescriptor: Effect.Effect<number, AioError, Aio> = Effect.flatM
  * @since 0.1.0
  * @category foreign event loops
  */
-export const poll: Effect.Effect<number, never, Aio> = Effect.map(Aio, ({ engine }) => engine.poll())
+export const poll: Effect.Effect<number, never, Aio> = Effect.map(currentEngine, (engine) => engine.poll())

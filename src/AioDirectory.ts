@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { AioBadArgument, AioError } from "./AioError.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
-import { Aio } from "./internal/effect/service.ts"
+import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import type { DirectoryEntry } from "./internal/operation/directories.ts"
 import { ListDirectory } from "./internal/task/listDirectory.ts"
@@ -19,7 +19,7 @@ import { ListDirectory } from "./internal/task/listDirectory.ts"
  * @category operations
  */
 export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioError | AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     runSequence(
       () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }),
       (end) => exitOf(engine, end)

@@ -140,7 +140,7 @@ export class AioEndOfFile extends Data.TaggedError("AioEndOfFile")<{
 }
 
 /**
- * A member of `Aio.linked` moved fewer bytes than it was asked to: what was to follow it has not been done.
+ * A member of `AioOperation.linked` moved fewer bytes than it was asked to: what was to follow it has not been done.
  *
  * @since 0.1.0
  * @category errors

@@ -13,7 +13,7 @@ import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
 import { executeMasked } from "./internal/effect/execute.ts"
 import { exitOf, exitOfWrite, type Failure } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
-import { Aio } from "./internal/effect/service.ts"
+import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Restore } from "./internal/effect/wait.ts"
 import { BadArgument, checkFd, type Offset, type Path, show } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
@@ -21,7 +21,6 @@ import type { Engine } from "./internal/engine/engine.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
-import type { FileRequests } from "./internal/file/operations.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
@@ -55,8 +54,6 @@ export interface AioFile extends Opened {
   readonly [TypeId]: TypeId
   /** The descriptor. */
   readonly fd: number
-  /** The same as values: several of them at once (`Aio.submitAll`), in a chain, in a group. */
-  readonly request: FileRequests
   /** Reads into `buffer`: the number of bytes, 0 at the end of the file. May be fewer than asked for. pread(2) */
   readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
   /** Reads up to `length` bytes into a new array, which is as long as what was read. On a direct file it is aligned. pread(2) */
@@ -106,8 +103,6 @@ export interface AioFile extends Opened {
   readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
 }
 
-export type { FileRequests }
-
 /**
  * @since 0.1.0
  * @category models
@@ -142,7 +137,7 @@ export interface OpenOptions extends DescriptorOptions {
  * @category constructors
  * @example
  * import { Effect } from "effect"
- * import { Aio, AioFile } from "effect-aio"
+ * import { Aio, AioFile, AioOperation } from "effect-aio"
  *
  * const program = Effect.gen(function*() {
  *   const file = yield* AioFile.open("data.bin")
@@ -150,7 +145,7 @@ export interface OpenOptions extends DescriptorOptions {
  * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
  */
 export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioFile, Failure, Aio | Scope.Scope> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(acquire(engine, path, options, restore), (file) =>
         // Not `Effect.addFinalizer`, which also captures, compares and restores all of the fiber's FiberRefs: half the price of
@@ -201,7 +196,7 @@ export const withFile: {
   ...rest: [Use<A, E, R>] | [OpenOptions, Use<A, E, R>]
 ): Effect.Effect<A, E | Failure, R | Aio> => {
   const [options, use] = rest.length === 1 ? [undefined, rest[0]] : rest
-  return Effect.flatMap(Aio, ({ engine }) =>
+  return withEngine((engine) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(acquireFor(use, engine, path, options, restore), (file) =>
         Effect.matchCauseEffect(restore(Effect.suspend(() => use(file))), {
@@ -231,7 +226,7 @@ type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
  * @category operations
  */
 export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     runSequence(
       () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
       (end) => exitOf(engine, end)
@@ -285,7 +280,7 @@ export const writeFile = (
   data: Uint8Array | string,
   options?: WriteFileOptions
 ): Effect.Effect<void, Failure, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     withArguments(
       "writeFile",
       () => ({
@@ -309,7 +304,7 @@ export const writeFile = (
  * @category constructors
  */
 export const fromDescriptor = (fd: number): Effect.Effect<AioFile, AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     withArguments(
       "fromDescriptor",
       () => checkFd(fd),

@@ -17,6 +17,7 @@ import { type AioBadArgument, AioError, type AioUnavailable } from "./AioError.t
 import { execute } from "./internal/effect/execute.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { runSequence as runToExit } from "./internal/effect/run.ts"
+import { currentEngine } from "./internal/effect/service.ts"
 import { living } from "./internal/effect/successor.ts"
 import { BadArgument } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
@@ -302,8 +303,8 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
  * @category constructors
  */
 export const make: Effect.Effect<FileSystem.FileSystem, never, Aio.Aio> = Effect.map(
-  Effect.zip(Aio.Aio, Effect.serviceOption(FileSystem.WatchBackend)),
-  ([{ engine }, backend]) => {
+  Effect.zip(currentEngine, Effect.serviceOption(FileSystem.WatchBackend)),
+  ([engine, backend]) => {
     const own = makeFor(engine)
     const watchPath: FileSystem.FileSystem["watch"] = (path, options) => watch(backend, own.stat, path, options)
     // For `sink`, whose work is all in `File.writeAll`.

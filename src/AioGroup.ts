@@ -11,6 +11,7 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, type AioError } from "./AioError.ts"
+import type { Result } from "./AioOperation.ts"
 import {
   checkCount,
   checkFunction,
@@ -19,11 +20,11 @@ import {
   hasMark,
   withArguments
 } from "./internal/effect/arguments.ts"
-import { type Completed, completing, resultsOf } from "./internal/effect/completionStream.ts"
+import { completing, resultsOf } from "./internal/effect/completionStream.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { endOf, HandleImpl, until } from "./internal/effect/groupHandle.ts"
-import type { Result } from "./internal/effect/requests.ts"
-import { Aio } from "./internal/effect/service.ts"
+import type { AioOperation, OperationExit } from "./internal/effect/publicOperation.ts"
+import { type Aio, currentEngine } from "./internal/effect/service.ts"
 import { submitContextOf } from "./internal/effect/submitContext.ts"
 import { startTimer } from "./internal/effect/timer.ts"
 import { BadArgument, show } from "./internal/engine/arguments.ts"
@@ -37,7 +38,7 @@ import type { Surroundings } from "./internal/task/line.ts"
 import type { SubmitContext } from "./internal/task/submitContext.ts"
 import { bucketsOf } from "./internal/task/throttle.ts"
 
-export type { Completed, Summary }
+export type { Summary }
 
 /**
  * @since 0.1.0
@@ -80,7 +81,7 @@ export interface Options {
  * @category models
  */
 export interface Handle<out A> {
-  readonly operation: Operation<A>
+  readonly operation: AioOperation<A>
   /** Its result, when it is there. Interrupting the wait does not cancel the request: it is the group's. */
   readonly result: Effect.Effect<A, Failure>
   /** How it ended, if it has. */
@@ -95,7 +96,7 @@ export interface Handle<out A> {
  * @since 0.1.0
  * @category models
  */
-export type Handles<Operations extends ReadonlyArray<Operation<any>>> = {
+export type Handles<Operations extends ReadonlyArray<AioOperation<any>>> = {
   readonly [Index in keyof Operations]: Handle<Result<Operations[Index]>>
 }
 
@@ -120,7 +121,7 @@ export interface Stats {
  */
 export interface FeedOptions<in A> {
   /** Told of each end, from within the event loop's turn: it should only take note. What it throws is the feed's defect, and ends it. */
-  readonly onExit?: ((completed: Completed<A>) => void) | undefined
+  readonly onExit?: ((ended: OperationExit<A>) => void) | undefined
 }
 
 /**
@@ -135,13 +136,13 @@ export interface AioGroup {
   readonly [TypeId]: TypeId
   readonly name: string | undefined
   /** Adds a request, with the priority of the fiber. It starts when there is room. */
-  readonly add: <A>(operation: Operation<A>) => Effect.Effect<Handle<A>, AioBadArgument>
+  readonly add: <A>(operation: AioOperation<A>) => Effect.Effect<Handle<A>, AioBadArgument>
   /** Adds several. Of an array each handle has the type of the operation in its place. */
   readonly addAll: {
-    <const Operations extends ReadonlyArray<Operation<any>>>(
+    <const Operations extends ReadonlyArray<AioOperation<any>>>(
       operations: Operations
     ): Effect.Effect<Handles<Operations>, AioBadArgument>
-    <Op extends Operation<any>>(
+    <Op extends AioOperation<any>>(
       operations: Iterable<Op>
     ): Effect.Effect<ReadonlyArray<Handle<Result<Op>>>, AioBadArgument>
   }
@@ -150,7 +151,7 @@ export interface AioGroup {
    * limit, memory is the same for a thousand and for a million. Interruption cancels what is under way of them. Without a limit an
    * iterable is read to its end at once. Descriptors that they open are closed unless `onExit` or `results` takes them.
    */
-  readonly feed: <Op extends Operation<any>, E = never, R = never>(
+  readonly feed: <Op extends AioOperation<any>, E = never, R = never>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     options?: FeedOptions<Result<Op>>
   ) => Effect.Effect<Summary, E | Failure, R>
@@ -158,7 +159,7 @@ export interface AioGroup {
    * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
    * more is started. A descriptor comes as a chunk of its own.
    */
-  readonly results: Stream.Stream<Completed<unknown>>
+  readonly results: Stream.Stream<OperationExit<unknown>>
   /** A group within this one: it is held to the limits of both, ends with this one, and its failure is this one's. */
   readonly group: (options?: Options) => Effect.Effect<AioGroup, AioBadArgument>
   /** Requests in flight at once. */
@@ -181,7 +182,7 @@ const refused = (operation: string, description: string): Effect.Effect<never, A
 
 class GroupImpl implements AioGroup {
   readonly [TypeId]: TypeId = TypeId
-  readonly results: Stream.Stream<Completed<unknown>>
+  readonly results: Stream.Stream<OperationExit<unknown>>
 
   constructor(
     private readonly core: Group,
@@ -213,28 +214,29 @@ class GroupImpl implements AioGroup {
     })
   }
 
-  add<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
-    const added = this.whileOpen("add", (context) => {
+  add<A>(operation: AioOperation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
+    return withArguments(
+      "add",
+      () => checkOperation(operation),
+      (described) => this.addOne<A>(described)
+    )
+  }
+
+  private addOne<A>(operation: Operation<A>): Effect.Effect<Handle<A>, AioBadArgument> {
+    return this.whileOpen("add", (context) => {
       const member = this.core.add(operation, context)
       this.core.pump()
       return Effect.succeed(new HandleImpl<A>(this.core, member))
     })
-    return withArguments(
-      "add",
-      () => checkOperation(operation),
-      () => added
-    )
   }
 
-  addAll(operations: Iterable<Operation<any>>): Effect.Effect<any, AioBadArgument> {
+  addAll(operations: Iterable<AioOperation<any>>): Effect.Effect<any, AioBadArgument> {
     return withArguments(
       "addAll",
       () => {
         checkIterable(operations)
         // Before any is added: the iterable may throw, and may run anything, the end of this group included.
-        const all = Array.from(operations)
-        all.forEach(checkOperation)
-        return all
+        return Array.from(operations, checkOperation)
       },
       (all) =>
         this.whileOpen("addAll", (context) => {
@@ -245,7 +247,7 @@ class GroupImpl implements AioGroup {
     )
   }
 
-  feed<Op extends Operation<any>, E, R>(
+  feed<Op extends AioOperation<any>, E, R>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     options?: FeedOptions<Result<Op>>
   ): Effect.Effect<Summary, E | Failure, R> {
@@ -262,7 +264,7 @@ class GroupImpl implements AioGroup {
     )
   }
 
-  private feedFrom<Op extends Operation<any>, E, R>(
+  private feedFrom<Op extends AioOperation<any>, E, R>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     isStream: boolean,
     onExit: FeedOptions<Result<Op>>["onExit"]
@@ -292,7 +294,7 @@ class GroupImpl implements AioGroup {
   }
 
   /** Hands over a Stream's operations as they come. */
-  private pushAll<E, R>(feed: Feed, operations: Stream.Stream<Operation<any>, E, R>) {
+  private pushAll<E, R>(feed: Feed, operations: Stream.Stream<AioOperation<any>, E, R>) {
     const { core } = this
     return Stream.runForEachChunk(operations, (chunk) =>
       Effect.async<void, Failure>((resume) =>
@@ -426,7 +428,7 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
  *   Effect.scoped(Effect.gen(function*() {
  *     const group = yield* AioGroup.make({ limit: 64 })
  *     let bytes = 0
- *     yield* group.feed(Array.from(paths, (path) => Aio.request.stat(path)), {
+ *     yield* group.feed(Array.from(paths, (path) => AioOperation.stat(path)), {
  *       onExit: ({ exit }) => {
  *         if (exit._tag === "Success") bytes += Number(exit.value.size)
  *       }
@@ -435,6 +437,6 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
  *   }))
  */
 export const make = (options?: Options): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
-  Effect.flatMap(Effect.all([Aio, surroundingsHere]), ([{ engine }, surroundings]) =>
+  Effect.flatMap(Effect.all([currentEngine, surroundingsHere]), ([engine, surroundings]) =>
     Effect.acquireRelease(makeIn(engine, surroundings, options, undefined), (group) => group.close)
   )

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument, AioError } from "./AioError.ts"
 import { checkCount, withArguments } from "./internal/effect/arguments.ts"
-import { Aio } from "./internal/effect/service.ts"
+import { type Aio, currentEngine, withEngine } from "./internal/effect/service.ts"
 import { checkPath, type Path } from "./internal/engine/arguments.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
@@ -66,7 +66,7 @@ export const remove = (path: Path, options?: RemoveOptions): Effect.Effect<void,
       const { force = false, parallel } = removeOptions(options)
       return { force, parallel: checkCount("parallel", parallel, 1) ?? PARALLEL }
     },
-    (options) => Effect.flatMap(Aio, ({ engine }) => removeTree(engine, path, options))
+    (options) => withEngine((engine) => removeTree(engine, path, options))
   )
 
 const removeOptions = optionsReader<RemoveOptions>({ force: true, parallel: true })
@@ -105,7 +105,7 @@ export const copy = (
       const { overwrite = false, parallel, preserveTimestamps = false } = copyOptions(options)
       return { overwrite, preserveTimestamps, parallel: checkCount("parallel", parallel, 1) ?? PARALLEL, asNode: false }
     },
-    (options) => Effect.flatMap(Aio, ({ engine }) => copyTree(engine, from, to, options))
+    (options) => withEngine((engine) => copyTree(engine, from, to, options))
   )
 
 const copyOptions = optionsReader<CopyOptions>({ overwrite: true, parallel: true, preserveTimestamps: true })
@@ -136,7 +136,7 @@ export const scan = (path: Path, options?: ScanOptions): Stream.Stream<TreeEntry
         checkPath(path, "path")
         return checkCount("maxDepth", scanOptions(options).maxDepth, 1) ?? Number.POSITIVE_INFINITY
       },
-      (maxDepth) => Effect.map(Aio, ({ engine }) => scanTree(engine, path, maxDepth))
+      (maxDepth) => Effect.map(currentEngine, (engine) => scanTree(engine, path, maxDepth))
     )
   )
 

@@ -36,7 +36,7 @@ import {
   latencyFrom,
   timerOf
 } from "./internal/effect/mockTime.ts"
-import { Aio, type AioService } from "./internal/effect/service.ts"
+import { Aio, type AioService, engineOf } from "./internal/effect/service.ts"
 import { BadArgument, checkPath, checkUint32, type Path, show } from "./internal/engine/arguments.ts"
 import type { Backend, Host } from "./internal/engine/backend.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
@@ -213,7 +213,7 @@ export const make = (
         (host, given) => open(host, given, timer)
       ),
       (aio) => {
-        const backend = backendOf(aio.engine)
+        const backend = backendOf(engineOf(aio))
         return { aio, mock: { seed: backend.options.seed, backend } }
       }
     )

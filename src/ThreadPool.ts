@@ -13,7 +13,7 @@ import { defaultControls, type ThreadControls } from "./internal/backend/threads
 import { open } from "./internal/backend/threads/open.ts"
 import { checkCount, checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { type EngineOptions, engineKeys, limitsFrom, makeService } from "./internal/effect/layer.ts"
-import { Aio, type AioService } from "./internal/effect/service.ts"
+import { Aio, type AioService, currentEngine, withEngine } from "./internal/effect/service.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 
@@ -100,7 +100,7 @@ const controlsOf = (engine: Engine): ThreadControls => {
  * @since 0.1.0
  * @category controls
  */
-export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Effect.map(Aio, ({ engine }) => ({
+export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Effect.map(currentEngine, (engine) => ({
   ...controlsOf(engine)
 }))
 
@@ -112,7 +112,7 @@ export const controls: Effect.Effect<Readonly<ThreadControls>, never, Aio> = Eff
  * @category controls
  */
 export const setControls = (changes: Controls): Effect.Effect<void, AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     withArguments(
       "setControls",
       () => changesFrom(readControls(changes, "changes")),

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Aio, AioBuffer, AioFile, AioGroup, IoUring } from "effect-aio"
-import { defaultLimits, Submission } from "../built.ts"
+import { Aio, AioBuffer, AioFile, AioGroup, AioOperation, IoUring } from "effect-aio"
+import { defaultLimits, describedBy, Submission } from "../built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "../fixtures.ts"
 import { fibers } from "../loops.ts"
 import { type Comparison, type Side, side } from "../measure.ts"
@@ -19,7 +19,12 @@ const opened = (path: string, depth: number, inline?: false) =>
     const context = yield* Layer.build(IoUring.layer({ inline }))
     const file = yield* Effect.provide(AioFile.open(path), context)
     const buffers = pageBuffers(depth, AioBuffer.aligned)
-    return { buffers, context, file, operation: pageReads(file, buffers) as (index: number) => Aio.Operation<number> }
+    return {
+      buffers,
+      context,
+      file,
+      operation: pageReads(file, buffers) as (index: number) => AioOperation.AioOperation<number>
+    }
   })
 
 const sum = (counts: ReadonlyArray<number>): number => counts.reduce((total, count) => total + count, 0)
@@ -34,9 +39,9 @@ const inBatches = (path: string): Side =>
       let total = 0
       const batch = Effect.suspend(() => {
         const size = Math.min(BATCH, requests - next)
-        const operations = new Array<Aio.Operation<number>>(size)
+        const operations = new Array<AioOperation.AioOperation<number>>(size)
         for (let i = 0; i < size; i++) operations[i] = operation(next++)
-        return Aio.submitAll(operations)
+        return AioOperation.submitAll(operations)
       })
       const loop = Effect.whileLoop({
         while: () => next < requests,
@@ -62,9 +67,9 @@ const aFiberEach = (path: string): Side =>
       let total = 0
       const batch = Effect.suspend(() => {
         const size = Math.min(BATCH, requests - next)
-        const operations = new Array<Aio.Operation<number>>(size)
+        const operations = new Array<AioOperation.AioOperation<number>>(size)
         for (let i = 0; i < size; i++) operations[i] = operation(next++)
-        return Effect.forEach(operations, Aio.submit, { concurrency: "unbounded" })
+        return Effect.forEach(operations, AioOperation.submit, { concurrency: "unbounded" })
       })
       const loop = Effect.whileLoop({
         while: () => next < requests,
@@ -93,7 +98,7 @@ const loopingFibers = (path: string): Side =>
             fibers(
               BATCH,
               requests,
-              (index) => Aio.submit(operation(index)),
+              (index) => AioOperation.submit(operation(index)),
               (count) => count
             ),
             context
@@ -150,7 +155,7 @@ export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       oneByOne("prepared.run", path, ({ context, operation }) =>
         Effect.provide(
           Effect.map(
-            Aio.prepare(operation(0)),
+            AioOperation.prepare(operation(0)),
             ({ run }) =>
               () =>
                 run
@@ -162,7 +167,7 @@ export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       oneByOne("preadv2 itself", path, ({ file, operation }) =>
         Effect.sync(() => {
           const submission = new Submission()
-          const { entry, input } = operation(0)
+          const { entry, input } = describedBy(operation(0))
           submission.encode(entry, input)
           const call = Effect.sync(() => entry.inline!(submission, input))
           return () => Effect.as(call, file.fd >= 0 ? PAGE : 0)
@@ -219,12 +224,12 @@ export const feeds = (): Effect.Effect<Comparison> =>
         })
       ),
       side(
-        "Aio.completed",
+        "AioOperation.asCompleted",
         1,
         Effect.map(
           Layer.build(IoUring.layer()),
           (context) => (requests: number) =>
-            Stream.runCount(Aio.completed(nops(requests), { concurrency: 64 })).pipe(Effect.provide(context))
+            Stream.runCount(AioOperation.asCompleted(nops(requests), { concurrency: 64 })).pipe(Effect.provide(context))
         )
       ),
       side(
@@ -248,7 +253,7 @@ export const feeds = (): Effect.Effect<Comparison> =>
   })
 
 function* nops(count: number) {
-  const nop = Aio.request.nop()
+  const nop = AioOperation.nop()
   for (let i = 0; i < count; i++) yield nop
 }
 
@@ -258,7 +263,7 @@ export const chains = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
     const LENGTH = 8
     const run = (
       name: string,
-      eight: (operations: ReadonlyArray<Aio.Operation<number>>) => Effect.Effect<number, unknown, Aio.Aio>
+      eight: (operations: ReadonlyArray<AioOperation.AioOperation<number>>) => Effect.Effect<number, unknown, Aio.Aio>
     ) =>
       side(
         name,
@@ -276,8 +281,8 @@ export const chains = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       title: "Eight reads through the ring, each behind the one before",
       unit: "chains",
       sides: [
-        run("linked", (operations) => Effect.map(Aio.linked(operations), sum)),
-        run("one after the other", (operations) => Effect.map(Effect.forEach(operations, Aio.submit), sum))
+        run("linked", (operations) => Effect.map(AioOperation.linked(operations), sum)),
+        run("one after the other", (operations) => Effect.map(Effect.forEach(operations, AioOperation.submit), sum))
       ]
     }
   })

@@ -1,8 +1,8 @@
 /** The process of million.ts: `millionProcess.ts FILE ROUNDS`, figures to the parent. */
 
 import * as Effect from "effect/Effect"
-import { Aio, AioFile, IoUring } from "effect-aio"
-import type { Engine } from "../built.ts"
+import { Aio, AioFile, AioOperation, IoUring } from "effect-aio"
+import { type Engine, engineOf } from "../built.ts"
 import { report } from "../child.ts"
 import { PAGE } from "../fixtures.ts"
 import { type Figure, median } from "../measure.ts"
@@ -12,7 +12,7 @@ import { allAtOnce, pageBuffers, pageReads } from "../straight.ts"
 const MILLION = 1_000_000
 const THOUSAND = 1_000
 
-type Operations = (index: number) => Aio.Operation<unknown>
+type Operations = (index: number) => AioOperation.AioOperation<unknown>
 
 /** Nanoseconds a request, a million requests in all, so many of them at once. */
 const time = async (engine: Engine, operation: Operations, atOnce: number): Promise<number> => {
@@ -62,14 +62,11 @@ const [path, rounds] = process.argv.slice(2)
 
 const program = Effect.gen(function* () {
   // Nothing is finished on the spot: all of them have to be outstanding.
-  const { engine } = yield* IoUring.make({ inline: false })
-  const file = yield* Effect.provideService(AioFile.open(path), Aio.Aio, {
-    backend: "io_uring",
-    engine,
-    submit: () => Effect.dieMessage("not used")
-  })
+  const service = yield* IoUring.make({ inline: false })
+  const engine = engineOf(service)
+  const file = yield* Effect.provideService(AioFile.open(path), Aio.Aio, service)
   // One operation value, one buffer for all: what remains is the engine's own.
-  const nop = Aio.request.nop()
+  const nop = AioOperation.nop()
   const read = pageReads(
     file,
     pageBuffers(1, (length) => new Uint8Array(length))

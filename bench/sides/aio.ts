@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Aio, AioBuffer, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
+import { engineOf } from "../built.ts"
 import { MEBIBYTE, OFFSETS_MASK, offsets, PAGE, SMALL_FILE_SIZE } from "../fixtures.ts"
 import { fibers, range } from "../loops.ts"
 import { type Side, side } from "../measure.ts"
@@ -68,7 +69,7 @@ export const engineReads = (backend: BackendName, path: string, depth: number): 
     PAGE,
     Effect.gen(function* () {
       const context = yield* Layer.build(layerOf(backend, "through"))
-      const { engine } = Context.get(context, Aio.Aio)
+      const engine = engineOf(Context.get(context, Aio.Aio))
       const file = yield* Effect.provide(AioFile.open(path), context)
       const operation = pageReads(file, pageBuffers(depth, AioBuffer.aligned))
       return (requests: number) => straight(engine, depth, requests, operation)

@@ -2,11 +2,12 @@ import { constants } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioOperation } from "effect-aio"
+import * as catalogue from "../../src/internal/operation/catalogue.ts"
 import { backends } from "../support/backends.ts"
 import type { World } from "../support/world.ts"
 
-type Name = keyof typeof Aio.request
+type Name = keyof typeof catalogue
 
 /** What every case may use, made anew for each. */
 interface Place {
@@ -52,10 +53,10 @@ const moves =
  * One use of every operation, built as a value, and what must be true afterwards. An operation without a line here does not
  * compile, and one that is only at run time fails below.
  */
-const cases: Record<Name, (place: Place) => readonly [Aio.Operation<unknown>, Check]> = {
-  nop: () => [Aio.request.nop(), succeeds],
+const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<unknown>, Check]> = {
+  nop: () => [AioOperation.nop(), succeeds],
   open: ({ file, fd }) => [
-    Aio.request.open(file),
+    AioOperation.open(file),
     (opened) =>
       Effect.gen(function* () {
         expect((yield* Aio.fstat(opened)).ino).toBe((yield* Aio.fstat(fd)).ino)
@@ -63,7 +64,7 @@ const cases: Record<Name, (place: Place) => readonly [Aio.Operation<unknown>, Ch
       })
   ],
   close: ({ fd, spare }) => [
-    Aio.request.close(spare),
+    AioOperation.close(spare),
     () =>
       Effect.gen(function* () {
         // Nobody's, or somebody else's already.
@@ -75,121 +76,121 @@ const cases: Record<Name, (place: Place) => readonly [Aio.Operation<unknown>, Ch
   read: ({ fd }) => {
     const into = Buffer.alloc(4)
     return [
-      Aio.request.read(fd, into, { offset: 1 }),
+      AioOperation.read(fd, into, { offset: 1 }),
       (count) => Effect.sync(() => expect([count, into.toString()]).toEqual([4, "onte"]))
     ]
   },
-  write: (place) => [Aio.request.write(place.fd, Buffer.from("C"), { offset: 0 }), moves(1, place, "Content")],
+  write: (place) => [AioOperation.write(place.fd, Buffer.from("C"), { offset: 0 }), moves(1, place, "Content")],
   readv: ({ fd }) => {
     const into = [Buffer.alloc(2), Buffer.alloc(2)]
     return [
-      Aio.request.readv(fd, into, { offset: 0 }),
+      AioOperation.readv(fd, into, { offset: 0 }),
       (count) => Effect.sync(() => expect([count, Buffer.concat(into).toString()]).toEqual([4, "cont"]))
     ]
   },
   writev: (place) => [
-    Aio.request.writev(place.fd, [Buffer.from("C"), Buffer.from("O")], { offset: 0 }),
+    AioOperation.writev(place.fd, [Buffer.from("C"), Buffer.from("O")], { offset: 0 }),
     moves(2, place, "COntent")
   ],
-  fsync: ({ fd }) => [Aio.request.fsync(fd), succeeds],
-  fdatasync: ({ fd }) => [Aio.request.fdatasync(fd), succeeds],
-  stat: ({ file }) => [Aio.request.stat(file), ({ size }) => gives(7n)(size)],
-  lstat: ({ pointer }) => [Aio.request.lstat(pointer), ({ type }) => gives("SymbolicLink")(type)],
+  fsync: ({ fd }) => [AioOperation.fsync(fd), succeeds],
+  fdatasync: ({ fd }) => [AioOperation.fdatasync(fd), succeeds],
+  stat: ({ file }) => [AioOperation.stat(file), ({ size }) => gives(7n)(size)],
+  lstat: ({ pointer }) => [AioOperation.lstat(pointer), ({ type }) => gives("SymbolicLink")(type)],
   fstat: ({ fd, file, world }) => [
-    Aio.request.fstat(fd),
+    AioOperation.fstat(fd),
     ({ ino }) =>
       shows(
         Effect.map(world.facts(file), (facts) => facts.ino),
         ino
       )(ino)
   ],
-  ftruncate: (place) => [Aio.request.ftruncate(place.fd, 3), shows(text(place), "con")],
-  truncate: (place) => [Aio.request.truncate(place.file, 3), shows(text(place), "con")],
+  ftruncate: (place) => [AioOperation.ftruncate(place.fd, 3), shows(text(place), "con")],
+  truncate: (place) => [AioOperation.truncate(place.file, 3), shows(text(place), "con")],
   fallocate: (place) => [
-    Aio.request.fallocate(place.fd, { length: 100 }),
+    AioOperation.fallocate(place.fd, { length: 100 }),
     shows(text(place), "content".padEnd(100, "\0"))
   ],
-  fadvise: ({ fd }) => [Aio.request.fadvise(fd, "willNeed"), succeeds],
-  readahead: ({ fd }) => [Aio.request.readahead(fd, { length: 7 }), succeeds],
-  unlink: ({ file, world }) => [Aio.request.unlink(file), shows(world.exists(file), false)],
-  rmdir: ({ empty, world }) => [Aio.request.rmdir(empty), shows(world.exists(empty), false)],
+  fadvise: ({ fd }) => [AioOperation.fadvise(fd, "willNeed"), succeeds],
+  readahead: ({ fd }) => [AioOperation.readahead(fd, { length: 7 }), succeeds],
+  unlink: ({ file, world }) => [AioOperation.unlink(file), shows(world.exists(file), false)],
+  rmdir: ({ empty, world }) => [AioOperation.rmdir(empty), shows(world.exists(empty), false)],
   rename: ({ at, directory, file, world }) => [
-    Aio.request.rename(file, at("renamed")),
+    AioOperation.rename(file, at("renamed")),
     shows(world.list(directory), ["empty", "pointer", "renamed"])
   ],
   mkdir: ({ at, world }) => [
-    Aio.request.mkdir(at("made")),
+    AioOperation.mkdir(at("made")),
     shows(
       Effect.map(world.facts(at("made")), ({ type }) => type),
       "Directory"
     )
   ],
   link: ({ at, file, world }) => [
-    Aio.request.link(file, at("second")),
+    AioOperation.link(file, at("second")),
     shows(
       Effect.map(world.facts(file), ({ nlink }) => nlink),
       2
     )
   ],
   symlink: ({ at, world }) => [
-    Aio.request.symlink("elsewhere", at("link")),
+    AioOperation.symlink("elsewhere", at("link")),
     shows(
       Effect.map(world.facts(at("link")), ({ target }) => target),
       "elsewhere"
     )
   ],
-  readlink: ({ pointer }) => [Aio.request.readlink(pointer), gives("target")],
+  readlink: ({ pointer }) => [AioOperation.readlink(pointer), gives("target")],
   readdir: ({ list }) => [
-    Aio.request.readdir(list),
+    AioOperation.readdir(list),
     ({ entries }: Aio.DirectoryChunk) =>
       gives(["empty Directory", "file File", "pointer SymbolicLink"])(
         entries.map(({ name, type }) => `${name} ${type}`).sort()
       )
   ],
-  access: ({ file }) => [Aio.request.access(file, { read: true, write: true }), succeeds],
+  access: ({ file }) => [AioOperation.access(file, { read: true, write: true }), succeeds],
   chmod: ({ file, world }) => [
-    Aio.request.chmod(file, 0o640),
+    AioOperation.chmod(file, 0o640),
     shows(
       Effect.map(world.facts(file), ({ mode }) => mode & 0o7777),
       0o640
     )
   ],
   chown: ({ file, world }) => [
-    Aio.request.chown(file, {}),
+    AioOperation.chown(file, {}),
     shows(
       Effect.map(world.facts(file), ({ uid }) => uid),
       process.getuid!()
     )
   ],
   utimes: ({ file, world }) => [
-    Aio.request.utimes(file, { atimeNs: 1n, mtimeNs: -1n }),
+    AioOperation.utimes(file, { atimeNs: 1n, mtimeNs: -1n }),
     shows(
       Effect.map(world.facts(file), ({ atimeNs, mtimeNs }) => [atimeNs, mtimeNs]),
       [1n, -1n]
     )
   ],
   copyFileRange: (place) => [
-    Aio.request.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
+    AioOperation.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
     moves(4, place, "contenttent")
   ],
   pollFd: ({ writer }) => [
-    Aio.request.pollFd(writer, { writable: true }),
+    AioOperation.pollFd(writer, { writable: true }),
     gives({ readable: false, writable: true, priority: false, hangUp: false, error: false })
   ],
   flock: ({ fd, spare }) => [
-    Aio.request.flock(fd, "exclusive"),
+    AioOperation.flock(fd, "exclusive"),
     () =>
       Effect.map(Effect.flip(Aio.flock(spare, "shared", { wait: false })), (error) =>
         expect(error).toMatchObject({ code: "EAGAIN" })
       )
   ],
   statvfs: ({ directory }) => [
-    Aio.request.statvfs(directory),
+    AioOperation.statvfs(directory),
     ({ blocks, nameMax }) => gives([true, 255])([blocks > 0n, nameMax])
   ]
 }
 
-const names = Object.keys(Aio.request) as Array<Name>
+const names = Object.keys(catalogue) as Array<Name>
 
 const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.Scope> =>
   Effect.gen(function* () {
@@ -211,10 +212,10 @@ const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.
 describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) => {
   it("has a test case for every operation, and a function of its name", () => {
     expect(Object.keys(cases).sort()).toEqual([...names].sort())
-    for (const name of names) {
-      expect(Aio.request[name].entry.name).toBe(name)
-      expect((Aio as unknown as Record<string, unknown>)[name]).toBeTypeOf("function")
-      expect(Aio.request[name].entry.man).toMatch(/^[a-z0-9_]+\([23]\)$/)
+    for (const [name, { entry }] of Object.entries(catalogue)) {
+      expect(entry.name).toBe(name)
+      for (const module of [Aio, AioOperation] as ReadonlyArray<any>) expect(module[name]).toBeTypeOf("function")
+      expect(entry.man).toMatch(/^[a-z0-9_]+\([23]\)$/)
     }
   })
 
@@ -224,7 +225,9 @@ describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) =>
       for (const name of [...names, ...[...names].reverse()]) {
         const place = yield* makePlace(world)
         const [operation, check] = cases[name](place)
-        yield* check(yield* Aio.submit(operation).pipe(Effect.mapError((error) => `${name}: ${error.message}`)))
+        yield* check(
+          yield* AioOperation.submit(operation).pipe(Effect.mapError((error) => `${name}: ${error.message}`))
+        )
         yield* Effect.forEach([place.fd, place.list, ...(name === "close" ? [] : [place.spare])], (fd) => Aio.close(fd))
       }
     }).pipe(Effect.provide(layer))
@@ -232,14 +235,45 @@ describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) =>
 
   it.scopedLive("a value may be submitted any number of times, at once too", () =>
     Effect.gen(function* () {
-      const operation = Aio.request.stat(yield* world.directory)
+      const operation = AioOperation.stat(yield* world.directory)
       const all = yield* Effect.all(
-        Array.from({ length: 50 }, () => Aio.submit(operation)),
+        Array.from({ length: 50 }, () => AioOperation.submit(operation)),
         { concurrency: "unbounded" }
       )
       expect(new Set(all.map(({ ino }) => ino)).size).toBe(1)
     }).pipe(Effect.provide(layer))
   )
+
+  it.scopedLive("a value has a pipe, shows its name, and is told from everything else", () =>
+    Effect.gen(function* () {
+      const operation = AioOperation.stat(yield* world.directory)
+      const ends = operation.pipe(
+        AioOperation.withDeadline("1 minute"),
+        Effect.map(({ ino }) => ino)
+      )
+      expect(yield* ends).toBe((yield* operation.pipe(AioOperation.submit)).ino)
+      expect(JSON.parse(JSON.stringify(operation))).toEqual({ _id: "AioOperation", name: "stat" })
+      const copy = Object.assign(Object.create(Object.getPrototypeOf(operation)), operation)
+      expect([operation, copy, Aio.nop(), undefined].map(AioOperation.isAioOperation)).toEqual([
+        true,
+        false,
+        false,
+        false
+      ])
+      // @ts-expect-error: what is made by hand is none.
+      const made: AioOperation.AioOperation<void> = { entry: undefined, input: undefined, pipe: () => undefined }
+      expect(yield* Effect.flip(AioOperation.submit(made))).toMatchObject({
+        _tag: "AioBadArgument",
+        argument: "operation"
+      })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it("a service that is made by hand is none for the compiler", () => {
+    // @ts-expect-error: only Layers make it.
+    const service: Aio.AioService = { backend: "mine" }
+    expect(service.backend).toBe("mine")
+  })
 
   it.scopedLive("there is a line of capabilities for every operation", () =>
     Effect.gen(function* () {

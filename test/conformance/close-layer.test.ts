@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { vi } from "vitest"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes, makeFifos } from "../support/fifo.ts"
@@ -61,7 +61,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const aio = yield* Effect.provide(Aio.Aio, layer)
       for (const fd of ["x", 0.5, -1, Symbol("fd")] as ReadonlyArray<any>) {
-        for (const close of [Aio.close(fd), Aio.submitAll([Aio.request.close(fd)])]) {
+        for (const close of [Aio.close(fd), AioOperation.submitAll([AioOperation.close(fd)])]) {
           const error = yield* Effect.flip(
             Effect.provideService(close, Aio.Aio, aio) as Effect.Effect<unknown, unknown>
           )

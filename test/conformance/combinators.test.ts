@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import { Aio, AioFile } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes } from "../support/fifo.ts"
 import { lasting, quickest } from "../support/patience.ts"
@@ -148,7 +149,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const fiber = yield* Effect.fork(Effect.disconnect(idleRead(fd)))
       yield* Effect.sleep(40)
       yield* Fiber.interrupt(fiber)
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       expect(yield* settled(() => engine.outstanding, 0)).toBe(0)
       // Nobody is left who would take the data.
       writeSync(fd, "x")

@@ -1,8 +1,9 @@
 /** Tests that replace the timers (`vi.useFakeTimers()`): requests end as if nothing had been replaced, and time that is seen is theirs. */
 import { readdirSync, readFileSync } from "node:fs"
 import { Effect, Exit, Fiber } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { backends } from "../support/backends.ts"
 
 const realImmediate = globalThis.setImmediate
@@ -36,7 +37,7 @@ describe.each(backends)("$name", ({ layer, world }) => {
         expect(yield* Effect.flip(AioFile.readFile("/none"))).toMatchObject({ code: "ENOENT" })
         const [reader, writer] = yield* world.pipe
         const buffer = new Uint8Array(4)
-        const { engine } = yield* Aio.Aio
+        const engine = yield* currentEngine
         const reading = yield* Effect.fork(Aio.read(reader, buffer))
         yield* until(() => engine.places.executing > 0)
         yield* Aio.write(writer, Buffer.from("abcd"))
@@ -45,7 +46,7 @@ describe.each(backends)("$name", ({ layer, world }) => {
         const given = yield* Effect.fork(Aio.read(reader, buffer))
         yield* until(() => engine.places.executing > 0)
         expect(Exit.isInterrupted(yield* Fiber.interrupt(given))).toBe(true)
-        const late = yield* Effect.fork(Aio.withDeadline(Aio.request.read(reader, buffer), "1 hour"))
+        const late = yield* Effect.fork(AioOperation.withDeadline(AioOperation.read(reader, buffer), "1 hour"))
         yield* until(() => engine.places.executing > 0)
         yield* turns(10)
         expect(late.unsafePoll()).toBeNull()

@@ -2,31 +2,36 @@
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { backends } from "../support/backends.ts"
 
-describe.each(backends)("$name: file.request", ({ layer, world }) => {
+describe.each(backends)("$name: operations on an open file", ({ layer, world }) => {
   it.scopedLive("does what the methods do", () =>
     Effect.gen(function* () {
       const path = join(yield* world.directory, "file")
       const file = yield* AioFile.open(path, { flag: "w+" })
-      const { request } = file
-      expect(yield* Aio.submit(request.write(Buffer.from("hello world"), { offset: 0 }))).toBe(11)
-      expect(yield* Aio.submit(request.writev([Buffer.from("HE"), Buffer.from("LL")], { offset: 0 }))).toBe(4)
+      expect(yield* AioOperation.submit(AioOperation.write(file, Buffer.from("hello world"), { offset: 0 }))).toBe(11)
+      expect(
+        yield* AioOperation.submit(AioOperation.writev(file, [Buffer.from("HE"), Buffer.from("LL")], { offset: 0 }))
+      ).toBe(4)
       const [into, first, second] = [Buffer.alloc(5), Buffer.alloc(2), Buffer.alloc(3)]
-      const [count, vectored, , , stat] = yield* Aio.submitAll([
-        request.read(into, { offset: 0 }),
-        request.readv([first, second], { offset: 6 }),
-        request.sync,
-        request.datasync,
-        request.stat
+      const [count, vectored, , , stat] = yield* AioOperation.submitAll([
+        AioOperation.read(file, into, { offset: 0 }),
+        AioOperation.readv(file, [first, second], { offset: 6 }),
+        AioOperation.fsync(file),
+        AioOperation.fdatasync(file),
+        AioOperation.fstat(file)
       ])
       expect([count, into.toString()]).toEqual([5, "HELLo"])
       expect([vectored, first.toString(), second.toString()]).toEqual([5, "wo", "rld"])
       expect(stat.size).toBe(11n)
-      yield* Aio.linked([request.truncate(3), request.advise("dontNeed"), request.readahead({ length: 3 })])
+      yield* AioOperation.linked([
+        AioOperation.ftruncate(file, 3),
+        AioOperation.fadvise(file, "dontNeed"),
+        AioOperation.readahead(file, { length: 3 })
+      ])
       expect((yield* world.readFile(path)).toString()).toBe("HEL")
-      yield* Aio.submit(request.allocate({ length: 10 }))
+      yield* AioOperation.submit(AioOperation.fallocate(file, { length: 10 }))
       expect((yield* file.stat).size).toBe(10n)
     }).pipe(Effect.provide(layer))
   )
@@ -34,11 +39,20 @@ describe.each(backends)("$name: file.request", ({ layer, world }) => {
   it.scopedLive("of a closed file: nothing reaches the kernel", () =>
     Effect.gen(function* () {
       const path = join(yield* world.directory, "file")
-      const { request } = yield* Effect.scoped(AioFile.open(path, { flag: "w+" }))
-      const others = [request.sync, request.datasync, request.stat, request.truncate(1), request.advise("normal")]
-      const transfers = [request.read(new Uint8Array(1), { offset: 0 }), request.write(new Uint8Array(1))]
+      const file = yield* Effect.scoped(AioFile.open(path, { flag: "w+" }))
+      const others = [
+        AioOperation.fsync(file),
+        AioOperation.fdatasync(file),
+        AioOperation.fstat(file),
+        AioOperation.ftruncate(file, 1),
+        AioOperation.fadvise(file, "normal")
+      ]
+      const transfers = [
+        AioOperation.read(file, new Uint8Array(1), { offset: 0 }),
+        AioOperation.write(file, new Uint8Array(1))
+      ]
       for (const operation of [...others, ...transfers]) {
-        const error = yield* Effect.flip(Aio.submit<unknown>(operation))
+        const error = yield* Effect.flip(AioOperation.submit<unknown>(operation))
         expect(error).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
       }
     }).pipe(Effect.provide(layer))
@@ -50,8 +64,8 @@ describe.each(backends)("$name: file.request", ({ layer, world }) => {
       yield* world.writeFile(path, "x".repeat(4096))
       const scope = yield* Scope.make()
       const file = yield* Scope.extend(AioFile.open(path), scope)
-      const reads = Array.from({ length: 100 }, () => file.request.read(new Uint8Array(64), { offset: 0 }))
-      const batch = yield* Effect.fork(Aio.submitAll(reads, { mode: "exits" }))
+      const reads = Array.from({ length: 100 }, () => AioOperation.read(file, new Uint8Array(64), { offset: 0 }))
+      const batch = yield* Effect.fork(AioOperation.submitAll(reads, { mode: "exits" }))
       yield* Effect.yieldNow()
       yield* Scope.close(scope, Exit.void)
       // Whatever was done by then is right, the rest ended with the file.

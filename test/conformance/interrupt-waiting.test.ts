@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { backends, realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { lasting, quickest } from "../support/patience.ts"
@@ -125,7 +126,7 @@ describe.each(backends)("$name: interrupting what waits", ({ layer, layerWith, n
   it.scopedLive("what is only queued, behind a request that waits for ever", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, bytes()))
       expect(yield* settled(() => engine.places.executing, 1)).toBe(1)
       const attempt = Effect.gen(function* () {

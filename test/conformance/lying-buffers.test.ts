@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Aio, AioDirectory, AioFile, AioFileSystem } from "effect-aio"
+import { Aio, AioDirectory, AioFile, AioFileSystem, AioOperation } from "effect-aio"
 import { backends } from "../support/backends.ts"
 import { descriptorOf, type World } from "../support/world.ts"
 
@@ -116,10 +116,12 @@ describe.each(backends)("$name", ({ layer, world }) => {
       const reads: Record<string, (view: Uint8Array) => Effect.Effect<unknown, unknown, Aio.Aio>> = {
         read: (view) => Aio.read(fd, view, { offset: 0 }),
         readv: (view) => Aio.readv(fd, [view], { offset: 0 }),
-        submitAll: (view) => Effect.map(Aio.submitAll([Aio.request.read(fd, view, { offset: 0 })]), ([count]) => count),
-        linked: (view) => Effect.map(Aio.linked([Aio.request.read(fd, view, { offset: 0 })]), ([count]) => count),
+        submitAll: (view) =>
+          Effect.map(AioOperation.submitAll([AioOperation.read(fd, view, { offset: 0 })]), ([count]) => count),
+        linked: (view) =>
+          Effect.map(AioOperation.linked([AioOperation.read(fd, view, { offset: 0 })]), ([count]) => count),
         prepared: (view) =>
-          Effect.flatMap(Aio.prepare(Aio.request.read(fd, view, { offset: 0 })), ({ run }) =>
+          Effect.flatMap(AioOperation.prepare(AioOperation.read(fd, view, { offset: 0 })), ({ run }) =>
             Effect.zipRight(run, run)
           ),
         "AioFile.readExactly": (view) =>
@@ -149,7 +151,7 @@ describe.each(backends)("$name", ({ layer, world }) => {
       const writes: Record<string, Write> = {
         write: (view) => Aio.write(fd, view, { offset: 0 }),
         writev: (view) => Aio.writev(fd, [view], { offset: 0 }),
-        linked: (view) => Aio.linked([Aio.request.write(fd, view, { offset: 0 })]),
+        linked: (view) => AioOperation.linked([AioOperation.write(fd, view, { offset: 0 })]),
         "AioFile.writeAll": (view) => file.writeAll(view, { offset: 0 }),
         "AioFile.sink": (view) => Stream.run(Stream.make(view), file.sink()),
         "File.write": (view) => Effect.zipRight(toStart, handle.write(view)),
@@ -192,9 +194,9 @@ describe.each(backends)("$name", ({ layer, world }) => {
         expect(yield* Aio.readv(fd, list, { offset: 0 })).toBe(16)
       }
       const changing = [into(), into()]
-      const changed = Aio.request.readv(fd, changing, { offset: 0 })
+      const changed = AioOperation.readv(fd, changing, { offset: 0 })
       changing.push(into())
-      expect(yield* Aio.submit(changed)).toBe(16)
+      expect(yield* AioOperation.submit(changed)).toBe(16)
       const throwing = Object.defineProperty([into()], 0, {
         get: () => {
           throw new Error("asked")

@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { backends } from "../support/backends.ts"
 import { descriptorOf } from "../support/world.ts"
 
@@ -29,7 +29,7 @@ describe.each(backends)("$name", ({ layer, world }) => {
           yield* file.advise("random", { ...intruder })
           yield* file.writeAll(Buffer.from("OWN"), { offset: 0, ...intruder })
           yield* Aio.fallocate(file.fd, { length: 200, ...intruder })
-          yield* Aio.submit(file.request.write(Buffer.from("o"), { offset: 0, ...intruder }))
+          yield* AioOperation.submit(AioOperation.write(file, Buffer.from("o"), { offset: 0, ...intruder }))
           expect((yield* file.stat).size).toBe(200n)
         })
       )
@@ -87,16 +87,16 @@ describe.each(backends)("$name", ({ layer, world }) => {
       const wrong: any = Aio.nop()
       const refused = { _tag: "AioBadArgument", argument: "operation" }
       const failing = [
-        Aio.submit(wrong),
-        Aio.prepare(wrong),
-        Aio.withDeadline(wrong, "1 second"),
-        Aio.submitAll([Aio.request.nop(), wrong]),
-        Aio.linked([Aio.request.nop(), wrong])
+        AioOperation.submit(wrong),
+        AioOperation.prepare(wrong),
+        AioOperation.withDeadline(wrong, "1 second"),
+        AioOperation.submitAll([AioOperation.nop(), wrong]),
+        AioOperation.linked([AioOperation.nop(), wrong])
       ]
       for (const effect of failing) expect(yield* Effect.flip<unknown, unknown, Aio.Aio>(effect)).toMatchObject(refused)
       for (const both of [
-        yield* Aio.submitAll([wrong, Aio.request.nop()], { mode: "exits" }),
-        (yield* Aio.linked([Aio.request.nop(), wrong], { mode: "exits" })).reverse()
+        yield* AioOperation.submitAll([wrong, AioOperation.nop()], { mode: "exits" }),
+        (yield* AioOperation.linked([AioOperation.nop(), wrong], { mode: "exits" })).reverse()
       ]) {
         expect(both[0]).toMatchObject(Exit.fail(refused))
         expect(Exit.isSuccess(both[1]!)).toBe(true)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Either, Fiber, Stream } from "effect"
-import { Aio, AioFile, AioFileSystem } from "effect-aio"
+import { Aio, AioFile, AioFileSystem, AioOperation } from "effect-aio"
 import { backends, realBackends } from "../support/backends.ts"
 import { makeFifos } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -32,11 +32,11 @@ describe.each(realBackends)("$name: at the position", ({ layer }) => {
         write: (fd) => Effect.flatMap(Aio.write(fd, content), (count) => Aio.write(fd, content.subarray(count))),
         writev: (fd) => Effect.flatMap(Aio.writev(fd, [content]), (count) => Aio.writev(fd, [content.subarray(count)])),
         prepared: (fd) =>
-          Effect.flatMap(Aio.prepare(Aio.request.write(fd, content)), ({ run }) => Effect.zipRight(run, run)),
+          Effect.flatMap(AioOperation.prepare(AioOperation.write(fd, content)), ({ run }) => Effect.zipRight(run, run)),
         linked: (fd) =>
           Effect.zipRight(
-            Effect.exit(Aio.linked([Aio.request.write(fd, content), Aio.request.fdatasync(fd)])),
-            Aio.linked([Aio.request.write(fd, content)])
+            Effect.exit(AioOperation.linked([AioOperation.write(fd, content), AioOperation.fdatasync(fd)])),
+            AioOperation.linked([AioOperation.write(fd, content)])
           )
       }
       for (const [name, write] of Object.entries(ways)) {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { backends } from "../support/backends.ts"
 import { settled } from "../support/processState.ts"
 
@@ -14,7 +15,7 @@ describe.each(backends)("$name: priorities", ({ layerWith, world }) => {
   it.scopedLive("with one request under way at a time, what is queued goes by priority, in order within one", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, new Uint8Array(1)))
       yield* settled(() => engine.places.executing, 1)
       const order: Array<number> = []
@@ -37,7 +38,7 @@ describe.each(backends)("$name: priorities", ({ layerWith, world }) => {
   it.scopedLive("one of high priority that comes late overtakes a thousand low ones", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, new Uint8Array(1)))
       yield* settled(() => engine.places.executing, 1)
       let done = 0

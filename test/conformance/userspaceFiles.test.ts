@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Aio, AioBuffer, AioFile, AioFileSystem } from "effect-aio"
+import { Aio, AioBuffer, AioFile, AioFileSystem, AioOperation } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { hasUserFileSystems, userFileSystem } from "../support/userFileSystem.ts"
 
@@ -36,10 +36,10 @@ describe.runIf(hasUserFileSystems).each(realBackends)("$name", ({ layer }) => {
             "file.read": file.read(into, { offset: 0 }),
             "file.readv": file.readv([into], { offset: 0 }),
             "borrowed.read": borrowed.read(into, { offset: 0 }),
-            "Aio.linked": Effect.map(
-              Aio.linked([
-                Aio.request.read(raw, into.subarray(0, 4096), { offset: 0 }),
-                Aio.request.read(raw, into.subarray(4096, SIZE), { offset: 4096 })
+            "AioOperation.linked": Effect.map(
+              AioOperation.linked([
+                AioOperation.read(raw, into.subarray(0, 4096), { offset: 0 }),
+                AioOperation.read(raw, into.subarray(4096, SIZE), { offset: 4096 })
               ]),
               ([first, second]) => first + second
             ),

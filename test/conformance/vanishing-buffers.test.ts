@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Aio, AioFile, AioFileSystem } from "effect-aio"
+import { Aio, AioFile, AioFileSystem, AioOperation } from "effect-aio"
 import { backends } from "../support/backends.ts"
 import { descriptorOf, type World } from "../support/world.ts"
 
@@ -70,11 +70,11 @@ describe.each(backends)("$name", ({ layer, mechanism, name, world }) => {
         write: (view) => Aio.write(fd, view, { offset: 0 }),
         readv: (view) => Aio.readv(fd, [view], { offset: 0 }),
         writev: (view) => Aio.writev(fd, [new Uint8Array(0), view], { offset: 0 }),
-        submitAll: (view) => Aio.submitAll([Aio.request.read(fd, view, { offset: 0 })]),
+        submitAll: (view) => AioOperation.submitAll([AioOperation.read(fd, view, { offset: 0 })]),
         linked: (view) =>
-          Aio.linked([
-            Aio.request.write(fd, Buffer.alloc(1, "a"), { offset: 0 }),
-            Aio.request.read(fd, view, { offset: 0 })
+          AioOperation.linked([
+            AioOperation.write(fd, Buffer.alloc(1, "a"), { offset: 0 }),
+            AioOperation.read(fd, view, { offset: 0 })
           ]),
         "AioFile.readExactly": (view) => file.readExactly(view, { offset: 0 }),
         "AioFile.writeAll": (view) => file.writeAll(view, { offset: 0 })

@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Aio, AioFile, AioFileSystem, MockAio } from "effect-aio"
+import { Aio, AioFile, AioFileSystem, AioOperation, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 
 /** The memory of a process that has ended: what is written there is taken by nobody, proc(5). Linux answers 0. */
@@ -66,7 +66,9 @@ describe("mock", () => {
         ...nothing,
         operation: "writeFile"
       })
-      expect(yield* bounded(Effect.flip(Aio.linked([file.request.write(bytes, { offset: 0 })])))).toMatchObject({
+      expect(
+        yield* bounded(Effect.flip(AioOperation.linked([AioOperation.write(file, bytes, { offset: 0 })])))
+      ).toMatchObject({
         _tag: "AioShortTransfer",
         transferred: 0
       })

@@ -9,6 +9,7 @@ import {
   AioDirectory,
   AioFile,
   AioGroup,
+  AioOperation,
   AioTree,
   IoUring,
   KernelAio,
@@ -52,7 +53,7 @@ const values: ReadonlyArray<unknown> = [
   /x/,
   new Date(Number.NaN),
   Effect.void,
-  Aio.request,
+  AioOperation,
   revoked(),
   new Proxy({}, { get: fail, has: fail, ownKeys: fail, getPrototypeOf: fail }),
   { toString: fail, valueOf: fail, [Symbol.toPrimitive]: fail },
@@ -122,7 +123,7 @@ const bytes = () => new Uint8Array(4)
 const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
   const [path, to] = [join(directory, "file"), join(directory, "to")]
   const at = ["at", "mode", "flag"]
-  const operation = Aio.request.nop()
+  const operation = AioOperation.nop()
   return [
     { name: "open", run: Aio.open, args: [path, undefined], keys: at },
     { name: "close", run: Aio.close, args: [-1] },
@@ -155,16 +156,20 @@ const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
     { name: "chown", run: Aio.chown, args: [path, {}], keys: ["uid", "gid", "follow"] },
     { name: "utimes", run: Aio.utimes, args: [path, {}], keys: ["atimeNs", "mtimeNs", "follow"] },
     { name: "statvfs", run: Aio.statvfs, args: [path] },
-    { name: "submit", run: Aio.submit, args: [operation] },
-    { name: "prepare", run: (o) => Effect.flatMap(Aio.prepare(o), ({ run }) => run), args: [operation] },
-    { name: "submitAll", run: Aio.submitAll, args: [[operation], {}], keys: ["mode"] },
-    { name: "submitAll of", run: (o) => Aio.submitAll([operation, o]), args: [operation] },
-    { name: "submitAll, exits, of", run: (o) => Aio.submitAll([operation, o], { mode: "exits" }), args: [operation] },
-    { name: "linked", run: Aio.linked, args: [[operation], {}], keys: ["mode"] },
-    { name: "linked of", run: (o) => Aio.linked([operation, o]), args: [operation] },
-    { name: "completed", run: Aio.completed, args: [[operation], {}], keys: ["concurrency"] },
-    { name: "completed of", run: (o) => Aio.completed([operation, o]), args: [operation] },
-    { name: "withDeadline", run: (o, d) => Aio.withDeadline(o, d), args: [operation, "1 second"] },
+    { name: "submit", run: AioOperation.submit, args: [operation] },
+    { name: "prepare", run: (o) => Effect.flatMap(AioOperation.prepare(o), ({ run }) => run), args: [operation] },
+    { name: "submitAll", run: AioOperation.submitAll, args: [[operation], {}], keys: ["mode"] },
+    { name: "submitAll of", run: (o) => AioOperation.submitAll([operation, o]), args: [operation] },
+    {
+      name: "submitAll, exits, of",
+      run: (o) => AioOperation.submitAll([operation, o], { mode: "exits" }),
+      args: [operation]
+    },
+    { name: "linked", run: AioOperation.linked, args: [[operation], {}], keys: ["mode"] },
+    { name: "linked of", run: (o) => AioOperation.linked([operation, o]), args: [operation] },
+    { name: "completed", run: AioOperation.asCompleted, args: [[operation], {}], keys: ["concurrency"] },
+    { name: "completed of", run: (o) => AioOperation.asCompleted([operation, o]), args: [operation] },
+    { name: "withDeadline", run: (o, d) => AioOperation.withDeadline(o, d), args: [operation, "1 second"] },
     { name: "withPriority", run: (p) => Aio.withPriority(Aio.nop(), p), args: [1] },
     { name: "nice", run: (p) => Aio.nice(Aio.nop(), p), args: [1] },
     { name: "wait", run: AioBlocking.wait, args: [{ timeout: 0 }], keys: ["timeout"] },
@@ -230,8 +235,8 @@ const callsOf = (file: AioFile.AioFile): ReadonlyArray<Call> => {
     ),
     ...(["read", "readv", "write", "writev"] as const).map(
       (name): Call => ({
-        name: `file.request.${name}`,
-        run: (...args) => Aio.submit((file.request[name] as any)(...args)),
+        name: `AioOperation.${name} of a file`,
+        run: (...args) => AioOperation.submit((AioOperation[name] as any)(file, ...args)),
         args: [name.endsWith("v") ? [bytes()] : bytes(), { offset: 0 }],
         keys: ["offset"]
       })
@@ -261,19 +266,23 @@ const groupCalls: ReadonlyArray<Call> = [
     args: [{}],
     keys: groupKeys
   },
-  { name: "group.add", run: inGroup((group, o) => group.add(o)), args: [Aio.request.nop()] },
-  { name: "group.addAll", run: inGroup((group, o) => group.addAll(o)), args: [[Aio.request.nop()]] },
+  { name: "group.add", run: inGroup((group, o) => group.add(o)), args: [AioOperation.nop()] },
+  { name: "group.addAll", run: inGroup((group, o) => group.addAll(o)), args: [[AioOperation.nop()]] },
   {
     name: "group.addAll of",
-    run: inGroup((group, o) => group.addAll([Aio.request.nop(), o])),
-    args: [Aio.request.nop()]
+    run: inGroup((group, o) => group.addAll([AioOperation.nop(), o])),
+    args: [AioOperation.nop()]
   },
   { name: "group.feed", run: inGroup((group, o, options) => group.feed(o, options)), args: [[], {}], keys: ["onExit"] },
-  { name: "group.feed of", run: inGroup((group, o) => group.feed([Aio.request.nop(), o])), args: [Aio.request.nop()] },
+  {
+    name: "group.feed of",
+    run: inGroup((group, o) => group.feed([AioOperation.nop(), o])),
+    args: [AioOperation.nop()]
+  },
   {
     name: "group.feed of a Stream of",
-    run: inGroup((group, o) => group.feed(Stream.make(Aio.request.nop(), o))),
-    args: [Aio.request.nop()]
+    run: inGroup((group, o) => group.feed(Stream.make(AioOperation.nop(), o))),
+    args: [AioOperation.nop()]
   },
   { name: "group.setLimit", run: inGroup((group, limit) => group.setLimit(limit)), args: [1] }
 ]

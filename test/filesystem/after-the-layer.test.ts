@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
-import { Aio, AioDirectory, AioFile, AioFileSystem, AioTree, ThreadPool } from "effect-aio"
+import { type Aio, AioDirectory, AioFile, AioFileSystem, AioOperation, AioTree, ThreadPool } from "effect-aio"
 import { looks } from "../../src/internal/effect/successor.ts"
 import { backends } from "../support/backends.ts"
 import { descriptorCounts, settled, steady, threads } from "../support/processState.ts"
@@ -196,7 +196,7 @@ describe.each(backends)("$name", ({ layer, real }) => {
           file.stat,
           AioFile.readFile("/tmp"),
           AioDirectory.read("/tmp"),
-          Aio.submitAll([Aio.request.stat("/tmp")]),
+          AioOperation.submitAll([AioOperation.stat("/tmp")]),
           AioTree.copy("/tmp", "/tmp/copy")
         ]) {
           const error = yield* Effect.flip(Effect.provide(use as Effect.Effect<unknown, any, Aio.Aio>, context))

@@ -1,7 +1,7 @@
 /** One call: what is called, with what, and what becomes of its result. */
 import type * as fs from "@effect/platform/FileSystem"
 import { Chunk, Effect, Layer, type Scope, Sink, Stream } from "effect"
-import { Aio, type MockAio } from "effect-aio"
+import { type Aio, AioOperation, type MockAio } from "effect-aio"
 import { fill } from "./arrays.ts"
 import { chance } from "./hostile.ts"
 import { show } from "./naming.ts"
@@ -10,11 +10,11 @@ import * as r from "./roles.ts"
 import {
   type Callable,
   callablesOf,
+  constructors,
   fileSystemFunctions,
   functions,
   isRunnable,
-  kindOf,
-  operationsOf
+  kindOf
 } from "./surface.ts"
 
 /** Whatever a call may need. */
@@ -31,9 +31,8 @@ const isDear = (name: string): boolean =>
 export const changesAll = (name: string): boolean =>
   /^(ThreadPool\.set|Aio\.setLimits)/.test(name) || name.startsWith("MockAio.")
 
-const opens = (name: string): boolean => /^Aio\.(request\.)?open$/.test(name) || name === "MockAio.pipe"
+const opens = (name: string): boolean => /^Aio(Operation)?\.open$/.test(name) || name === "MockAio.pipe"
 
-const catalogue = operationsOf()
 const anyRole: Role = (material) =>
   material.draw.pick<Role>([r.fd, r.path, r.bytes, r.offset, r.operation, r.operations, r.options({}), r.callback])(
     material
@@ -93,11 +92,9 @@ const usable = ({ mayOpen }: Material, list: ReadonlyArray<Callable>): ReadonlyA
 export const makeOperation =
   (problem: (name: string, text: string, error: unknown) => void) =>
   (material: Material): unknown => {
-    const { draw, objects } = material
+    const { draw } = material
     if (chance(draw, 8)) return material.hostile(draw)
-    const files = objects.filter((object) => kindOf(object) === "AioFile")
-    const list = files.length > 0 && chance(draw, 25) ? operationsOf(draw.pick(files)) : catalogue
-    const call = callOf(draw.pick(usable(material, list)), material)
+    const call = callOf(draw.pick(usable(material, constructors)), material)
     try {
       return call.make()
     } catch (error) {
@@ -121,16 +118,13 @@ export const chooser = (service: fs.FileSystem, isMock: boolean) => {
       if (kind < 55) return callOf(draw.pick(ofService), material)
       const callable = draw.pick(usable(material, all))
       // Now and then is enough.
-      if (isDear(callable.name) && !chance(draw, 6)) return callOf(draw.pick(usable(material, catalogue)), material)
+      if (isDear(callable.name) && !chance(draw, 6)) return callOf(draw.pick(usable(material, constructors)), material)
       return callOf(callable, material)
     },
     byName: (name: string, material: Material): Call =>
       callOf([...functions, ...ofService].find((callable) => callable.name === name)!, material)
   }
 }
-
-const isOperation = (value: unknown): value is Aio.Operation<unknown> =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, "entry") && Object.hasOwn(value, "input")
 
 const some = fill(new Uint8Array(5000))
 
@@ -139,7 +133,7 @@ export const running = (value: unknown, material: Material): Effect.Effect<unkno
   const { draw } = material
   if (Effect.isEffect(value)) return value
   if (Layer.isLayer(value)) return Effect.scoped(Layer.build(value as Layer.Layer<unknown>))
-  if (isOperation(value)) return Aio.submit(value)
+  if (AioOperation.isAioOperation(value)) return AioOperation.submit(value)
   // The other form of what takes its data first or last.
   if (typeof value === "function") {
     const next = draw.pick([r.operation, r.effect])(material)

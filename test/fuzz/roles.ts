@@ -1,6 +1,6 @@
 /** Arguments by what they are for: fitting ones, most of the time. */
 import { Duration, Effect, Stream } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import type { Random } from "../support/random.ts"
 import { type Afterwards, buffer, buffers, type Guards } from "./arrays.ts"
 import { chance, Mine, throwing } from "./hostile.ts"
@@ -31,6 +31,11 @@ const of =
     draw.pick(values)
 
 export const fd: Role = ({ draw, scene }) => draw.pick(scene.fds)
+/** A descriptor, or an open file. */
+export const target: Role = (material) => {
+  const files = material.objects.filter((object) => AioFile.TypeId in object)
+  return files.length > 0 && chance(material.draw, 25) ? material.draw.pick(files) : fd(material)
+}
 export const expendable: Role = ({ scene }) => scene.expendable()
 export const text: Role = ({ draw, scene }) => {
   const name = draw.pick(names)
@@ -113,7 +118,7 @@ export const effect: Role = (material) => {
       return named("Aio.stats", Aio.stats)
     default: {
       const value: any = operation(material)
-      return named("Aio.submit", Aio.submit(value))
+      return named("AioOperation.submit", AioOperation.submit(value))
     }
   }
 }

@@ -3,7 +3,8 @@
  * functions give have to be here: their records do not compile without.
  */
 import type { FileSystem } from "@effect/platform"
-import type { Aio, AioFile, AioGroup, AioTree } from "effect-aio"
+import type { AioFile, AioGroup, AioOperation, AioTree } from "effect-aio"
+import type * as catalogue from "../../src/internal/operation/catalogue.ts"
 import * as r from "./roles.ts"
 
 const at = { at: r.fd }
@@ -33,25 +34,25 @@ const group = r.options({
 })
 const batch = r.options({ mode: r.choice("values", "exits", undefined) })
 
-/** The catalogue's: of `Aio.request` and of `Aio`. */
-const operations: Record<keyof typeof Aio.request, r.Shape> = {
+/** The catalogue's: of `AioOperation` and of `Aio`. */
+const operations: Record<keyof typeof catalogue, r.Shape> = {
   nop: [],
   open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
   close: [r.expendable],
-  read: [r.fd, r.bytes, from],
-  write: [r.fd, r.bytes, from],
-  readv: [r.fd, r.vector, from],
-  writev: [r.fd, r.vector, from],
-  fsync: [r.fd],
-  fdatasync: [r.fd],
+  read: [r.target, r.bytes, from],
+  write: [r.target, r.bytes, from],
+  readv: [r.target, r.vector, from],
+  writev: [r.target, r.vector, from],
+  fsync: [r.target],
+  fdatasync: [r.target],
   stat: [r.path, r.options(at)],
   lstat: [r.path, r.options(at)],
-  fstat: [r.fd],
-  ftruncate: [r.fd, r.offset],
+  fstat: [r.target],
+  ftruncate: [r.target, r.offset],
   truncate: [r.path, r.offset],
-  fallocate: [r.fd, allocate],
-  fadvise: [r.fd, advice, r.options(range)],
-  readahead: [r.fd, r.options(range)],
+  fallocate: [r.target, allocate],
+  fadvise: [r.target, advice, r.options(range)],
+  readahead: [r.target, r.options(range)],
   unlink: [r.path, r.options(at)],
   rmdir: [r.path, r.options(at)],
   rename: [r.path, r.path, r.options({ existing: r.choice("replace", "noReplace", "exchange", undefined) })],
@@ -59,14 +60,14 @@ const operations: Record<keyof typeof Aio.request, r.Shape> = {
   link: [r.path, r.path],
   symlink: [r.path, r.path, r.options(at)],
   readlink: [r.path, r.options(at)],
-  readdir: [r.fd, r.options({ bufferSize: r.choice(32768, 100, 1 << 20, undefined) })],
+  readdir: [r.target, r.options({ bufferSize: r.choice(32768, 100, 1 << 20, undefined) })],
   access: [r.path, r.options({ read: r.boolean, write: r.boolean, execute: r.boolean })],
   chmod: [r.path, r.mode],
   chown: [r.path, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
   utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
-  copyFileRange: [r.fd, r.fd, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
-  pollFd: [r.fd, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
-  flock: [r.fd, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
+  copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
+  flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   statvfs: [r.path]
 }
 
@@ -90,13 +91,14 @@ const contents = r.choice("text", null, new Uint8Array(0))
 
 export const shapes: Readonly<Record<string, r.Shape>> = {
   ...named("Aio", operations),
-  ...named("Aio.request", operations),
-  "Aio.submit": [r.operation],
-  "Aio.submitAll": [r.operations, batch],
-  "Aio.linked": [r.operations, batch],
-  "Aio.completed": [r.operations, r.options({ concurrency: r.count })],
-  "Aio.prepare": [r.operation],
-  "Aio.withDeadline": [r.operation, r.duration],
+  ...named("AioOperation", operations),
+  "AioOperation.isAioOperation": [r.operation],
+  "AioOperation.submit": [r.operation],
+  "AioOperation.submitAll": [r.operations, batch],
+  "AioOperation.linked": [r.operations, batch],
+  "AioOperation.asCompleted": [r.operations, r.options({ concurrency: r.count })],
+  "AioOperation.prepare": [r.operation],
+  "AioOperation.withDeadline": [r.operation, r.duration],
   "Aio.withPriority": [r.effect, r.level],
   "Aio.nice": [r.effect, r.level],
   "Aio.withSpans": [r.effect],
@@ -172,21 +174,6 @@ const file: Members<Omit<AioFile.AioFile, "fd" | "request">> = {
   sink: [from]
 }
 
-/** Of an open file, as values. */
-export const fileRequests: Members<AioFile.FileRequests> = {
-  read: file.read,
-  readv: file.readv,
-  write: file.write,
-  writev: file.writev,
-  sync: [],
-  datasync: [],
-  stat: [],
-  truncate: file.truncate,
-  allocate: file.allocate,
-  advise: file.advise,
-  readahead: file.readahead
-}
-
 const groupMembers: Members<Omit<AioGroup.AioGroup, "name">> = {
   add: [r.operation],
   addAll: [r.operations],
@@ -219,7 +206,7 @@ export const members = {
   AioFile: file,
   AioGroup: groupMembers,
   Handle: handle,
-  Prepared: { run: [] } satisfies Members<Omit<Aio.Prepared<unknown>, "operation">>,
+  Prepared: { run: [] } satisfies Members<Omit<AioOperation.Prepared<unknown>, "operation">>,
   File: platformFile
 } as const satisfies Record<string, Record<string, r.Shape>>
 

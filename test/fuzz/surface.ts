@@ -2,8 +2,9 @@
 import * as fs from "@effect/platform/FileSystem"
 import { Effect, Layer, Stream } from "effect"
 import * as api from "effect-aio"
+import * as catalogue from "../../src/internal/operation/catalogue.ts"
 import type * as r from "./roles.ts"
-import { fileRequests, fileSystem, members, shapes } from "./shapes.ts"
+import { fileSystem, members, shapes } from "./shapes.ts"
 
 export interface Callable {
   readonly name: string
@@ -74,8 +75,7 @@ export const callablesOf = (self: object): ReadonlyArray<Callable> => {
   return membersOf(kind, self, members[kind])
 }
 
-/** The constructors of operations, of the catalogue or of an open file. */
-export const operationsOf = (file?: object): ReadonlyArray<Callable> =>
-  file === undefined
-    ? functions.filter(({ name }) => name.startsWith("Aio.request."))
-    : membersOf("AioFile.request", (file as api.AioFile.AioFile).request, fileRequests)
+/** The constructors of operations. */
+export const constructors: ReadonlyArray<Callable> = functions.filter(
+  ({ name }) => name.startsWith("AioOperation.") && Object.hasOwn(catalogue, name.slice("AioOperation.".length))
+)

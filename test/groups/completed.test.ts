@@ -3,7 +3,8 @@ import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioOperation } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
@@ -18,7 +19,7 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
     Effect.gen(function* () {
       const pipes = yield* idlePipes(3)
       const seen: Array<number> = []
-      const fiber = yield* Aio.completed(pipes.map((fd) => Aio.request.read(fd, new Uint8Array(8)))).pipe(
+      const fiber = yield* AioOperation.asCompleted(pipes.map((fd) => AioOperation.read(fd, new Uint8Array(8)))).pipe(
         Stream.runForEach(({ exit, index }) =>
           Effect.sync(() => {
             expect(exit).toEqual(Exit.succeed(5))
@@ -39,17 +40,17 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("pulled lazily, never more than `concurrency` in flight, one chunk a turn", () =>
     Effect.gen(function* () {
-      const aio = yield* Aio.Aio
+      const engine = yield* currentEngine
       let pulled = 0
       let most = 0
       function* operations() {
         for (;;) {
           pulled++
-          most = Math.max(most, aio.engine.outstanding)
-          yield Aio.request.nop()
+          most = Math.max(most, engine.outstanding)
+          yield AioOperation.nop()
         }
       }
-      const chunks = yield* Aio.completed(operations(), { concurrency: 8 }).pipe(
+      const chunks = yield* AioOperation.asCompleted(operations(), { concurrency: 8 }).pipe(
         Stream.chunks,
         Stream.takeUntil(() => pulled > 4000),
         Stream.runCollect
@@ -71,11 +72,11 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
       function* operations() {
         for (;;) {
           pulled++
-          yield Aio.request.nop()
+          yield AioOperation.nop()
         }
       }
       const fiber = yield* Effect.fork(
-        Stream.runForEachChunk(Aio.completed(operations(), { concurrency: 8 }), () => Effect.never)
+        Stream.runForEachChunk(AioOperation.asCompleted(operations(), { concurrency: 8 }), () => Effect.never)
       )
       yield* Effect.sleep(100)
       expect(pulled).toBeLessThanOrEqual(32)
@@ -86,10 +87,10 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("failures are ends; what the iterable throws is a defect; `return` is called", () =>
     Effect.gen(function* () {
-      const ends = yield* Aio.completed([
-        Aio.request.stat("/does/not/exist"),
-        Aio.request.mkdir("a\0b")
-      ] as ReadonlyArray<Aio.Operation<unknown>>).pipe(Stream.runCollect)
+      const ends = yield* AioOperation.asCompleted([
+        AioOperation.stat("/does/not/exist"),
+        AioOperation.mkdir("a\0b")
+      ] as ReadonlyArray<AioOperation.AioOperation<unknown>>).pipe(Stream.runCollect)
       const errors = [...ends]
         .sort((a, b) => a.index - b.index)
         .map(({ exit }) => Exit.isFailure(exit) && Cause.squash(exit.cause))
@@ -97,26 +98,26 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
       let returned = false
       function* throwing() {
         try {
-          yield Aio.request.nop()
+          yield AioOperation.nop()
           throw new Error("mine")
         } finally {
           returned = true
         }
       }
-      const exit = yield* Effect.exit(Stream.runDrain(Aio.completed(throwing(), { concurrency: 1 })))
+      const exit = yield* Effect.exit(Stream.runDrain(AioOperation.asCompleted(throwing(), { concurrency: 1 })))
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
       expect(returned).toBe(true)
       returned = false
       function* endless() {
         try {
-          for (;;) yield Aio.request.nop()
+          for (;;) yield AioOperation.nop()
         } finally {
           returned = true
         }
       }
-      yield* Stream.runDrain(Stream.take(Aio.completed(endless()), 3))
+      yield* Stream.runDrain(Stream.take(AioOperation.asCompleted(endless()), 3))
       expect(returned).toBe(true)
-      expect(yield* Effect.flip(Stream.runDrain(Aio.completed([], { concurrency: 0 })))).toMatchObject({
+      expect(yield* Effect.flip(Stream.runDrain(AioOperation.asCompleted([], { concurrency: 0 })))).toMatchObject({
         _tag: "AioBadArgument"
       })
     }).pipe(Effect.provide(layer))
@@ -131,9 +132,9 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
       const source = random()
       for (let round = 0; round < 40; round++) {
         const buffer = new Uint8Array(8)
-        const fiber = yield* Aio.completed([
-          ...Array.from({ length: 30 }, () => Aio.request.open(path)),
-          Aio.request.read(pipe, buffer)
+        const fiber = yield* AioOperation.asCompleted([
+          ...Array.from({ length: 30 }, () => AioOperation.open(path)),
+          AioOperation.read(pipe, buffer)
         ]).pipe(
           Stream.runForEachChunk((chunk) =>
             Effect.uninterruptible(

@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, TestClock, Tracer } from "effect"
-import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, AioOperation, MockAio } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
+import type { Engine } from "../../src/internal/engine/engine.ts"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
@@ -38,7 +40,7 @@ const nops = (count: number) =>
     { concurrency: "unbounded", discard: true }
   )
 
-const inFlight = (engine: Aio.Aio["Type"]["engine"]) => {
+const inFlight = (engine: Engine) => {
   const requests: Array<{ readonly cancelled: boolean }> = []
   for (const backend of engine.backends) backend.forEachInFlight((request) => requests.push(request))
   return requests
@@ -97,7 +99,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { fd, path } = yield* fixture
       const pipe = yield* idlePipe
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       // By the clock of the events: that of the day may be put right meanwhile.
       const before = performance.timeOrigin + performance.now()
       const { events } = yield* collecting()
@@ -106,9 +108,9 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Effect.ignore(Aio.stat("/does/not/exist"))
       yield* Effect.ignore(Aio.mkdir("a\0b"))
       const group = yield* AioGroup.make({ name: "mine" })
-      yield* group.feed([Aio.request.stat(path)])
-      yield* group.feed([Aio.request.fsync(fd)])
-      yield* Effect.ignore(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), 20))
+      yield* group.feed([AioOperation.stat(path)])
+      yield* group.feed([AioOperation.fsync(fd)])
+      yield* Effect.ignore(AioOperation.withDeadline(AioOperation.read(pipe, new Uint8Array(8)), 20))
       const waiting = yield* Effect.fork(Aio.read(pipe, new Uint8Array(8)))
       // From here on it is under way.
       while (engine.outstanding === 0) yield* nextTurn
@@ -160,7 +162,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const { path } = yield* fixture
       const counted = (operation: string) =>
         Effect.gen(function* () {
-          const { engine } = yield* Aio.Aio
+          const engine = yield* currentEngine
           const counts = yield* Effect.forEach(engine.backends, ({ name }) =>
             Metric.value(
               Aio.completionMetrics.requests.pipe(Metric.tagged("operation", operation), Metric.tagged("backend", name))
@@ -199,7 +201,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const aio = yield* Layer.buildWithScope(layer, scope)
-      const { engine } = yield* Effect.provide(Aio.Aio, aio)
+      const engine = yield* Effect.provide(currentEngine, aio)
       expect(engine.observer).toBe(null)
       const three = yield* Effect.fork(Effect.provide(Stream.runDrain(Stream.take(Aio.completions(), 3)), aio))
       while (engine.observer === null) yield* Effect.yieldNow()
@@ -216,7 +218,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("what waited for the budget and was then finished without waiting is told so", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd } = yield* fixture
       const { events } = yield* collecting()
       const before = engine.counters.inline
@@ -231,7 +233,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("sliding: a slow subscriber misses the oldest, and nobody waits for it", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const taken: Array<number> = []
       let release = (): void => {}
       const gate = new Promise<void>((resolve) => {
@@ -261,7 +263,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("backpressure: nothing is lost, and the engine waits", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd } = yield* fixture
       let open = false
       let count = 0
@@ -307,7 +309,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("a full subscriber does not hold up an interrupt", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const pipe = yield* idlePipe
       yield* Aio.completions({ strategy: "backpressure", capacity: 4 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
@@ -325,7 +327,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("nor what an interrupted fiber does at its end", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { path } = yield* fixture
       const pipe = yield* idlePipe
       const read = Aio.read(pipe, new Uint8Array(8))
@@ -359,12 +361,14 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("nor several requests at once, and files as a whole, that belong to its end", () =>
     Effect.gen(function* () {
       const { path } = yield* fixture
-      const missing = Aio.request.rmdir("/does/not/exist")
-      const { engine } = yield* Aio.Aio
+      const missing = AioOperation.rmdir("/does/not/exist")
+      const engine = yield* currentEngine
       const written = Effect.acquireUseRelease(
         Effect.sync(() => openSync(path, "r+")),
         (fd) =>
-          Aio.linked(Array.from({ length: 4 }, (_, i) => Aio.request.write(fd, new Uint8Array(9), { offset: i }))),
+          AioOperation.linked(
+            Array.from({ length: 4 }, (_, i) => AioOperation.write(fd, new Uint8Array(9), { offset: i }))
+          ),
         (fd) => Effect.sync(() => closeSync(fd))
       )
       const inGroup = Effect.scoped(
@@ -374,7 +378,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         })
       )
       const endings: ReadonlyArray<Effect.Effect<unknown, unknown, Aio.Aio>> = [
-        Aio.submitAll([missing, missing, missing], { mode: "exits" }),
+        AioOperation.submitAll([missing, missing, missing], { mode: "exits" }),
         written,
         inGroup,
         AioFile.readFile(path),
@@ -402,7 +406,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const pipe = yield* idlePipe
       const scope = yield* Scope.make()
       const aio = yield* Layer.buildWithScope(layer, scope)
-      const { engine } = yield* Effect.provide(Aio.Aio, aio)
+      const engine = yield* Effect.provide(currentEngine, aio)
       yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
         Effect.provide(aio),
@@ -419,7 +423,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("metrics", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd } = yield* fixture
       // Under whatever mechanism it was that ran them.
       const of = (metric: Metric.Metric<any, any, { readonly count: number }>, operation: string, code?: string) =>
@@ -463,8 +467,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* traced(Effect.scoped(AioFile.open(path)))
       yield* traced(AioFile.withFile(path, (file) => file.stat))
       expect(names()).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
-      yield* traced(Aio.withDeadline(Aio.request.stat(path), "1 minute"))
-      yield* traced(Effect.flatMap(Aio.prepare(Aio.request.fstat(fd)), ({ run }) => run))
+      yield* traced(AioOperation.withDeadline(AioOperation.stat(path), "1 minute"))
+      yield* traced(Effect.flatMap(AioOperation.prepare(AioOperation.fstat(fd)), ({ run }) => run))
       yield* traced(AioFile.readFile(path))
       expect(names()).toEqual(["aio.stat", "aio.fstat", "aio.readFile"])
     }).pipe(Effect.provide(layer))
@@ -474,12 +478,12 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { fd, path } = yield* fixture
       const { spans, tracer } = recorder()
-      const read = Aio.request.read(fd, new Uint8Array(8), { offset: 0 })
-      const missing = Aio.request.stat(`${path}/below`)
+      const read = AioOperation.read(fd, new Uint8Array(8), { offset: 0 })
+      const missing = AioOperation.stat(`${path}/below`)
       const uses: Record<string, Effect.Effect<unknown, unknown, Aio.Aio>> = {
-        submitAll: Effect.flip(Aio.submitAll([Aio.request.stat(path), missing])),
-        completed: Stream.runDrain(Aio.completed([read, missing], { concurrency: 2 })),
-        linked: Effect.flip(Aio.linked([read, missing])),
+        submitAll: Effect.flip(AioOperation.submitAll([AioOperation.stat(path), missing])),
+        completed: Stream.runDrain(AioOperation.asCompleted([read, missing], { concurrency: 2 })),
+        linked: Effect.flip(AioOperation.linked([read, missing])),
         group: Effect.scoped(
           Effect.gen(function* () {
             const group = yield* AioGroup.make({ onFailure: "continue" })
@@ -511,7 +515,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
           throw new Error("no")
         }
       })
-      expect(yield* Aio.submitAll([read, read]).pipe(Aio.withSpans, Effect.withTracer(broken))).toEqual([8, 8])
+      expect(yield* AioOperation.submitAll([read, read]).pipe(Aio.withSpans, Effect.withTracer(broken))).toEqual([8, 8])
     }).pipe(Effect.provide(layer))
   )
 })
@@ -521,7 +525,7 @@ it.scopedLive("a Stream that is run after the Layer was closed ends at once", ()
     const scope = yield* Scope.make()
     const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
     yield* Scope.close(scope, Exit.void)
-    const { engine } = yield* Effect.provide(Aio.Aio, aio)
+    const engine = yield* Effect.provide(currentEngine, aio)
     const events = Effect.provide(Stream.runCollect(Aio.completions()), aio)
     expect(Chunk.size(yield* Effect.timeout(events, "30 seconds"))).toBe(0)
     expect(engine.observer).toBe(null)
@@ -547,7 +551,7 @@ it.scopedLive("events are taken also where they came between the look and the wa
 
 it.scoped("an interrupt does not wait for a subscriber that came after it", () =>
   Effect.gen(function* () {
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     yield* MockAio.put("/file", "abc")
     const fd = yield* Aio.open("/file")
     yield* MockAio.configure({ latency: { fsync: "1 second" }, cancellation: "completion" })
@@ -569,7 +573,7 @@ it.scoped("an interrupt does not wait for a subscriber that came after it", () =
 
 it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
   Effect.gen(function* () {
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     let count = 0
     yield* Effect.forkScoped(
       Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), (chunk) =>

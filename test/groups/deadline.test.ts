@@ -3,7 +3,7 @@ import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
-import { Aio, MockAio } from "effect-aio"
+import { Aio, AioOperation, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe, idlePipes, makeFifos } from "../support/fifo.ts"
 import { nextTurn } from "../support/moments.ts"
@@ -21,7 +21,7 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
         const attempt = Effect.gen(function* () {
           const buffer = new Uint8Array(8)
           const start = performance.now()
-          const error = yield* Effect.flip(Aio.withDeadline(Aio.request.read(pipe, buffer), milliseconds))
+          const error = yield* Effect.flip(AioOperation.withDeadline(AioOperation.read(pipe, buffer), milliseconds))
           const took = performance.now() - start
           expect(error).toMatchObject({ _tag: "AioError", code: "ETIMEDOUT", operation: "read", fd: pipe })
           expect(took).toBeGreaterThan(milliseconds - 1.5)
@@ -41,17 +41,19 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const path = join(yield* temporaryDirectory, "file")
       writeFileSync(path, "x")
       const pipe = yield* idlePipe
-      const reading = yield* Effect.fork(Aio.withDeadline("20 seconds")(Aio.request.read(pipe, new Uint8Array(8))))
+      const reading = yield* Effect.fork(
+        AioOperation.withDeadline("20 seconds")(AioOperation.read(pipe, new Uint8Array(8)))
+      )
       yield* Effect.sleep(20)
       writeSync(pipe, "hello")
       expect(yield* Fiber.join(reading)).toBe(5)
-      expect(Number((yield* Aio.withDeadline(Aio.request.stat(path), "1 day")).size)).toBe(1)
-      expect(Number((yield* Aio.withDeadline(Aio.request.stat(path), Number.POSITIVE_INFINITY)).size)).toBe(1)
-      const fd = yield* Aio.withDeadline(Aio.request.open(path), "1 minute")
-      yield* Aio.withDeadline(Aio.request.close(fd), 0)
+      expect(Number((yield* AioOperation.withDeadline(AioOperation.stat(path), "1 day")).size)).toBe(1)
+      expect(Number((yield* AioOperation.withDeadline(AioOperation.stat(path), Number.POSITIVE_INFINITY)).size)).toBe(1)
+      const fd = yield* AioOperation.withDeadline(AioOperation.open(path), "1 minute")
+      yield* AioOperation.withDeadline(AioOperation.close(fd), 0)
       const many = yield* Effect.forEach(
         Array.from({ length: 500 }),
-        () => Aio.withDeadline(Aio.request.nop(), "10 seconds"),
+        () => AioOperation.withDeadline(AioOperation.nop(), "10 seconds"),
         { concurrency: "unbounded" }
       )
       expect(many.length).toBe(500)
@@ -65,12 +67,14 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const [fifo] = makeFifos(yield* temporaryDirectory, 1)
       const exits = yield* Effect.forEach(
         pipes,
-        (fd) => Effect.exit(Aio.withDeadline(Aio.request.read(fd, new Uint8Array(8)), 50)),
+        (fd) => Effect.exit(AioOperation.withDeadline(AioOperation.read(fd, new Uint8Array(8)), 50)),
         { concurrency: "unbounded" }
       ).pipe(Effect.timeout("30 seconds"))
       for (const exit of exits)
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ETIMEDOUT" })
-      const error = yield* Effect.flip(Aio.withDeadline(Aio.request.open(fifo), 30)).pipe(Effect.timeout("30 seconds"))
+      const error = yield* Effect.flip(AioOperation.withDeadline(AioOperation.open(fifo), 30)).pipe(
+        Effect.timeout("30 seconds")
+      )
       expect(error).toMatchObject({ code: "ETIMEDOUT", path: fifo })
       expect(yield* idle).toBe(0)
     }).pipe(Effect.provide(layerWith({ entries: 8 })))
@@ -85,7 +89,9 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
           // One completion a turn: that of the open waits behind the others.
           const others = yield* Effect.forEach(Array.from({ length: 3 }), () => Effect.fork(Aio.nop()))
           const opening = yield* Effect.fork(
-            Effect.flip(Aio.withDeadline(Aio.request.open(fifo, { flag }), 5)).pipe(Effect.timeout("30 seconds"))
+            Effect.flip(AioOperation.withDeadline(AioOperation.open(fifo, { flag }), 5)).pipe(
+              Effect.timeout("30 seconds")
+            )
           )
           yield* Effect.yieldNow()
           for (let turn = 0; turn < turns; turn++) yield* nextTurn
@@ -108,7 +114,10 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const pipe = yield* idlePipe
       const scope = yield* Scope.make()
       const aio = yield* Layer.buildWithScope(layer, scope)
-      const read = Effect.provide(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), "1 minute"), aio)
+      const read = Effect.provide(
+        AioOperation.withDeadline(AioOperation.read(pipe, new Uint8Array(8)), "1 minute"),
+        aio
+      )
       const first = yield* Effect.fork(read)
       const second = yield* Effect.fork(read)
       yield* Effect.sleep(20)
@@ -127,7 +136,7 @@ describe("by the program's Clock", () => {
       const read = Effect.scoped(
         Effect.gen(function* () {
           const fd = yield* Aio.open("/file")
-          return yield* Aio.withDeadline(Aio.request.read(fd, new Uint8Array(8)), "1 second")
+          return yield* AioOperation.withDeadline(AioOperation.read(fd, new Uint8Array(8)), "1 second")
         })
       )
       const reading = yield* Effect.fork(Effect.either(read))
@@ -143,9 +152,9 @@ describe("by the program's Clock", () => {
     Effect.gen(function* () {
       yield* MockAio.put("/file", "hello")
       const fd = yield* Aio.open("/file")
-      const read = Aio.request.read(fd, new Uint8Array(8))
-      expect(yield* Effect.flip(Aio.withDeadline(read, 0))).toMatchObject({ code: "ETIMEDOUT" })
-      const reading = yield* Effect.fork(Aio.withDeadline(read, "3 seconds"))
+      const read = AioOperation.read(fd, new Uint8Array(8))
+      expect(yield* Effect.flip(AioOperation.withDeadline(read, 0))).toMatchObject({ code: "ETIMEDOUT" })
+      const reading = yield* Effect.fork(AioOperation.withDeadline(read, "3 seconds"))
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(reading)).toBe(5)
     }).pipe(Effect.provide(MockAio.layer({ latency: { read: "2 seconds" } })))
@@ -155,10 +164,10 @@ describe("by the program's Clock", () => {
     Effect.gen(function* () {
       const { read } = yield* MockAio.pipe
       const reading = yield* Effect.fork(
-        Effect.flip(Aio.withDeadline(Aio.request.read(read, new Uint8Array(8)), "30 days"))
+        Effect.flip(AioOperation.withDeadline(AioOperation.read(read, new Uint8Array(8)), "30 days"))
       )
       const endless = yield* Effect.fork(
-        Aio.withDeadline(Aio.request.read(read, new Uint8Array(8)), Number.POSITIVE_INFINITY)
+        AioOperation.withDeadline(AioOperation.read(read, new Uint8Array(8)), Number.POSITIVE_INFINITY)
       )
       yield* TestClock.adjust("29 days")
       expect(reading.unsafePoll()).toBe(null)
@@ -175,7 +184,7 @@ describe("by the program's Clock", () => {
         yield* Effect.gen(function* () {
           const pipe = yield* idlePipe
           const reading = yield* Effect.fork(
-            Effect.flip(Aio.withDeadline(Aio.request.read(pipe, new Uint8Array(8)), "1 minute"))
+            Effect.flip(AioOperation.withDeadline(AioOperation.read(pipe, new Uint8Array(8)), "1 minute"))
           )
           yield* TestClock.adjust("1 minute")
           expect(yield* Fiber.join(reading)).toMatchObject({ code: "ETIMEDOUT" })

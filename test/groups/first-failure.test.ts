@@ -1,7 +1,7 @@
 /** What is a failure of a group, and what is not. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
-import { Aio, AioFile, AioGroup, MockAio } from "effect-aio"
+import { AioFile, AioGroup, AioOperation, MockAio } from "effect-aio"
 import { nextTurn } from "../support/moments.ts"
 
 const layer = MockAio.layer({ files: { "/file": "" }, latency: { read: "1 second" } })
@@ -17,7 +17,7 @@ it.scoped("a request that ends because its file is closed is one: nobody asked t
     const file = yield* Scope.extend(AioFile.open("/file"), scope)
     const { read } = yield* MockAio.pipe
     const group = yield* AioGroup.make()
-    yield* group.addAll([file.request.read(new Uint8Array(1)), Aio.request.read(read, new Uint8Array(1))])
+    yield* group.addAll([AioOperation.read(file, new Uint8Array(1)), AioOperation.read(read, new Uint8Array(1))])
     yield* group.seal
     yield* turns
     yield* Scope.close(scope, Exit.void)
@@ -28,7 +28,7 @@ it.scoped("a request that ends because its file is closed is one: nobody asked t
 it.scoped("one that its handle, its feed's end or the group cancels is none", () =>
   Effect.gen(function* () {
     const { read } = yield* MockAio.pipe
-    const reads = () => [Aio.request.read(read, new Uint8Array(1)), Aio.request.read(read, new Uint8Array(1))]
+    const reads = () => [AioOperation.read(read, new Uint8Array(1)), AioOperation.read(read, new Uint8Array(1))]
     const group = yield* AioGroup.make({ limit: 5 })
     const [started, waiting] = yield* group.addAll(reads())
     const feeding = yield* Effect.fork(group.feed(reads()))
@@ -48,7 +48,7 @@ it.scoped("whoever stops waiting leaves nothing behind", () =>
   Effect.gen(function* () {
     const { read } = yield* MockAio.pipe
     const group = yield* AioGroup.make()
-    const handle = yield* group.add(Aio.request.read(read, new Uint8Array(1)))
+    const handle = yield* group.add(AioOperation.read(read, new Uint8Array(1)))
     for (const wait of [handle.result, group.done] as ReadonlyArray<Effect.Effect<unknown, unknown>>) {
       for (let i = 0; i < 10; i++) {
         const waiting = yield* Effect.fork(wait)

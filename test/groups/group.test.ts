@@ -3,7 +3,8 @@ import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
-import { Aio, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
@@ -15,7 +16,7 @@ const idle = Effect.map(Aio.stats, ({ outstanding }) => outstanding)
 const codeOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : (Cause.squash(exit.cause) as { code?: string }).code
 
-const reads = (fds: ReadonlyArray<number>) => fds.map((fd) => Aio.request.read(fd, new Uint8Array(8)))
+const reads = (fds: ReadonlyArray<number>) => fds.map((fd) => AioOperation.read(fd, new Uint8Array(8)))
 
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("handles give results, in any order, any number of times", () =>
@@ -23,7 +24,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const pipes = yield* idlePipes(2)
       const group = yield* AioGroup.make()
       const [first, second] = yield* group.addAll(reads(pipes))
-      const nop = yield* group.add(Aio.request.nop())
+      const nop = yield* group.add(AioOperation.nop())
       yield* nop.result
       expect(yield* first.poll).toEqual(Option.none())
       const both = yield* Effect.fork(Effect.all([first.result, first.result], { concurrency: 2 }))
@@ -35,14 +36,14 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect(yield* group.stats).toEqual({ waiting: 0, inFlight: 0, ended: 3, failed: 0 })
       yield* group.seal
       expect(yield* group.done).toEqual({ requests: 3, failed: 0 })
-      expect(yield* Effect.flip(group.add(Aio.request.nop()))).toMatchObject({ argument: "group" })
+      expect(yield* Effect.flip(group.add(AioOperation.nop()))).toMatchObject({ argument: "group" })
     }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
 
   it.scopedLive("operations of several kinds, each with the type of its own", () =>
     Effect.gen(function* () {
       const group = yield* AioGroup.make()
-      const { stat, statvfs } = Aio.request
+      const { stat, statvfs } = AioOperation
       const [first, second] = yield* group.addAll([stat("/"), statvfs("/")])
       expect((yield* first.result).type).toBe("Directory")
       expect((yield* second.result).blockSize).toBeGreaterThan(0)
@@ -52,12 +53,12 @@ describe.each(realBackends)("$name", ({ layer }) => {
       }
       const fed: Array<Exit.Exit<Aio.Stat | Aio.StatVfs, unknown>> = []
       yield* group.feed([stat("/"), statvfs("/")], { onExit: ({ exit }) => void fed.push(exit) })
-      const ends: Chunk.Chunk<Aio.Completed<Aio.Stat | Aio.StatVfs>> = yield* Stream.runCollect(
-        Aio.completed([stat("/"), statvfs("/")])
+      const ends: Chunk.Chunk<AioOperation.OperationExit<Aio.Stat | Aio.StatVfs>> = yield* Stream.runCollect(
+        AioOperation.asCompleted([stat("/"), statvfs("/")])
       )
       expect([...fed, ...Chunk.map(ends, ({ exit }) => exit)].filter((exit) => Exit.isSuccess(exit)).length).toBe(4)
       // Also where their type is not known yet.
-      const count = <A>(operations: ReadonlyArray<Aio.Operation<A>>, onValue: (value: A) => void) =>
+      const count = <A>(operations: ReadonlyArray<AioOperation.AioOperation<A>>, onValue: (value: A) => void) =>
         group.feed(operations, { onExit: ({ exit }) => Exit.isSuccess(exit) && onValue(exit.value) })
       expect(yield* count([stat("/")], ({ type }) => expect(type).toBe("Directory"))).toEqual({
         requests: 1,
@@ -73,7 +74,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const scope = yield* Scope.make()
       const group = yield* Scope.extend(AioGroup.make({ limit: 4 }), scope)
       const inner = yield* group.group()
-      const handles = yield* inner.addAll(pipes.map((fd, i) => Aio.request.read(fd, buffers[i])))
+      const handles = yield* inner.addAll(pipes.map((fd, i) => AioOperation.read(fd, buffers[i])))
       yield* Effect.sleep(20)
       yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       expect(yield* idle).toBe(0)
@@ -82,7 +83,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       for (const buffer of buffers) expect(buffer.every((byte) => byte === 0)).toBe(true)
       for (const { result } of handles) expect(codeOf(yield* Effect.exit(result))).toBe("ECANCELED")
       expect(codeOf(yield* Effect.exit(group.done))).toBe("ECANCELED")
-      expect(yield* Effect.flip(inner.add(Aio.request.nop()))).toMatchObject({ _tag: "AioBadArgument" })
+      expect(yield* Effect.flip(inner.add(AioOperation.nop()))).toMatchObject({ _tag: "AioBadArgument" })
     }).pipe(Effect.provide(layer))
   )
 
@@ -93,12 +94,12 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const sibling = yield* group.group()
       const child = yield* group.group()
       const waiting = yield* sibling.addAll(reads(pipes))
-      const own = yield* group.add(Aio.request.read(pipes[0], new Uint8Array(8)))
-      yield* child.add(Aio.request.stat("/does/not/exist"))
+      const own = yield* group.add(AioOperation.read(pipes[0], new Uint8Array(8)))
+      yield* child.add(AioOperation.stat("/does/not/exist"))
       expect(codeOf(yield* Effect.exit(group.done))).toBe("ENOENT")
       for (const { result } of [...waiting, own]) expect(codeOf(yield* Effect.exit(result))).toBe("ECANCELED")
       expect(codeOf(yield* Effect.exit(sibling.done))).toBe("ENOENT")
-      const late = yield* group.add(Aio.request.nop())
+      const late = yield* group.add(AioOperation.nop())
       expect(codeOf(yield* Effect.exit(late.result))).toBe("ECANCELED")
       expect(yield* idle).toBe(0)
     }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
@@ -108,13 +109,13 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const group = yield* AioGroup.make({ onFailure: "continue" })
       const child = yield* group.group()
-      const missing = yield* group.add(Aio.request.stat("/does/not/exist"))
-      const bad = yield* group.add(Aio.request.mkdir("a\0b"))
-      const fine = yield* group.add(Aio.request.nop())
+      const missing = yield* group.add(AioOperation.stat("/does/not/exist"))
+      const bad = yield* group.add(AioOperation.mkdir("a\0b"))
+      const fine = yield* group.add(AioOperation.nop())
       expect(codeOf(yield* Effect.exit(missing.result))).toBe("ENOENT")
       expect(yield* Effect.flip(bad.result)).toMatchObject({ _tag: "AioBadArgument" })
       yield* fine.result
-      yield* child.add(Aio.request.rmdir("/does/not/exist"))
+      yield* child.add(AioOperation.rmdir("/does/not/exist"))
       yield* child.seal
       expect(codeOf(yield* Effect.exit(child.done))).toBe("ENOENT")
       yield* group.seal
@@ -137,7 +138,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       yield* Effect.timeout(group.cancel, "30 seconds")
       expect(codeOf(yield* Effect.exit(two.result))).toBe("ECANCELED")
       expect(yield* idle).toBe(0)
-      yield* Effect.flatMap(group.add(Aio.request.nop()), ({ result }) => result)
+      yield* Effect.flatMap(group.add(AioOperation.nop()), ({ result }) => result)
       yield* group.seal
       yield* group.done
     }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
@@ -145,14 +146,14 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("never more than the limit, also when it changes, also within", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const group = yield* AioGroup.make({ limit: 4 })
       const inner = yield* group.group({ limit: 3 })
       let most = 0
       const source = function* () {
         for (let i = 0; i < 3000; i++) {
           most = Math.max(most, engine.outstanding + 1)
-          yield Aio.request.nop()
+          yield AioOperation.nop()
         }
       }
       yield* inner.feed(source())
@@ -181,7 +182,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       writeFileSync(path, "x")
       const group = yield* AioGroup.make({ limit: 8, onFailure: "continue" })
       const seen: Array<number> = []
-      const operations = [Aio.request.stat(path), Aio.request.stat("/does/not/exist"), Aio.request.stat(path)]
+      const operations = [AioOperation.stat(path), AioOperation.stat("/does/not/exist"), AioOperation.stat(path)]
       expect(yield* group.feed(operations, { onExit: ({ index }) => seen.push(index) })).toEqual({
         requests: 3,
         failed: 1
@@ -189,13 +190,13 @@ describe.each(realBackends)("$name", ({ layer }) => {
       expect(seen.sort()).toEqual([0, 1, 2])
       const streamed = Stream.range(1, 1000).pipe(
         Stream.rechunk(37),
-        Stream.map(() => Aio.request.nop())
+        Stream.map(() => AioOperation.nop())
       )
       expect(yield* group.feed(streamed)).toEqual({ requests: 1000, failed: 0 })
       expect(yield* Effect.flip(group.feed(Stream.fail("mine" as const)))).toBe("mine")
       expect(yield* group.feed(Stream.empty)).toEqual({ requests: 0, failed: 0 })
       const dying = yield* Effect.exit(
-        group.feed([Aio.request.nop(), Aio.request.nop()], {
+        group.feed([AioOperation.nop(), AioOperation.nop()], {
           onExit: () => {
             throw new Error("mine")
           }
@@ -203,7 +204,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       )
       expect(Exit.isFailure(dying) && Cause.pretty(dying.cause)).toContain("mine")
       // Nobody takes these: they are closed.
-      yield* group.feed(Array.from({ length: 20 }, () => Aio.request.open(path)))
+      yield* group.feed(Array.from({ length: 20 }, () => AioOperation.open(path)))
       yield* group.seal
       yield* group.done
       expect(descriptorsIn(directory)).toBe(0)
@@ -215,7 +216,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const [pipe] = yield* idlePipes(1)
       const endless = function* () {
-        for (;;) yield Aio.request.read(pipe, new Uint8Array(8))
+        for (;;) yield AioOperation.read(pipe, new Uint8Array(8))
       }
       for (const source of [endless, () => Stream.fromIterable(endless()), () => Stream.never]) {
         const group = yield* AioGroup.make({ limit: 3 })
@@ -230,7 +231,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const failing = yield* Effect.fork(group.feed(source()))
         yield* Effect.sleep(10)
         // What was added goes before what is fed.
-        yield* group.add(Aio.request.stat("/does/not/exist"))
+        yield* group.add(AioOperation.stat("/does/not/exist"))
         yield* group.setLimit(4)
         expect(codeOf(yield* Fiber.await(failing))).toBe("ENOENT")
         expect(yield* idle).toBe(0)
@@ -247,8 +248,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
         Effect.gen(function* () {
           const group = yield* AioGroup.make()
           const inner = yield* group.group()
-          const [taken] = yield* group.addAll(Array.from({ length: 5 }, () => Aio.request.open(path)))
-          yield* inner.addAll(Array.from({ length: 5 }, () => Aio.request.open(path)))
+          const [taken] = yield* group.addAll(Array.from({ length: 5 }, () => AioOperation.open(path)))
+          yield* inner.addAll(Array.from({ length: 5 }, () => AioOperation.open(path)))
           yield* inner.seal
           yield* inner.done
           return yield* taken.result
@@ -264,8 +265,8 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const group = yield* AioGroup.make({ limit: 16 })
       const collecting = yield* Effect.fork(Stream.runCollect(group.results))
       yield* Effect.yieldNow()
-      yield* group.feed(Array.from({ length: 5000 }, () => Aio.request.nop()))
-      yield* group.add(Aio.request.nop())
+      yield* group.feed(Array.from({ length: 5000 }, () => AioOperation.nop()))
+      yield* group.add(AioOperation.nop())
       yield* group.seal
       yield* group.done
       expect(Chunk.size(yield* Fiber.join(collecting))).toBe(5001)
@@ -274,7 +275,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const slow = yield* AioGroup.make({ limit: 16 })
       const stuck = yield* Effect.fork(Stream.runForEachChunk(slow.results, () => Effect.never))
       yield* Effect.yieldNow()
-      const feeding = yield* Effect.fork(slow.feed(Array.from({ length: 100_000 }, () => Aio.request.nop())))
+      const feeding = yield* Effect.fork(slow.feed(Array.from({ length: 100_000 }, () => AioOperation.nop())))
       yield* Effect.sleep(200)
       expect((yield* slow.stats).ended).toBeLessThan(1024 + 2 * 1024)
       yield* Fiber.interrupt(stuck)
@@ -290,7 +291,7 @@ it.scopedLive("a feed whose iterator or onExit throws cancels what is under way 
   Effect.gen(function* () {
     const pipes = yield* mockPipes(3)
     const group = yield* AioGroup.make()
-    const other = yield* group.add(Aio.request.read(pipes[0], new Uint8Array(8)))
+    const other = yield* group.add(AioOperation.read(pipes[0], new Uint8Array(8)))
     const source = function* () {
       yield* reads(pipes.slice(1))
       throw new Error("mine")
@@ -300,8 +301,8 @@ it.scopedLive("a feed whose iterator or onExit throws cancels what is under way 
     }
     for (const feed of [
       group.feed(source()),
-      group.feed([...reads(pipes.slice(1)), Aio.request.nop()], { onExit }),
-      group.feed(Stream.concat(Stream.make(...reads(pipes), Aio.request.nop()), Stream.never), { onExit })
+      group.feed([...reads(pipes.slice(1)), AioOperation.nop()], { onExit }),
+      group.feed(Stream.concat(Stream.make(...reads(pipes), AioOperation.nop()), Stream.never), { onExit })
     ]) {
       const exit = yield* Effect.timeout(Effect.exit(feed), "30 seconds")
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
@@ -317,7 +318,7 @@ it.scopedLive("what onExit adds to a group that is being cancelled starts afterw
     const group = yield* AioGroup.make()
     const added: Array<AioGroup.Handle<void>> = []
     const feeding = yield* Effect.fork(
-      group.feed(reads([pipe]), { onExit: () => void added.push(Effect.runSync(group.add(Aio.request.nop()))) })
+      group.feed(reads([pipe]), { onExit: () => void added.push(Effect.runSync(group.add(AioOperation.nop()))) })
     )
     while ((yield* group.stats).inFlight === 0) yield* Effect.yieldNow()
     yield* group.cancel
@@ -330,7 +331,7 @@ it.scopedLive("results are taken also where they came between the look and the w
   Effect.gen(function* () {
     for (let step = 1, last = 1; step <= last; step++) {
       const group = yield* AioGroup.make()
-      const end = Effect.zipRight(Effect.ignore(group.add(Aio.request.nop())), Effect.zipRight(group.seal, group.done))
+      const end = Effect.zipRight(Effect.ignore(group.add(AioOperation.nop())), Effect.zipRight(group.seal, group.done))
       const { place, scheduler } = givingWayAt(step, end)
       const counting = yield* Effect.fork(Effect.withScheduler(Stream.runCount(group.results), scheduler))
       yield* Effect.zipRight(nextTurn, end)

@@ -5,20 +5,20 @@
 import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Aio, AioGroup, AioOperation } from "effect-aio"
 import { vi } from "vitest"
 import { nativeDescriptors } from "../../src/internal/engine/openDescriptor.ts"
 import { realBackends } from "../support/backends.ts"
 
-const open = Aio.request.open("/")
+const open = AioOperation.open("/")
 
 const ways: Record<string, Effect.Effect<unknown, unknown, Aio.Aio>> = {
   "Aio.open": Effect.map(Aio.open("/"), (fd) => [fd]),
-  "Aio.submit": Effect.map(Aio.submit(open), (fd) => [fd]),
-  "Aio.withDeadline": Effect.map(Aio.withDeadline(open, "1 hour"), (fd) => [fd]),
-  "Aio.submitAll": Aio.submitAll([open, open]),
-  "Aio.linked": Aio.linked([open, open]),
-  "Aio.completed": Effect.map(Stream.runCollect(Aio.completed([open, open])), (ends) =>
+  "AioOperation.submit": Effect.map(AioOperation.submit(open), (fd) => [fd]),
+  "AioOperation.withDeadline": Effect.map(AioOperation.withDeadline(open, "1 hour"), (fd) => [fd]),
+  "AioOperation.submitAll": AioOperation.submitAll([open, open]),
+  "AioOperation.linked": AioOperation.linked([open, open]),
+  "AioOperation.asCompleted": Effect.map(Stream.runCollect(AioOperation.asCompleted([open, open])), (ends) =>
     Chunk.toReadonlyArray(ends).map(({ exit }) => (exit._tag === "Success" ? exit.value : -1))
   ),
   "the result of a group's request": Effect.scoped(

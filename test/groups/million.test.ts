@@ -1,14 +1,15 @@
 /** A million requests through a group: constant memory, never more than the limit, and timers that fire. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Aio, AioGroup } from "effect-aio"
+import { Aio, AioGroup, AioOperation } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { residentMebibytes } from "../support/processState.ts"
 
 const MILLION = 1_000_000
 
 function* nops(count: number, each: () => void) {
-  const nop = Aio.request.nop()
+  const nop = AioOperation.nop()
   for (let i = 0; i < count; i++) {
     each()
     yield nop
@@ -18,7 +19,7 @@ function* nops(count: number, each: () => void) {
 describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("fed: constant memory", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const group = yield* AioGroup.make({ limit: 64 })
       let most = 0
       const watch = (): void => {

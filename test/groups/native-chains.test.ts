@@ -3,7 +3,8 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioOperation } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
@@ -28,7 +29,7 @@ const writes = (fd: number, count: number, from = 0) => {
   return Array.from({ length: count }, (_, i) => {
     const bytes = Buffer.from(`${i},`)
     offset += bytes.length
-    return Aio.request.write(fd, bytes, { offset: offset - bytes.length })
+    return AioOperation.write(fd, bytes, { offset: offset - bytes.length })
   })
 }
 
@@ -57,12 +58,12 @@ interface RingInside {
 describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("one chain, up to what would not end it by failing", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd, text } = yield* file
       const seen = watched(engine)
-      yield* Aio.linked(writes(fd, 10))
+      yield* AioOperation.linked(writes(fd, 10))
       expect(seen).toEqual({ chains: 1, followers: 9 })
-      yield* Aio.linked([...writes(fd, 3, 20), Aio.request.fdatasync(fd), ...writes(fd, 2, 26)])
+      yield* AioOperation.linked([...writes(fd, 3, 20), AioOperation.fdatasync(fd), ...writes(fd, 2, 26)])
       expect(seen).toEqual({ chains: 3, followers: 13 })
       expect(text()).toBe(numbers(10) + numbers(3) + numbers(2))
     }).pipe(Effect.provide(layer))
@@ -70,7 +71,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
 
   it.scopedLive("one that is longer than the ring is run in parts of it", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd, text } = yield* file
       const seen = watched(engine)
       let offered = 0
@@ -79,7 +80,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
         offered += request.followers?.length ?? 0
         submit.call(engine, request)
       }
-      yield* Aio.linked(writes(fd, 1000))
+      yield* AioOperation.linked(writes(fd, 1000))
       expect(text()).toBe(numbers(1000))
       expect(seen.followers).toBeGreaterThan(500)
       expect(offered).toBeLessThan(5000)
@@ -89,7 +90,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
   for (const taken of [1, 2, 5]) {
     it.scopedLive(`the kernel takes ${taken} of 6: each is done once, in order`, () =>
       Effect.gen(function* () {
-        const { engine } = yield* Aio.Aio
+        const engine = yield* currentEngine
         const { fd, text } = yield* file
         const { ring } = engine.backend as unknown as { readonly ring: RingInside }
         const enter = ring.enter.bind(ring)
@@ -103,7 +104,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
           ring.tail = tail
           return result
         }
-        expect(yield* Aio.linked(writes(fd, 6))).toEqual([2, 2, 2, 2, 2, 2])
+        expect(yield* AioOperation.linked(writes(fd, 6))).toEqual([2, 2, 2, 2, 2, 2])
         expect(cut).toBe(1)
         expect(text()).toBe(numbers(6))
         const { completed, submitted } = yield* Aio.stats
@@ -114,7 +115,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
 
   it.scopedLive("a member comes back with EINTR: it is repeated, and what follows is run behind it", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { fd } = yield* file
       const pipe = yield* idlePipe
       const { ring } = engine.backend as unknown as {
@@ -130,7 +131,7 @@ describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
         })
       const buffer = new Uint8Array(3)
       const chain = yield* Effect.fork(
-        Aio.linked([Aio.request.read(pipe, buffer), ...writes(fd, 2), Aio.request.fdatasync(fd)])
+        AioOperation.linked([AioOperation.read(pipe, buffer), ...writes(fd, 2), AioOperation.fdatasync(fd)])
       )
       expect(yield* settled(() => inFlight(engine).length > 0 && ring.unsubmitted === 0, true)).toBe(true)
       // Cancelled behind the engine's back.

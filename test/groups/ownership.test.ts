@@ -1,12 +1,12 @@
 /** Who owns a descriptor that a group or a stream produced, when its end and the end of whoever waits for it meet. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Chunk, Deferred, Effect, Exit, Fiber, FiberId, Option, Scope, Stream, TestClock } from "effect"
-import { Aio, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
 import { nextTurn } from "../support/moments.ts"
 
 const layer = MockAio.layer({ files: { "/file": "" } })
 
-const opens = (count: number) => Array.from({ length: count }, () => Aio.request.open("/file"))
+const opens = (count: number) => Array.from({ length: count }, () => AioOperation.open("/file"))
 
 const openNow = Effect.map(MockAio.descriptors, ({ size }) => size)
 
@@ -36,7 +36,7 @@ it.scoped("nor one that arrives while the group is being closed", () =>
     yield* MockAio.configure({ latency: "1 second", cancellation: "completion" })
     const scope = yield* Scope.make()
     const group = yield* Scope.extend(AioGroup.make(), scope)
-    const handle = yield* group.add(Aio.request.open("/file"))
+    const handle = yield* group.add(AioOperation.open("/file"))
     const waiting = yield* Effect.fork(handle.result)
     yield* turns
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
@@ -65,7 +65,7 @@ it.scoped("descriptors that `results` had, and its consumer had not taken, are c
           )
         )
         yield* turns
-        yield* group.add(Aio.request.open("/file"))
+        yield* group.add(AioOperation.open("/file"))
         const fd = yield* Deferred.await(taken)
         yield* group.feed(opens(3))
         const [kept] = yield* group.addAll(opens(2))
@@ -88,7 +88,7 @@ it.scoped("a consumer of `results` that comes when the group is closed gets no n
     const pull = yield* Stream.toPull(group.results)
     const first = yield* Effect.fork(pull)
     yield* turns
-    yield* group.add(Aio.request.nop())
+    yield* group.add(AioOperation.nop())
     yield* Fiber.join(first)
     yield* group.addAll(opens(2))
     yield* turns
@@ -120,7 +120,7 @@ it.scoped("a result that is there already is not lost by a fiber that yields whi
       yield* Effect.scoped(
         Effect.gen(function* () {
           const group = yield* AioGroup.make()
-          const handle = yield* group.add(Aio.request.open("/file"))
+          const handle = yield* group.add(AioOperation.open("/file"))
           yield* turns
           yield* interruptedAtYield(
             steps,
@@ -135,18 +135,21 @@ it.scoped("a result that is there already is not lost by a fiber that yields whi
   }).pipe(Effect.provide(layer))
 )
 
-const closeAll = (chunk: Iterable<Aio.Completed<unknown>>) =>
+const closeAll = (chunk: Iterable<AioOperation.OperationExit<unknown>>) =>
   Effect.uninterruptible(
     Effect.forEach(chunk, ({ exit }) => Effect.orDie(Effect.flatMap(exit as Exit.Exit<number>, Aio.close)), {
       discard: true
     })
   )
 
-type Make = (group: AioGroup.AioGroup, concurrency: number) => Stream.Stream<Aio.Completed<unknown>, unknown, Aio.Aio>
+type Make = (
+  group: AioGroup.AioGroup,
+  concurrency: number
+) => Stream.Stream<AioOperation.OperationExit<unknown>, unknown, Aio.Aio>
 
 const streams: ReadonlyArray<readonly [string, Make]> = [
   ["results", (group) => group.results],
-  ["completed", (_, concurrency) => Aio.completed([Aio.request.nop(), ...opens(3)], { concurrency })]
+  ["completed", (_, concurrency) => AioOperation.asCompleted([AioOperation.nop(), ...opens(3)], { concurrency })]
 ]
 
 it.scoped.each(streams)("nor what a Stream has ready: %s", ([, make]) =>
@@ -158,7 +161,7 @@ it.scoped.each(streams)("nor what a Stream has ready: %s", ([, make]) =>
           const pull = yield* Stream.toPull(make(group, 1))
           const first = yield* Effect.fork(pull)
           yield* turns
-          yield* group.add(Aio.request.nop())
+          yield* group.add(AioOperation.nop())
           yield* turns
           yield* closeAll(Chunk.drop(yield* Fiber.join(first), 1))
           yield* group.addAll(opens(3))
@@ -185,7 +188,7 @@ it.scoped.each(streams)(
           )
           const fiber = yield* Effect.fork(taking)
           yield* turns
-          yield* group.addAll([Aio.request.nop(), ...opens(3)])
+          yield* group.addAll([AioOperation.nop(), ...opens(3)])
           yield* Fiber.join(fiber)
         })
       )
@@ -211,7 +214,7 @@ it.scoped("a lock that arrives while its group is being closed is given back", (
     yield* slowToCancel
     const scope = yield* Scope.make()
     const group = yield* Scope.extend(AioGroup.make(), scope)
-    yield* group.add(Aio.request.flock(waiter, "exclusive"))
+    yield* group.add(AioOperation.flock(waiter, "exclusive"))
     yield* turns
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
     yield* turns
@@ -225,7 +228,7 @@ it.scoped("nor is one lost with a Stream of ends that is given up; a group that 
   Effect.gen(function* () {
     const { holder, isFree, waiter } = yield* locked
     yield* slowToCancel
-    const ends = Aio.completed([Aio.request.flock(waiter, "exclusive")], { concurrency: 1 })
+    const ends = AioOperation.asCompleted([AioOperation.flock(waiter, "exclusive")], { concurrency: 1 })
     const consumer = yield* Effect.fork(Stream.runDrain(ends))
     yield* turns
     const ending = yield* Effect.fork(Fiber.interrupt(consumer))
@@ -235,7 +238,7 @@ it.scoped("nor is one lost with a Stream of ends that is given up; a group that 
     yield* Effect.scoped(
       Effect.gen(function* () {
         const group = yield* AioGroup.make()
-        yield* group.add(Aio.request.flock(waiter, "exclusive"))
+        yield* group.add(AioOperation.flock(waiter, "exclusive"))
         yield* group.seal
         yield* group.done
       })

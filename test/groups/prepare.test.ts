@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -23,9 +23,9 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { fd, path } = yield* fixture
       const buffer = new Uint8Array(4096)
-      const read = yield* Aio.prepare(Aio.request.read(fd, buffer, { offset: 0 }))
-      const stat = yield* Aio.prepare(Aio.request.stat(path))
-      const write = yield* Aio.prepare(Aio.request.write(fd, buffer, { offset: 4096 }))
+      const read = yield* AioOperation.prepare(AioOperation.read(fd, buffer, { offset: 0 }))
+      const stat = yield* AioOperation.prepare(AioOperation.stat(path))
+      const write = yield* AioOperation.prepare(AioOperation.write(fd, buffer, { offset: 4096 }))
       for (const text of ["b", "c"]) {
         writeFileSync(path, Buffer.alloc(8192, text))
         expect(yield* read.run).toBe(4096)
@@ -46,7 +46,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
   it.scopedLive("what is wrong is found when it is prepared", () =>
     Effect.gen(function* () {
       const { fd } = yield* fixture
-      const error = yield* Effect.flip(Aio.prepare(Aio.request.read(fd, new Uint8Array(1), { offset: -1 })))
+      const error = yield* Effect.flip(AioOperation.prepare(AioOperation.read(fd, new Uint8Array(1), { offset: -1 })))
       expect(error).toMatchObject({ _tag: "AioBadArgument", operation: "read", argument: "offset" })
     }).pipe(Effect.provide(layer))
   )
@@ -55,7 +55,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { fd } = yield* fixture
       const gone = new Uint8Array(4096)
-      const read = yield* Aio.prepare(Aio.request.read(fd, gone, { offset: 0 }))
+      const read = yield* AioOperation.prepare(AioOperation.read(fd, gone, { offset: 0 }))
       expect(yield* read.run).toBe(4096)
       const moved = structuredClone(gone, { transfer: [gone.buffer] })
       moved.fill(0xee)
@@ -66,7 +66,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         options: { maxByteLength: number }
       ) => ArrayBuffer & { resize(length: number): void }
       const memory = new Resizable(4096, { maxByteLength: 8192 })
-      const resized = yield* Aio.prepare(Aio.request.read(fd, new Uint8Array(memory), { offset: 0 }))
+      const resized = yield* AioOperation.prepare(AioOperation.read(fd, new Uint8Array(memory), { offset: 0 }))
       expect(yield* resized.run).toBe(4096)
       memory.resize(100)
       expect(yield* resized.run).toBe(100)
@@ -82,7 +82,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const { path } = yield* fixture
       const scope = yield* Scope.make()
       const file = yield* Scope.extend(AioFile.open(path), scope)
-      const read = yield* Aio.prepare(file.request.read(new Uint8Array(16), { offset: 0 }))
+      const read = yield* AioOperation.prepare(AioOperation.read(file, new Uint8Array(16), { offset: 0 }))
       expect(yield* read.run).toBe(16)
       yield* Scope.close(scope, Exit.void)
       expect(yield* Effect.flip(read.run)).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
@@ -93,7 +93,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const pipe = yield* idlePipe
       const buffer = new Uint8Array(8)
-      const read = yield* Aio.prepare(Aio.request.read(pipe, buffer))
+      const read = yield* AioOperation.prepare(AioOperation.read(pipe, buffer))
       const fiber = yield* Effect.fork(read.run)
       yield* Effect.sleep(20)
       yield* Effect.timeout(Fiber.interrupt(fiber), "30 seconds")

@@ -1,7 +1,8 @@
 /** What user code that a group runs, iterators and observers, may do to the group; and what ends while it is started. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Runtime, Scope, TestClock } from "effect"
-import { Aio, AioBlocking, AioFile, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, AioGroup, AioOperation, MockAio } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { nextTurn } from "../support/moments.ts"
 
 const layer = MockAio.layer({ files: { "/file": "" } })
@@ -25,7 +26,7 @@ it.scoped("what a fed iterable adds before it ends is started", () =>
     let added: AioGroup.Handle<void> | undefined
     yield* group.feed({
       *[Symbol.iterator]() {
-        added = Effect.runSync(group.add(Aio.request.nop()))
+        added = Effect.runSync(group.add(AioOperation.nop()))
       }
     })
     expect(yield* ends(added!.result)).toBe(true)
@@ -38,9 +39,9 @@ it.scoped("what is added by whoever is told of a cancelled request is started", 
     const group = yield* AioGroup.make()
     let added: AioGroup.Handle<void> | undefined
     const feeding = yield* Effect.fork(
-      group.feed([Aio.request.read(read, new Uint8Array(1))], {
+      group.feed([AioOperation.read(read, new Uint8Array(1))], {
         onExit: () => {
-          added = Effect.runSync(group.add(Aio.request.nop()))
+          added = Effect.runSync(group.add(AioOperation.nop()))
         }
       })
     )
@@ -55,15 +56,15 @@ it.scoped("an iterable that throws adds nothing; one that seals the group neithe
   Effect.gen(function* () {
     const group = yield* AioGroup.make()
     const throwing = function* () {
-      yield Aio.request.nop()
+      yield AioOperation.nop()
       throw new Error("mine")
     }
     const exit = yield* Effect.exit(group.addAll(throwing()))
     expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("mine")
     const sealing = function* () {
-      yield Aio.request.nop()
+      yield AioOperation.nop()
       Effect.runSync(group.seal)
-      yield Aio.request.nop()
+      yield AioOperation.nop()
     }
     expect(yield* Effect.flip(group.addAll(sealing()))).toMatchObject({ _tag: "AioBadArgument", argument: "group" })
     expect(yield* ends(group.done)).toBe(true)
@@ -81,7 +82,7 @@ it.scoped("an endless feed of what ends at once leaves the event loop to others"
     const endless = function* () {
       for (;;) {
         if (++pulled === 1_000_000) throw new Error("it never ends")
-        yield file.request.read(new Uint8Array(1))
+        yield AioOperation.read(file, new Uint8Array(1))
       }
     }
     const feeding = yield* Effect.fork(group.feed(endless()))
@@ -89,7 +90,7 @@ it.scoped("an endless feed of what ends at once leaves the event loop to others"
     yield* Fiber.interrupt(feeding)
     expect(pulled).toBeLessThan(100_000)
     // The same behind many: all of them end.
-    const handles = yield* group.addAll(Array.from({ length: 5000 }, () => file.request.read(new Uint8Array(1))))
+    const handles = yield* group.addAll(Array.from({ length: 5000 }, () => AioOperation.read(file, new Uint8Array(1))))
     yield* group.seal
     yield* group.done
     expect(yield* Effect.flip(handles[4999].result)).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
@@ -101,7 +102,7 @@ it.scoped("a group within one that is failing is not waited for", () =>
     yield* MockAio.configure({ latency: { stat: "1 second", read: "2 seconds" }, cancellation: "completion" })
     const group = yield* AioGroup.make()
     const fd = yield* Aio.open("/file")
-    yield* group.addAll([Aio.request.stat("/missing"), Aio.request.read(fd, new Uint8Array(1))])
+    yield* group.addAll([AioOperation.stat("/missing"), AioOperation.read(fd, new Uint8Array(1))])
     yield* turns
     yield* TestClock.adjust("1 second")
     yield* turns
@@ -111,9 +112,9 @@ it.scoped("a group within one that is failing is not waited for", () =>
     yield* turns
     expect(yield* ends(group.done)).toBe(true)
     expect(codeOf(yield* Effect.exit(within.done))).toBe("ENOENT")
-    expect(codeOf(yield* Effect.exit(Effect.flatten(Effect.map(within.add(Aio.request.nop()), (h) => h.result))))).toBe(
-      "ECANCELED"
-    )
+    expect(
+      codeOf(yield* Effect.exit(Effect.flatten(Effect.map(within.add(AioOperation.nop()), (h) => h.result))))
+    ).toBe("ECANCELED")
   }).pipe(Effect.provide(layer))
 )
 
@@ -122,12 +123,12 @@ for (const how of ["cancel", "failure", "close"] as const) {
     Effect.gen(function* () {
       yield* MockAio.configure({ latency: { stat: "1 second" } })
       const { read } = yield* MockAio.pipe
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const scope = yield* Scope.make()
       const outer = yield* Scope.extend(AioGroup.make({ limit: 2 }), scope)
       const [first, second] = [yield* outer.group(), yield* outer.group()]
-      yield* first.addAll([Aio.request.stat("/missing"), Aio.request.read(read, new Uint8Array(1))])
-      const waiting = yield* second.add(Aio.request.nop())
+      yield* first.addAll([AioOperation.stat("/missing"), AioOperation.read(read, new Uint8Array(1))])
+      const waiting = yield* second.add(AioOperation.nop())
       yield* turns
       const { submitted } = engine.counters
       if (how === "cancel") yield* outer.cancel
@@ -147,7 +148,7 @@ it.scoped("groups whose descriptors were taken leave the one around", () =>
     for (let i = 0; i < 3; i++) {
       const middle = yield* outer.group()
       const inner = yield* middle.group()
-      const { result } = yield* inner.add(Aio.request.open("/file"))
+      const { result } = yield* inner.add(AioOperation.open("/file"))
       yield* inner.seal
       yield* middle.seal
       yield* middle.done
@@ -160,7 +161,7 @@ it.scoped("groups whose descriptors were taken leave the one around", () =>
 it.scoped("waiting: what was not started and not cancelled", () =>
   Effect.gen(function* () {
     const group = yield* AioGroup.make({ limit: 0, requestsPerSecond: 1 })
-    const handles = yield* group.addAll(Array.from({ length: 4 }, () => Aio.request.nop()))
+    const handles = yield* group.addAll(Array.from({ length: 4 }, () => AioOperation.nop()))
     yield* handles[1].cancel
     expect(yield* group.stats).toMatchObject({ waiting: 3, ended: 1 })
     yield* group.setLimit(1)
@@ -173,7 +174,7 @@ it.scoped("waiting: what was not started and not cancelled", () =>
 it.scoped("an iterable that uses up the room in another group waits for it with what it gives", () =>
   Effect.gen(function* () {
     const { read } = yield* MockAio.pipe
-    const reading = Aio.request.read(read, new Uint8Array(1))
+    const reading = AioOperation.read(read, new Uint8Array(1))
     const outer = yield* AioGroup.make({ limit: 1 })
     const [first, second] = [yield* outer.group(), yield* outer.group()]
     let other: AioGroup.Handle<number> | undefined
@@ -198,8 +199,8 @@ it.scoped("a feed fails with its group, whatever its observer does when it is to
     yield* MockAio.configure({ latency: { stat: "1 second" } })
     const group = yield* AioGroup.make()
     const feeding = yield* Effect.fork(
-      group.feed([Aio.request.stat("/missing")], {
-        onExit: () => void Effect.runSync(group.add(Aio.request.nop()))
+      group.feed([AioOperation.stat("/missing")], {
+        onExit: () => void Effect.runSync(group.add(AioOperation.nop()))
       })
     )
     yield* turns
@@ -212,7 +213,7 @@ it.scoped("a feed fails with its group, whatever its observer does when it is to
 it.scoped("who would wait for the turn that it is called in is told so", () =>
   Effect.gen(function* () {
     const group = yield* AioGroup.make()
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     const runtime = yield* Effect.runtime<Aio.Aio>()
     const told: Array<unknown> = []
     const ask = () => {
@@ -220,7 +221,7 @@ it.scoped("who would wait for the turn that it is called in is told so", () =>
         told.push([engine.isInTurn, codeOf(Runtime.runSyncExit(runtime)(blocking))])
       }
     }
-    yield* group.feed([Aio.request.nop()], { onExit: ask })
+    yield* group.feed([AioOperation.nop()], { onExit: ask })
     expect(told).toEqual([
       [true, "EDEADLK"],
       [true, "EDEADLK"]

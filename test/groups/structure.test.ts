@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope, Stream, TestClock } from "effect"
-import { Aio, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { nextTurn, someTime } from "../support/moments.ts"
@@ -22,7 +22,7 @@ interface Ground {
   readonly buffers: Array<Uint8Array>
 }
 
-const operation = ({ buffers, fd, path, pipes, random }: Ground, safe: boolean): Aio.Operation<unknown> => {
+const operation = ({ buffers, fd, path, pipes, random }: Ground, safe: boolean): AioOperation.AioOperation<unknown> => {
   const buffer = (length: number): Uint8Array => {
     const made = new Uint8Array(length)
     buffers.push(made)
@@ -31,30 +31,30 @@ const operation = ({ buffers, fd, path, pipes, random }: Ground, safe: boolean):
   switch (random.integer(safe ? 6 : 12)) {
     case 0:
     case 1:
-      return Aio.request.nop()
+      return AioOperation.nop()
     case 2:
-      return Aio.request.read(fd, buffer(PAGE), { offset: random.integer(4) * PAGE })
+      return AioOperation.read(fd, buffer(PAGE), { offset: random.integer(4) * PAGE })
     case 3:
-      return Aio.request.stat(path)
+      return AioOperation.stat(path)
     case 4:
-      return Aio.request.write(fd, Buffer.alloc(10), { offset: random.integer(100) })
+      return AioOperation.write(fd, Buffer.alloc(10), { offset: random.integer(100) })
     case 5:
-      return Aio.request.fdatasync(fd)
+      return AioOperation.fdatasync(fd)
     case 6:
-      return Aio.request.open(path)
+      return AioOperation.open(path)
     case 7:
     case 8:
-      return Aio.request.read(random.pick(pipes), buffer(8))
+      return AioOperation.read(random.pick(pipes), buffer(8))
     case 9:
-      return Aio.request.stat(`${path}-missing`)
+      return AioOperation.stat(`${path}-missing`)
     case 10:
-      return Aio.request.read(fd, buffer(8), { offset: -1 })
+      return AioOperation.read(fd, buffer(8), { offset: -1 })
     default:
-      return Aio.request.pollFd(random.pick(pipes), { readable: true })
+      return AioOperation.pollFd(random.pick(pipes), { readable: true })
   }
 }
 
-const operations = (ground: Ground, most: number, safe = false): ReadonlyArray<Aio.Operation<unknown>> =>
+const operations = (ground: Ground, most: number, safe = false): ReadonlyArray<AioOperation.AioOperation<unknown>> =>
   Array.from({ length: ground.random.integer(most) }, () => operation(ground, safe))
 
 /** Something that may succeed, fail, or go on for ever. Descriptors are left to their owners: exits are thrown away only of safe ones. */
@@ -62,13 +62,15 @@ const work = (ground: Ground, depth: number): Effect.Effect<unknown, unknown, Ai
   const { random } = ground
   switch (random.integer(depth === 0 ? 4 : 7)) {
     case 0:
-      return Aio.submitAll(operations(ground, 40, true), { mode: "exits" })
+      return AioOperation.submitAll(operations(ground, 40, true), { mode: "exits" })
     case 1:
-      return failing(Aio.submitAll([...operations(ground, 20), Aio.request.stat("/does/not/exist")]))
+      return failing(AioOperation.submitAll([...operations(ground, 20), AioOperation.stat("/does/not/exist")]))
     case 2:
-      return Aio.linked(operations(ground, 10, true), { mode: "exits" })
+      return AioOperation.linked(operations(ground, 10, true), { mode: "exits" })
     case 3:
-      return Stream.runDrain(Aio.completed(operations(ground, 30, true), { concurrency: 1 + random.integer(6) }))
+      return Stream.runDrain(
+        AioOperation.asCompleted(operations(ground, 30, true), { concurrency: 1 + random.integer(6) })
+      )
     default:
       return group(ground, depth)
   }
@@ -94,7 +96,7 @@ const group = (ground: Ground, depth: number) =>
               yield* into.addAll(operations(ground, 12))
               break
             case 1: {
-              const handle = yield* into.add(Aio.request.nop())
+              const handle = yield* into.add(AioOperation.nop())
               yield* Effect.forkScoped(handle.result)
               break
             }
@@ -136,7 +138,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const pipes = yield* idlePipes(4)
       const source = random()
       const message = `SEED=${seed}`
-      yield* Aio.submitAll(pipes.map(() => Aio.request.nop()))
+      yield* AioOperation.submitAll(pipes.map(() => AioOperation.nop()))
       for (let round = 0; round < 40; round++) {
         const ground: Ground = { random: source, path, fd, pipes, buffers: [] }
         const fiber = yield* Effect.fork(Effect.scoped(work(ground, 2)))
@@ -169,7 +171,7 @@ it.scoped("descriptors that nobody took are closed with the outermost group, how
         const outer = yield* AioGroup.make()
         const middle = yield* outer.group()
         const inner = yield* middle.group()
-        yield* inner.add(Aio.request.open("/file"))
+        yield* inner.add(AioOperation.open("/file"))
         // Both are done before the outermost is closed; the one in the middle has no descriptors of its own.
         yield* inner.seal
         yield* inner.done

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioFile, AioOperation } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
@@ -33,8 +33,8 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
     Effect.gen(function* () {
       const { fd } = yield* pages(64)
       const buffers = Array.from({ length: 3000 }, () => new Uint8Array(PAGE))
-      const counts = yield* Aio.submitAll(
-        buffers.map((buffer, i) => Aio.request.read(fd, buffer, { offset: (i % 64) * PAGE }))
+      const counts = yield* AioOperation.submitAll(
+        buffers.map((buffer, i) => AioOperation.read(fd, buffer, { offset: (i % 64) * PAGE }))
       )
       expect(counts).toEqual(buffers.map(() => PAGE))
       buffers.forEach((buffer, i) => expect(buffer.every((byte) => byte === i % 64)).toBe(true))
@@ -45,13 +45,13 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("a tuple gives a tuple; nothing gives nothing", () =>
     Effect.gen(function* () {
       const { fd, path } = yield* pages(2)
-      const [stat, count, nothing] = yield* Aio.submitAll([
-        Aio.request.stat(path),
-        Aio.request.read(fd, new Uint8Array(10), { offset: 2 * PAGE - 4 }),
-        Aio.request.nop()
+      const [stat, count, nothing] = yield* AioOperation.submitAll([
+        AioOperation.stat(path),
+        AioOperation.read(fd, new Uint8Array(10), { offset: 2 * PAGE - 4 }),
+        AioOperation.nop()
       ])
       expect([Number(stat.size), count, nothing]).toEqual([2 * PAGE, 4, undefined])
-      expect(yield* Aio.submitAll([])).toEqual([])
+      expect(yield* AioOperation.submitAll([])).toEqual([])
     }).pipe(Effect.provide(layer))
   )
 
@@ -59,10 +59,10 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
     Effect.gen(function* () {
       const { directory, path } = yield* pages(1)
       const before = descriptorsIn(directory)
-      const wrong = Aio.request.read(0, new Uint8Array(1), { offset: -1 })
-      for (const failing of [wrong, Aio.request.stat(`${path}/below`)]) {
+      const wrong = AioOperation.read(0, new Uint8Array(1), { offset: -1 })
+      for (const failing of [wrong, AioOperation.stat(`${path}/below`)]) {
         const fd = openSync(path, "r")
-        yield* Effect.flip(Aio.submitAll([failing, Aio.request.close(fd), Aio.request.nop()]))
+        yield* Effect.flip(AioOperation.submitAll([failing, AioOperation.close(fd), AioOperation.nop()]))
         expect(descriptorsIn(directory)).toBe(before)
       }
       expect(yield* idle).toBe(0)
@@ -74,11 +74,11 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const { directory, path } = yield* pages(1)
       const pipes = yield* idlePipes(3)
       const error = yield* Effect.flip(
-        Aio.submitAll([
-          ...pipes.map((fd) => Aio.request.read(fd, new Uint8Array(8))),
-          Aio.request.open(path),
-          Aio.request.open(path),
-          Aio.request.open(join(directory, "missing"))
+        AioOperation.submitAll([
+          ...pipes.map((fd) => AioOperation.read(fd, new Uint8Array(8))),
+          AioOperation.open(path),
+          AioOperation.open(path),
+          AioOperation.open(join(directory, "missing"))
         ])
       ).pipe(Effect.timeout("30 seconds"))
       expect(error).toMatchObject({ _tag: "AioError", code: "ENOENT", operation: "open" })
@@ -94,14 +94,14 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
         Effect.sync(() => openSync(path, "r")),
         (fd) => Effect.sync(() => closeSync(fd))
       )
-      const lock = Aio.request.flock(fd, "exclusive")
-      yield* Effect.flip(Aio.submitAll([lock, Aio.request.stat("/does/not/exist"), Aio.request.nop()]))
+      const lock = AioOperation.flock(fd, "exclusive")
+      yield* Effect.flip(AioOperation.submitAll([lock, AioOperation.stat("/does/not/exist"), AioOperation.nop()]))
       yield* Aio.flock(other, "exclusive", { wait: false })
       yield* Aio.flock(other, "unlock")
-      yield* Effect.flip(Aio.linked([lock, Aio.request.stat("/does/not/exist")]))
+      yield* Effect.flip(AioOperation.linked([lock, AioOperation.stat("/does/not/exist")]))
       yield* Aio.flock(other, "exclusive", { wait: false })
       yield* Aio.flock(other, "unlock")
-      yield* Aio.linked([lock, Aio.request.nop()])
+      yield* AioOperation.linked([lock, AioOperation.nop()])
       expect(yield* Effect.flip(Aio.flock(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
     }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )
@@ -109,12 +109,12 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("exits: all run, each its own end", () =>
     Effect.gen(function* () {
       const { fd } = yield* pages(1)
-      const exits = yield* Aio.submitAll(
+      const exits = yield* AioOperation.submitAll(
         [
-          Aio.request.read(fd, new Uint8Array(10), { offset: 0 }),
-          Aio.request.read(fd, new Uint8Array(10), { offset: -1 }),
-          Aio.request.stat("/does/not/exist"),
-          Aio.request.nop()
+          AioOperation.read(fd, new Uint8Array(10), { offset: 0 }),
+          AioOperation.read(fd, new Uint8Array(10), { offset: -1 }),
+          AioOperation.stat("/does/not/exist"),
+          AioOperation.nop()
         ],
         { mode: "exits" }
       )
@@ -132,12 +132,17 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const { directory, fd, path } = yield* pages(1)
       const [pipe] = yield* idlePipes(1)
       for (const bad of [
-        Aio.request.read(fd, new Uint8Array(10), { offset: -1 }),
-        Aio.request.write(fd, new Uint8Array(10), { offset: 0.5 }),
-        Aio.request.mkdir("a\0b")
+        AioOperation.read(fd, new Uint8Array(10), { offset: -1 }),
+        AioOperation.write(fd, new Uint8Array(10), { offset: 0.5 }),
+        AioOperation.mkdir("a\0b")
       ]) {
         const error = yield* Effect.flip(
-          Aio.submitAll([Aio.request.open(path), Aio.request.read(pipe, new Uint8Array(8)), bad, Aio.request.nop()])
+          AioOperation.submitAll([
+            AioOperation.open(path),
+            AioOperation.read(pipe, new Uint8Array(8)),
+            bad,
+            AioOperation.nop()
+          ])
         ).pipe(Effect.timeout("30 seconds"))
         expect(error).toMatchObject({ _tag: "AioBadArgument" })
         expect(yield* idle).toBe(0)
@@ -154,11 +159,11 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       for (let round = 0; round < 60; round++) {
         const buffers = Array.from({ length: 40 }, () => new Uint8Array(PAGE))
         const waiting = pipes.map(() => new Uint8Array(8))
-        const batch = Aio.submitAll([
-          ...buffers.map((buffer, i) => Aio.request.read(fd, buffer, { offset: (i % 8) * PAGE })),
-          Aio.request.open(path),
-          Aio.request.open(path),
-          ...(integer(2) === 0 ? pipes.map((fd, i) => Aio.request.read(fd, waiting[i])) : [])
+        const batch = AioOperation.submitAll([
+          ...buffers.map((buffer, i) => AioOperation.read(fd, buffer, { offset: (i % 8) * PAGE })),
+          AioOperation.open(path),
+          AioOperation.open(path),
+          ...(integer(2) === 0 ? pipes.map((fd, i) => AioOperation.read(fd, waiting[i])) : [])
         ])
         const fiber = yield* Effect.fork(
           Effect.uninterruptibleMask((restore) =>
@@ -187,13 +192,17 @@ describe.each(realBackends)("$name", ({ layer, layerWith }) => {
       const scope = yield* Scope.make()
       const file = yield* Scope.extend(AioFile.open(`/proc/self/fd/${pipe}`), scope)
       const { state } = file as unknown as { readonly state: { readonly users: number } }
-      const fiber = yield* Effect.fork(Aio.submitAll([file.request.read(new Uint8Array(8)), Aio.request.nop()]))
+      const fiber = yield* Effect.fork(
+        AioOperation.submitAll([AioOperation.read(file, new Uint8Array(8)), AioOperation.nop()])
+      )
       expect(yield* settled(() => state.users, 1)).toBe(1)
       yield* Effect.timeout(Scope.close(scope, Exit.void), "30 seconds")
       expect(state.users).toBe(0)
       const exit = yield* Fiber.await(fiber)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ code: "ECANCELED" })
-      const late = yield* Effect.flip(Aio.submitAll([file.request.write(new Uint8Array(8)), Aio.request.nop()]))
+      const late = yield* Effect.flip(
+        AioOperation.submitAll([AioOperation.write(file, new Uint8Array(8)), AioOperation.nop()])
+      )
       expect(late).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
     }).pipe(Effect.provide(layer))
   )

@@ -1,14 +1,15 @@
 /** Rates: by Effect's Clock, so that a test need not wait. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Clock, type Duration, Effect, Fiber, Option, TestClock } from "effect"
-import { Aio, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 
 /** Until nothing changes any more in real time; the Clock stands still. */
 const untilQuiet = (group: AioGroup.AioGroup) =>
   Effect.gen(function* () {
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     for (let quiet = 0, last = -1; quiet < 20; ) {
       yield* nextTurn
       const { ended } = yield* group.stats
@@ -18,13 +19,13 @@ const untilQuiet = (group: AioGroup.AioGroup) =>
     return (yield* group.stats).ended
   })
 
-const nops = (count: number) => Array.from({ length: count }, () => Aio.request.nop())
+const nops = (count: number) => Array.from({ length: count }, () => AioOperation.nop())
 
 const opened = (path: string) =>
   Effect.acquireRelease(Aio.open(path, { flag: "w+" }), (fd) => Effect.ignore(Aio.close(fd)))
 
 const writes = (fd: number, count: number, bytes: number) =>
-  Array.from({ length: count }, () => Aio.request.write(fd, new Uint8Array(bytes), { offset: 0 }))
+  Array.from({ length: count }, () => AioOperation.write(fd, new Uint8Array(bytes), { offset: 0 }))
 
 describe.each(realBackends)("$name", ({ layer }) => {
   it.scoped("requests in a second", () =>
@@ -150,10 +151,10 @@ it.scoped("bytes that were not moved are not counted", () =>
     yield* MockAio.put("/short", "ten bytes!")
     const fd = yield* Aio.open("/short")
     const group = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
-    const failing = Aio.request.read(1_000_000, new Uint8Array(100), { offset: 0 })
+    const failing = AioOperation.read(1_000_000, new Uint8Array(100), { offset: 0 })
     // Each is as large as a bucket, and moves a tenth of it, or nothing.
     const reads = Array.from({ length: 500 }, (_, i) =>
-      i % 2 === 0 ? failing : Aio.request.read(fd, new Uint8Array(100), { offset: 0 })
+      i % 2 === 0 ? failing : AioOperation.read(fd, new Uint8Array(100), { offset: 0 })
     )
     yield* Effect.fork(group.feed(reads))
     yield* aSecond(group)
@@ -185,7 +186,7 @@ it.scoped("nobody waits behind what was cancelled while it waited for a rate", (
     const outer = yield* AioGroup.make({ bytesPerSecond: 1000, onFailure: "continue" })
     const fd = yield* opened("/file")
     const [, second] = yield* outer.addAll(writes(fd, 2, 100_000))
-    const nop = yield* outer.add(Aio.request.nop())
+    const nop = yield* outer.add(AioOperation.nop())
     yield* untilQuiet(outer)
     expect(yield* outer.stats).toMatchObject({ waiting: 2, ended: 1 })
     yield* second.cancel
@@ -195,7 +196,7 @@ it.scoped("nobody waits behind what was cancelled while it waited for a rate", (
     const inner = yield* outer.group({ requestsPerSecond: 1 })
     const feeding = yield* Effect.fork(outer.feed(writes(fd, 2, 100_000)))
     yield* untilQuiet(outer)
-    const late = yield* outer.add(Aio.request.nop())
+    const late = yield* outer.add(AioOperation.nop())
     yield* Fiber.interrupt(feeding)
     yield* untilQuiet(outer)
     expect(Option.isSome(yield* late.poll)).toBe(true)
@@ -234,11 +235,11 @@ it.scoped("no timer is left when nothing waits for a rate", () =>
 
 it.scoped("what a feed held back when its observer threw is not started", () =>
   Effect.gen(function* () {
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     const { read, write } = yield* MockAio.pipe
     const group = yield* AioGroup.make({ requestsPerSecond: 1 })
     const feeding = yield* Effect.fork(
-      group.feed([Aio.request.read(read, new Uint8Array(1)), ...nops(2)], {
+      group.feed([AioOperation.read(read, new Uint8Array(1)), ...nops(2)], {
         onExit: () => {
           throw new Error("mine")
         }

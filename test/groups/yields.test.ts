@@ -1,7 +1,7 @@
 /** A fiber may yield between any two of its steps; here it does so after each or every other, and the world goes on meanwhile. */
 import { expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import { Aio, AioGroup, MockAio } from "effect-aio"
+import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
 import { nextTurn } from "../support/moments.ts"
 
 const layer = MockAio.layer({ files: { "/file": "" } })
@@ -26,7 +26,7 @@ it.scoped("a result that comes between the look and the wait is seen", () =>
     const { read, write } = yield* MockAio.pipe
     const group = yield* AioGroup.make()
     for (let moment = 0; moment < 30; moment++) {
-      const handle = yield* group.add(Aio.request.read(read, new Uint8Array(1)))
+      const handle = yield* group.add(AioOperation.read(read, new Uint8Array(1)))
       const cancelling = yield* Effect.fork(Effect.zipRight(yields(moment), handle.cancel))
       expect(yield* within(yielding(Effect.exit(handle.result))), `${moment}`).toBe("Some")
       yield* Fiber.join(cancelling)
@@ -43,9 +43,9 @@ it.scoped("`results` misses no end", () =>
       const pull = yield* Stream.toPull(group.results)
       const first = yield* Effect.fork(pull)
       yield* yields(50)
-      yield* group.add(Aio.request.nop())
+      yield* group.add(AioOperation.nop())
       expect(Chunk.size(yield* Fiber.join(first))).toBe(1)
-      const handle = yield* group.add(Aio.request.read(read, new Uint8Array(1)))
+      const handle = yield* group.add(AioOperation.read(read, new Uint8Array(1)))
       const cancelling = yield* Effect.fork(Effect.zipRight(yields(moment), handle.cancel))
       expect(yield* within(yielding(pull)), `${moment}`).toBe("Some")
       yield* Fiber.join(cancelling)
@@ -58,9 +58,9 @@ it.scoped("nothing is added to a group that is closed meanwhile", () =>
     const { read } = yield* MockAio.pipe
     for (let moment = 0; moment < 40; moment++) {
       for (const add of [
-        (group: AioGroup.AioGroup) => group.feed([Aio.request.read(read, new Uint8Array(1))]),
+        (group: AioGroup.AioGroup) => group.feed([AioOperation.read(read, new Uint8Array(1))]),
         (group: AioGroup.AioGroup) =>
-          Effect.flatMap(group.group(), (child) => child.add(Aio.request.read(read, new Uint8Array(1))))
+          Effect.flatMap(group.group(), (child) => child.add(AioOperation.read(read, new Uint8Array(1))))
       ]) {
         const scope = yield* Scope.make()
         const group = yield* Scope.extend(AioGroup.make(), scope)

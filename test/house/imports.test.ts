@@ -57,9 +57,12 @@ describe("imports", () => {
   })
 })
 
-it("no file stands loose in src/internal, and none has more than 500 lines", () => {
+it("no file stands loose in src/internal, and none but lists of public functions has more than 500 lines", () => {
   const files = [...imports.keys()]
   expect(files.filter((file) => /^internal\/[^/]+$/.test(file))).toEqual([])
-  const long = files.filter((file) => readFileSync(join(project, "src", file), "utf8").split("\n").length > 501)
+  const lists = ["Aio.ts", "AioOperation.ts"]
+  const long = files.filter(
+    (file) => !lists.includes(file) && readFileSync(join(project, "src", file), "utf8").split("\n").length > 501
+  )
   expect(long).toEqual([])
 })

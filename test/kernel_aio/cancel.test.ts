@@ -3,6 +3,7 @@ import { writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Aio, AioBuffer } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { Request } from "../../src/internal/engine/request.ts"
 import { errno } from "../../src/internal/native/errno.ts"
 import { pollFd } from "../../src/internal/operation/catalogue.ts"
@@ -73,7 +74,7 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
 
   it.scopedLive("cancelling before the turn, in the kernel, while its completion waits, and when it has ended", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const [pipe] = yield* pipes(1)
       const submitted = () => {
         const request = new Bare(pollFd(pipe.read, { readable: true }))

@@ -3,6 +3,7 @@ import { readSync, writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBlocking } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { POLLIN, pollEvents } from "../../src/internal/native/readiness.ts"
 import { settled } from "../support/processState.ts"
 import { kernelLayers, nothingInThreads, pipes } from "./support.ts"
@@ -20,7 +21,7 @@ describe.each(kernelLayers)("$name", ({ layer, name }) => {
         const polls = yield* Effect.forEach([...made, ...made], ({ read }) =>
           Effect.fork(Aio.pollFd(read, { readable: true }))
         )
-        const { engine } = yield* Aio.Aio
+        const engine = yield* currentEngine
         expect(yield* settled(() => engine.places.executing, 8)).toBe(8)
         expect(readable(fd)).toBe(false)
         const rest: Array<readonly [number, boolean]> = yield* Effect.sync(() => {
@@ -40,7 +41,7 @@ describe.each(kernelLayers)("$name", ({ layer, name }) => {
 
   it.scopedLive("wait and poll alone: no turn of Node's event loop", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const made = yield* pipes(10)
       const fibers = yield* Effect.forEach(made, ({ read }) => Effect.fork(Aio.pollFd(read, { readable: true })))
       yield* Effect.yieldNow()

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { parentPort } from "node:worker_threads"
 import { ManagedRuntime } from "effect"
 import { Aio, AioBuffer } from "../../src/index.ts"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import * as KernelAio from "../../src/KernelAio.ts"
 
@@ -24,7 +25,7 @@ const read = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
 openSync(fifo, constants.O_WRONLY)
 rmSync(directory, { recursive: true })
 
-const { engine } = await runtime.runPromise(Aio.Aio)
+const engine = await runtime.runPromise(currentEngine)
 for (let i = 0; i < 64; i++) {
   runtime.runFork(Aio.pollFd(read, { readable: true }))
   runtime.runFork(Aio.read(file, AioBuffer.aligned(MEBIBYTE), { offset: 0 }))

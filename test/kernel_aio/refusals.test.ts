@@ -8,6 +8,7 @@ import { KernelAioBackend } from "../../src/internal/backend/kernel_aio/backend.
 import { Context } from "../../src/internal/backend/kernel_aio/context.ts"
 import { ThreadsBackend } from "../../src/internal/backend/threads/backend.ts"
 import { limitsFrom, makeService } from "../../src/internal/effect/layer.ts"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { hasMoved, trustOf } from "../../src/internal/native/trust.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { directFile, kernelLayers, nothingInThreads, PAGE } from "./support.ts"
@@ -136,7 +137,7 @@ const deaf = (): Context => {
 it.scopedLive("nobody tells of ends any more: the pool repeats what is under way, but for writes, which fail", () =>
   Effect.gen(function* () {
     const { bytes, fd } = yield* directFile(8)
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     const pipe = yield* idlePipe
     const waiting = yield* Effect.fork(Aio.pollFd(pipe, { readable: true }))
     const read = (index: number) => {

@@ -1,11 +1,12 @@
 /** What an operation makes of options: its own keys, each read once, and nothing else of the object. */
 import { describe, expect, it } from "@effect/vitest"
-import { Aio } from "effect-aio"
+import type { Operation } from "../../src/internal/engine/operation.ts"
+import * as catalogue from "../../src/internal/operation/catalogue.ts"
 
 const bytes = new Uint8Array(8)
 
 /** Positional arguments of every operation, and options with all the keys that it knows. An operation without a line does not compile. */
-const calls: { readonly [Name in keyof typeof Aio.request]: readonly [Array<unknown>, object?] } = {
+const calls: { readonly [Name in keyof typeof catalogue]: readonly [Array<unknown>, object?] } = {
   nop: [[]],
   open: [["name"], { at: 3, flag: "r", mode: 0o600 }],
   close: [[3]],
@@ -43,8 +44,10 @@ const calls: { readonly [Name in keyof typeof Aio.request]: readonly [Array<unkn
 
 const names = Object.keys(calls) as Array<keyof typeof calls>
 
-const make = (name: keyof typeof calls, ...args: ReadonlyArray<unknown>): Aio.Operation<unknown> =>
-  (Aio.request[name] as (...args: ReadonlyArray<unknown>) => Aio.Operation<unknown>)(...args)
+const constructors: Record<string, any> = catalogue
+
+const make = (name: keyof typeof calls, ...args: ReadonlyArray<unknown>): Operation<unknown> =>
+  constructors[name](...args)
 
 /** Everything that any input has: what would be another target, or other memory, if it got there. */
 const intruders = [

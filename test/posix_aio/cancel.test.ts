@@ -13,6 +13,7 @@ import {
   LIO_READ
 } from "effect-aio/internal/native/posixAio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -29,7 +30,7 @@ const temporaryFile = Effect.map(temporaryDirectory, (directory) => {
 
 /** Waits until so many requests are with glibc. */
 const executing = (count: number) =>
-  Effect.flatMap(Aio.Aio, ({ engine }) => settled(() => engine.places.executing, count, 20_000))
+  Effect.flatMap(currentEngine, (engine) => settled(() => engine.places.executing, count, 20_000))
 
 const read = (fd: number, buffer: Uint8Array) => Aio.read(fd, buffer, { offset: 0 })
 
@@ -99,7 +100,7 @@ describe("through fibers", () => {
 
   it.scopedLive("AIO_ALLDONE: one that has ended keeps its result", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const fd = openSync(yield* temporaryFile, "r")
       const buffer = new Uint8Array(16)
       const started = yield* Deferred.make<void>()

@@ -5,6 +5,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Aio, AioBuffer } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { someTime } from "../support/moments.ts"
 import { settled } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
@@ -67,7 +68,7 @@ it.scopedLive("200 of 300 that wait in one descriptor's line", () =>
   Effect.gen(function* () {
     const path = yield* temporaryFile
     const numbers = random()
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     const { fd, release } = yield* stalled(path)
     const buffers = Array.from({ length: 300 }, () => new Uint8Array(512).fill(MINE))
     const fibers = yield* Effect.forEach(buffers, (buffer, i) =>
@@ -100,7 +101,7 @@ it.live("2,000 requests for which nobody waits: the end of the Layer does", () =
       }
       yield* Effect.yieldNow()
       globalThis.gc!()
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       expect(engine.outstanding).toBe(2000)
       return engine.counters
     }).pipe(Effect.provide(PosixAio.layer({ inline: false })))
@@ -121,7 +122,7 @@ it.live("2,000 requests for which nobody waits end all the same", () =>
   Effect.gen(function* () {
     const fd = openSync(yield* temporaryFile, "r")
     const buffers = Array.from({ length: 2000 }, () => new Uint8Array(512))
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     for (const buffer of buffers) yield* Effect.forkDaemon(Aio.read(fd, buffer, { offset: 0 }))
     expect(yield* settled(() => engine.counters.completed, 2000, 20_000)).toBe(2000)
     expect(buffers.every((buffer) => buffer.every((byte) => byte === FED))).toBe(true)

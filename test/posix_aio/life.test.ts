@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { runFixture } from "../fixtures/child.ts"
 import { quietest } from "../support/patience.ts"
 import { descriptorCounts, residentMebibytes, settled, threads } from "../support/processState.ts"
@@ -105,7 +106,7 @@ describe("in this process", () => {
 
   it.scopedLive("AioBlocking.wait blocks until a completion is there, and the descriptor tells of it", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const fd = openSync(yield* temporaryFile, "r")
       for (let round = 0; round < 200; round++) {
         const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(read(fd)))

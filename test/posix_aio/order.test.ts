@@ -5,6 +5,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { nextTurn } from "../support/moments.ts"
 import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -20,7 +21,7 @@ const stalledFile = Effect.flatMap(temporaryDirectory, (directory) => {
 
 /** Waits until so many requests have been taken over. */
 const inFlight = (count: number) =>
-  Effect.flatMap(Aio.Aio, ({ engine }) =>
+  Effect.flatMap(currentEngine, (engine) =>
     settled(() => engine.backends.reduce((sum, { inFlight }) => sum + inFlight, 0), count, 20_000)
   )
 
@@ -53,7 +54,7 @@ for (const [name, sync] of [
         expect(yield* inFlight(5)).toBe(5)
         yield* nextTurn
         // glibc would run it first: it does not have it yet.
-        const { executing, ready } = (yield* Aio.Aio).engine.places
+        const { executing, ready } = (yield* currentEngine).places
         expect([executing, ready]).toEqual([4, 1])
         release()
         expect((yield* Fiber.join(synced)) > 0).toBe(true)

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { settled } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { stalled } from "./fixtures/stall.ts"
@@ -13,7 +14,7 @@ import { stalled } from "./fixtures/stall.ts"
 const layer = PosixAio.layer({ inline: false, threads: 1 })
 
 const executing = (count: number) =>
-  Effect.flatMap(Aio.Aio, ({ engine }) => settled(() => engine.places.executing, count, 20_000))
+  Effect.flatMap(currentEngine, (engine) => settled(() => engine.places.executing, count, 20_000))
 
 const two = Effect.map(temporaryDirectory, (directory) =>
   ["busy", "file"].map((name) => {

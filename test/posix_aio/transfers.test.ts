@@ -3,8 +3,10 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, type Scope } from "effect"
-import { Aio, AioBuffer, type AioError, AioFile } from "effect-aio"
+import { Aio, AioBuffer, type AioError, AioFile, AioOperation } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
+import { operationOf } from "../../src/internal/engine/operation.ts"
 import { idlePipe } from "../support/fifo.ts"
 import { random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -168,24 +170,24 @@ describe("PosixAio", () => {
 
   it.scopedLive("what may wait for a peer, or moves a position, runs in the pool", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const path = join(yield* temporaryDirectory, "file")
       fs.writeFileSync(path, "abcdef")
       const fd = yield* opened(path, "r")
       const pipe = yield* idlePipe
       const zero = yield* opened("/dev/zero", "r")
       const [posix] = engine.backends
-      const mine = (operation: Aio.Operation<unknown>) =>
-        posix.accepts({ entry: operation.entry, input: operation.input } as any)
+      const mine = (operation: AioOperation.AioOperation<unknown>) =>
+        posix.accepts(operationOf(operation, "test") as any)
       const byte = new Uint8Array(1)
-      expect(mine(Aio.request.read(fd, byte, { offset: 0 }))).toBe(true)
-      expect(mine(Aio.request.write(fd, byte, { offset: 0 }))).toBe(true)
-      expect(mine(Aio.request.fsync(fd))).toBe(true)
-      expect(mine(Aio.request.fdatasync(fd))).toBe(true)
-      expect(mine(Aio.request.read(fd, byte))).toBe(false)
-      expect(mine(Aio.request.readv(fd, [byte], { offset: 0 }))).toBe(false)
-      expect(mine(Aio.request.read(pipe, byte, { offset: 0 }))).toBe(false)
-      expect(mine(Aio.request.read(zero, byte, { offset: 0 }))).toBe(false)
+      expect(mine(AioOperation.read(fd, byte, { offset: 0 }))).toBe(true)
+      expect(mine(AioOperation.write(fd, byte, { offset: 0 }))).toBe(true)
+      expect(mine(AioOperation.fsync(fd))).toBe(true)
+      expect(mine(AioOperation.fdatasync(fd))).toBe(true)
+      expect(mine(AioOperation.read(fd, byte))).toBe(false)
+      expect(mine(AioOperation.readv(fd, [byte], { offset: 0 }))).toBe(false)
+      expect(mine(AioOperation.read(pipe, byte, { offset: 0 }))).toBe(false)
+      expect(mine(AioOperation.read(zero, byte, { offset: 0 }))).toBe(false)
       expect(yield* Aio.read(fd, byte)).toBe(1)
       expect(yield* Aio.read(fd, byte)).toBe(1)
       expect(byte[0]).toBe(98)

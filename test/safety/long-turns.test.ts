@@ -3,8 +3,9 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { AioFile } from "effect-aio"
 import type { IoUringBackend } from "../../src/internal/backend/io_uring/backend.ts"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { IOSQE_ASYNC } from "../../src/internal/native/uring.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { tiny } from "../support/tinyFileSystem.ts"
@@ -20,7 +21,7 @@ describe.each(ioUringBackends)("$name", ({ layer }) => {
       if (directory === undefined) return context.skip("only root mounts")
       const path = join(directory, "file")
       writeFileSync(path, Buffer.alloc(1))
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const file = yield* AioFile.open(path, { flag: "r+" })
       yield* file.read(new Uint8Array(1), { offset: 0 })
       const { ring } = engine.backends[0] as unknown as { ring: IoUringBackend["ring"] }

@@ -4,7 +4,9 @@ import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Scope } from "effect"
-import { Aio, AioFileSystem, AioGroup } from "effect-aio"
+import { Aio, AioFileSystem, AioGroup, AioOperation } from "effect-aio"
+import { seenOf } from "../../src/internal/effect/publicOperation.ts"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { type Operation, operation as operationWith } from "../../src/internal/engine/operation.ts"
 import { Request } from "../../src/internal/engine/request.ts"
@@ -61,10 +63,10 @@ const closing = <E>(layer: Layer.Layer<Aio.Aio, any>, body: (engine: Engine) => 
     const scope = yield* Scope.make()
     const context = yield* Effect.orDie(Layer.buildWithScope(layer, scope))
     yield* Effect.provide(
-      Effect.flatMap(Aio.Aio, ({ engine }) => body(engine)),
+      Effect.flatMap(currentEngine, (engine) => body(engine)),
       context
     )
-    const { engine } = yield* Effect.provide(Aio.Aio, context)
+    const engine = yield* Effect.provide(currentEngine, context)
     expect(yield* Effect.provide(Aio.stats, context)).toMatchObject({ outstanding: 0, executing: 0, ready: 0, held: 0 })
     expect(engine.backends.map(({ inFlight }) => inFlight)).toEqual(engine.backends.map(() => 0))
     yield* Scope.close(scope, Exit.void)
@@ -97,15 +99,14 @@ describe.each(backends)("$name", ({ layer, layerWith }) => {
   it.live("a decoder that throws is a defect of its fiber, alone, in a batch, and in a group", () =>
     closing(layer, (engine) =>
       Effect.gen(function* () {
-        const operation = operationWith<never>({ ...catalogue.nop().entry, decode: explode }, {})
-        const service = yield* Aio.Aio
-        expect(diedOf(yield* Effect.exit(service.submit(operation)))).toBe(boom)
-        const [first, second] = yield* Aio.submitAll([operation, Aio.request.nop()], { mode: "exits" })
+        const operation = seenOf(operationWith<never>({ ...catalogue.nop().entry, decode: explode }, {}))
+        expect(diedOf(yield* Effect.exit(AioOperation.submit(operation)))).toBe(boom)
+        const [first, second] = yield* AioOperation.submitAll([operation, AioOperation.nop()], { mode: "exits" })
         expect([diedOf(first), Exit.isSuccess(second)]).toEqual([boom, true])
         const told = yield* Effect.exit(
           Effect.scoped(
             Effect.flatMap(AioGroup.make(), (group) =>
-              group.feed([Aio.request.nop(), Aio.request.nop()], { onExit: explode })
+              group.feed([AioOperation.nop(), AioOperation.nop()], { onExit: explode })
             )
           )
         )

@@ -7,6 +7,7 @@ import { poolOf } from "effect-aio/internal/backend/pool"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
 import { NR } from "effect-aio/internal/native/syscalls"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends as backends } from "../support/backends.ts"
 import { descriptors, settled } from "../support/processState.ts"
 import { block, busy, busyNative, executing } from "./fixtures/pool.ts"
@@ -27,7 +28,7 @@ const readable = (fd: number): boolean => {
  * completion after that is there to be taken.
  */
 const completeUnseen = (pipes: ReadonlyArray<number>) =>
-  Effect.flatMap(Aio.Aio, ({ engine }) =>
+  Effect.flatMap(currentEngine, (engine) =>
     Effect.sync(() => {
       const { executing } = engine.places
       const pool = poolOf(engine)
@@ -143,7 +144,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("wait and poll alone bring data to reads that wait for it", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const fd = yield* AioBlocking.pollDescriptor
       const { fibers, pipes } = yield* busyNative(3)
       yield* executing(3)
@@ -165,7 +166,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("wait and poll alone run a program: no turn of Node's event loop", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       yield* Effect.forEach(Array.from({ length: 300 }), () => Effect.fork(Aio.statvfs("/")))
       yield* Effect.yieldNow()
       const turns = yield* Effect.sync(() => {

@@ -4,7 +4,8 @@ import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync 
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
-import { Aio, ThreadPool } from "effect-aio"
+import { Aio, AioOperation, ThreadPool } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { idlePipe, makeFifos } from "../support/fifo.ts"
 import { bestOf } from "../support/patience.ts"
 import { descriptorsIn, settled } from "../support/processState.ts"
@@ -93,10 +94,13 @@ describe("queued", () => {
 
 describe("in a call that may wait for ever: within 100 ms", () => {
   const reads = {
-    "pipe in a thread": { source: idlePipe, read: (fd: number) => Aio.submit(readInThread(fd, new Uint8Array(16))) },
+    "pipe in a thread": {
+      source: idlePipe,
+      read: (fd: number) => AioOperation.submit(readInThread(fd, new Uint8Array(16)))
+    },
     "terminal in a thread": {
       source: terminal,
-      read: (fd: number) => Aio.submit(readInThread(fd, new Uint8Array(16)))
+      read: (fd: number) => AioOperation.submit(readInThread(fd, new Uint8Array(16)))
     },
     pipe: { source: idlePipe, read: (fd: number) => Aio.read(fd, new Uint8Array(16)) },
     terminal: { source: terminal, read: (fd: number) => Aio.read(fd, new Uint8Array(16)) }
@@ -157,9 +161,9 @@ describe("in a call that may wait for ever: within 100 ms", () => {
     Effect.gen(function* () {
       const pipe = yield* idlePipe
       for (let round = 0; round < 100; round++) {
-        const doomed = yield* Effect.fork(Aio.submit(readInThread(pipe, new Uint8Array(1))))
+        const doomed = yield* Effect.fork(AioOperation.submit(readInThread(pipe, new Uint8Array(1))))
         yield* Effect.sleep(round % 3)
-        const next = yield* Effect.fork(Aio.submit(readInThread(pipe, new Uint8Array(1))))
+        const next = yield* Effect.fork(AioOperation.submit(readInThread(pipe, new Uint8Array(1))))
         yield* Fiber.interrupt(doomed)
         writeSync(pipe, "x")
         expect(yield* Fiber.join(next)).toBe(1)
@@ -176,7 +180,7 @@ it.scopedLive("in a call on a disk: waited for, and done", () =>
     const fd = openSync(path, "r+")
     // 64 MiB are copied in some milliseconds, in which the thread is in the call.
     const fiber = yield* Effect.fork(Aio.write(fd, bytes, { offset: 0 }))
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     yield* settled(() => engine.places.executing === 1 || engine.outstanding === 0, true)
     yield* Fiber.interrupt(fiber)
     closeSync(fd)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, IoUring, ThreadPool } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { bestOf } from "../support/patience.ts"
 import { settled } from "../support/processState.ts"
@@ -20,7 +21,7 @@ describe.each(mechanisms)("$name", ({ layer, name }) => {
   it.scopedLive("no more than so many, the others held", () =>
     Effect.gen(function* () {
       const { release } = yield* occupy(10)
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       expect(yield* settled(() => engine.places.executing, 3)).toBe(3)
       yield* Effect.sleep(50)
       expect(yield* Aio.stats).toMatchObject({ outstanding: 10, held: 7, ready: 0, executing: 3, pending: 0 })
@@ -74,7 +75,7 @@ describe.each(mechanisms)("$name", ({ layer, name }) => {
   it.scopedLive("raised: they go; lowered: those under way stay", () =>
     Effect.gen(function* () {
       const { release } = yield* occupy(8)
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       expect(yield* settled(() => engine.places.executing, 2)).toBe(2)
       yield* Aio.setLimits({ maxOutstanding: 5 })
       expect(yield* settled(() => engine.places.executing, 5)).toBe(5)

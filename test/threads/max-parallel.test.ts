@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { settled } from "../support/processState.ts"
 import { busy, executing, threadsFromHere } from "./fixtures/pool.ts"
 
@@ -60,7 +61,7 @@ it.scopedLive("0: what was handed over is drained, all threads are gone, new req
     const { release } = yield* busy(2)
     yield* executing(2)
     const handed = yield* Effect.forEach(Array.from({ length: 500 }), () => Effect.fork(Aio.nop()))
-    const { backend } = (yield* Aio.Aio).engine
+    const { backend } = yield* currentEngine
     expect(yield* settled(() => backend.inFlight, 502)).toBe(502)
     const stopped = yield* Effect.fork(ThreadPool.setMaxParallel(0))
     yield* Effect.sleep(20)

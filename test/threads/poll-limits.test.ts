@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBlocking } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 import { block } from "./fixtures/pool.ts"
@@ -10,7 +11,7 @@ const REQUESTS = 400
 
 /** `REQUESTS` requests of which all completions wait, and the loop has not looked at them. */
 const completions = Effect.gen(function* () {
-  const { engine } = yield* Aio.Aio
+  const engine = yield* currentEngine
   // The threads are up.
   yield* Effect.forEach(Array.from({ length: 8 }), () => Aio.statvfs("/"), { concurrency: 8, discard: true })
   const fibers = yield* Effect.forEach(Array.from({ length: REQUESTS }), () => Effect.fork(Aio.statvfs("/")))
@@ -29,7 +30,7 @@ describe.each(backends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       yield* Aio.setLimits({ maxPollRequests: 10 })
       const fibers = yield* completions
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       const { pending } = yield* Aio.stats
       expect(pending).toBeGreaterThan(REQUESTS - 20)
       expect(yield* AioBlocking.poll).toBe(10)

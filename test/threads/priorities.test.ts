@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, FiberRef } from "effect"
 import { Aio, IoUring, ThreadPool } from "effect-aio"
 import { currentPriority } from "effect-aio/internal/effect/priority"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { ioUringBackends } from "../support/backends.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { nextTurn } from "../support/moments.ts"
@@ -28,7 +29,7 @@ const orderOf = (priorities: ReadonlyArray<number>, later: ReadonlyArray<number>
       )
     const fibers = yield* Effect.forEach(priorities, (priority, index) => Effect.fork(run(priority, index)))
     // All are where they wait: handed to the threads, as many as there is room for.
-    const { engine } = yield* Aio.Aio
+    const engine = yield* currentEngine
     const handedOver = (count: number) =>
       Effect.gen(function* () {
         expect(yield* settled(() => engine.outstanding, count)).toBe(count)

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Metric } from "effect"
 import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends as backends, ioUringBackends } from "../support/backends.ts"
 import { percentile } from "../support/patience.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -37,7 +38,7 @@ it.scopedLive("threads: every number at a moment at which it is known", () =>
 describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive("pending: complete, and not delivered", () =>
     Effect.gen(function* () {
-      const { engine } = yield* Aio.Aio
+      const engine = yield* currentEngine
       yield* Aio.statvfs("/")
       const fiber = yield* Effect.fork(Aio.statvfs("/"))
       yield* Effect.yieldNow()

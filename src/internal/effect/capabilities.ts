@@ -6,7 +6,7 @@ import { Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
 import { type Kind, kinds, makeSpecimen } from "../native/specimens.ts"
 import * as catalogue from "../operation/catalogue.ts"
-import { Aio } from "./service.ts"
+import { type Aio, withEngine } from "./service.ts"
 
 /**
  * How the backend at hand runs an operation.
@@ -145,6 +145,6 @@ const operationsOf = ({ backend }: Engine): ReadonlyArray<Capability> =>
  * @since 0.1.0
  * @category introspection
  */
-export const capabilities: Effect.Effect<Capabilities, never, Aio> = Effect.flatMap(Aio, ({ engine }) =>
+export const capabilities: Effect.Effect<Capabilities, never, Aio> = withEngine((engine) =>
   Effect.map(filesOf(engine), (files): Capabilities => ({ operations: operationsOf(engine), files }))
 )

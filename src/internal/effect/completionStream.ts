@@ -1,35 +1,26 @@
 /** Ends of operations as Streams. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
-import type { Operation } from "../engine/operation.ts"
 import type { Complete, CompletionSource } from "../task/completionBuffer.ts"
 import type { Group } from "../task/group.ts"
 import { Results } from "../task/results.ts"
 import { Window } from "../task/window.ts"
-import { exitOf, type Failure } from "./exits.ts"
+import { exitOf } from "./exits.ts"
+import { type OperationExit, seenOf } from "./publicOperation.ts"
 import { submitContextOf } from "./submitContext.ts"
 
-/** How one of several operations ended. */
-export interface Completed<A> {
-  /** Its place among the operations, from 0. */
-  readonly index: number
-  readonly operation: Operation<A>
-  readonly exit: Exit.Exit<A, Failure>
-}
-
 export const completing =
-  (engine: Engine): Complete<Completed<any>> =>
-  (index, operation, end) => ({ index, operation, exit: exitOf(engine, end) })
+  (engine: Engine): Complete<OperationExit<any>> =>
+  (index, operation, end) => ({ index, operation: seenOf(operation), exit: exitOf(engine, end) })
 
-type Pull = Effect.Effect<Chunk.Chunk<Completed<any>>, Option.Option<never>>
+type Pull = Effect.Effect<Chunk.Chunk<OperationExit<any>>, Option.Option<never>>
 
 /** What has ended since it was last asked, or the first that will. */
-const pullFrom = (source: CompletionSource<Completed<any>>): Pull => {
+const pullFrom = (source: CompletionSource<OperationExit<any>>): Pull => {
   /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
   const taken: Pull = Effect.suspend(() => {
     const state = source.look()
@@ -51,20 +42,20 @@ const pullFrom = (source: CompletionSource<Completed<any>>): Pull => {
   return pull
 }
 
-const streamOf = <S extends CompletionSource<Completed<any>>>(
+const streamOf = <S extends CompletionSource<OperationExit<any>>>(
   acquire: Effect.Effect<S, never, Scope.Scope>
-): Stream.Stream<Completed<any>> =>
+): Stream.Stream<OperationExit<any>> =>
   Stream.unwrapScoped(Effect.map(acquire, (source) => Stream.repeatEffectChunkOption(pullFrom(source))))
 
 /** The ends of operations, so many at a time, in the order in which they come. */
-export const completed = (
+export const asCompleted = (
   engine: Engine,
-  operations: Iterable<Operation<any>>,
+  operations: Iterable<unknown>,
   concurrency: number
-): Stream.Stream<Completed<any>> =>
+): Stream.Stream<OperationExit<any>> =>
   streamOf(
     Effect.acquireRelease(
-      Effect.withFiberRuntime<Window<Completed<any>>>((fiber) =>
+      Effect.withFiberRuntime<Window<OperationExit<any>>>((fiber) =>
         Effect.sync(
           () => new Window(engine, operations, concurrency, submitContextOf(engine, fiber), completing(engine))
         )
@@ -77,7 +68,7 @@ export const completed = (
   )
 
 /** The ends of a group's members. */
-export const resultsOf = (group: Group): Stream.Stream<Completed<unknown>> =>
+export const resultsOf = (group: Group): Stream.Stream<OperationExit<unknown>> =>
   streamOf(
     Effect.acquireRelease(
       Effect.sync(() => new Results(group, completing(group.engine))),

@@ -5,10 +5,10 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type { Handle } from "../../AioGroup.ts"
 import { type Failed, LATER } from "../engine/failed.ts"
-import type { Operation } from "../engine/operation.ts"
 import type { Group } from "../task/group.ts"
 import type { GroupMember } from "../task/groupMember.ts"
 import { exitOf, type Failure } from "./exits.ts"
+import { type AioOperation, seenOf } from "./publicOperation.ts"
 
 /** What tells of its end, and can be asked not to. */
 interface Watched {
@@ -46,12 +46,12 @@ export class HandleImpl<A> implements Handle<A> {
     return this.known.exit
   }
 
-  get operation(): Operation<A> {
-    return this.member.operation
+  get operation(): AioOperation<A> {
+    return seenOf(this.member.operation)
   }
 
   toJSON(): unknown {
-    return { _id: "AioGroup.Handle", operation: this.operation.entry.name, exit: this.exit }
+    return { _id: "AioGroup.Handle", operation: this.member.operation.entry.name, exit: this.exit }
   }
 
   [NodeInspectSymbol](): unknown {

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { poolOf } from "../backend/pool.ts"
 import type { Counters } from "../engine/counters.ts"
-import { Aio, type AioService } from "./service.ts"
+import type { Engine } from "../engine/engine.ts"
+import { type Aio, currentEngine } from "./service.ts"
 
 /**
  * Where requests are, and counts since the Layer was built. In IO::AIO's words: nreqs is `outstanding`, nready `ready` and
@@ -30,10 +31,10 @@ export interface Stats extends Readonly<Counters> {
   readonly idleThreads: number
 }
 
-const statsOf = ({ backend, engine }: AioService): Stats => {
+const statsOf = (engine: Engine): Stats => {
   const pool = poolOf(engine)
   return {
-    backend,
+    backend: engine.backend.name,
     outstanding: engine.outstanding,
     ...engine.places,
     threads: pool?.threadCount ?? 0,
@@ -46,7 +47,7 @@ const statsOf = ({ backend, engine }: AioService): Stats => {
  * @since 0.1.0
  * @category introspection
  */
-export const stats: Effect.Effect<Stats, never, Aio> = Effect.map(Aio, statsOf)
+export const stats: Effect.Effect<Stats, never, Aio> = Effect.map(currentEngine, statsOf)
 
 const gauge = (name: string, description: string) => Metric.gauge(`effect_aio_${name}`, { description })
 

@@ -6,12 +6,10 @@ import type { AioUnavailable } from "../../AioError.ts"
 import type { Backend, Host } from "../engine/backend.ts"
 import { Engine } from "../engine/engine.ts"
 import { defaultLimits, type Limits } from "../engine/limits.ts"
-import { operationOf } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { checkCount, checkMillis, withLayerOptions } from "./arguments.ts"
-import { execute } from "./execute.ts"
 import { notOpened } from "./exits.ts"
-import type { AioService } from "./service.ts"
+import { type AioService, serviceOf } from "./service.ts"
 
 /** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
 export interface EngineOptions {
@@ -67,11 +65,7 @@ export const makeService = <Options extends { readonly limits: Limits }>(
         opened((host) => open(host, options), options.limits),
         close
       ),
-      (engine): AioService => ({
-        backend: engine.backend.name,
-        submit: (operation) => execute(engine, operationOf(operation, "submit")),
-        engine
-      })
+      serviceOf
     )
   )
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { AioBadArgument } from "../../AioError.ts"
 import { optionsReader } from "../engine/options.ts"
 import { checkCount, checkMillis, withArguments } from "./arguments.ts"
-import { Aio } from "./service.ts"
+import { type Aio, currentEngine, withEngine } from "./service.ts"
 
 /**
  * The limits of the engine, as `setLimits` takes them.
@@ -25,7 +25,7 @@ export interface Limits {
  * @since 0.1.0
  * @category limits
  */
-export const limits: Effect.Effect<Limits, never, Aio> = Effect.map(Aio, ({ engine }) => ({
+export const limits: Effect.Effect<Limits, never, Aio> = Effect.map(currentEngine, (engine) => ({
   maxPollRequests: engine.limits.maxPollRequests,
   maxPollTime: Duration.millis(engine.limits.maxPollTime),
   maxOutstanding: engine.limits.maxOutstanding
@@ -50,7 +50,7 @@ export const setLimits = (changes: {
   readonly maxPollTime?: Duration.DurationInput | undefined
   readonly maxOutstanding?: number | undefined
 }): Effect.Effect<void, AioBadArgument, Aio> =>
-  Effect.flatMap(Aio, ({ engine }) =>
+  withEngine((engine) =>
     withArguments(
       "setLimits",
       () => {

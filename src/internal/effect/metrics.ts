@@ -6,7 +6,7 @@ import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import type * as Scope from "effect/Scope"
 import { type Completion, Completions } from "./completions.ts"
-import { Aio } from "./service.ts"
+import { type Aio, withEngine } from "./service.ts"
 
 const counted = { incremental: true } as const
 
@@ -110,7 +110,7 @@ class Recorder {
  *
  * const counted = Layer.scopedDiscard(Aio.observeMetrics).pipe(Layer.provideMerge(Aio.layer()))
  */
-export const observeMetrics: Effect.Effect<void, never, Aio | Scope.Scope> = Effect.flatMap(Aio, ({ engine }) =>
+export const observeMetrics: Effect.Effect<void, never, Aio | Scope.Scope> = withEngine((engine) =>
   Effect.asVoid(
     Effect.acquireRelease(
       Effect.sync(() => Completions.listen(engine, new Recorder())),

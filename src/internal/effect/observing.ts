@@ -1,12 +1,12 @@
 /** The Stream of completions: the public function of `Aio` over `completions.ts`. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AioBadArgument } from "../../AioError.ts"
 import { optionsReader } from "../engine/options.ts"
 import { attempt, checkCount, checkWord, withArguments } from "./arguments.ts"
 import type { Completion } from "./completions.ts"
-import { Aio } from "./service.ts"
+import { type Aio, withEngine } from "./service.ts"
 import { subscribe } from "./subscription.ts"
 
 export type { Completion }
@@ -74,7 +74,7 @@ export const completions: {
         strategy: checkWord("strategy", strategy, ["sliding", "backpressure"])
       }
     },
-    ({ capacity, strategy }) => Effect.flatMap(Aio, ({ engine }) => subscribe(engine, strategy, capacity))
+    ({ capacity, strategy }) => withEngine((engine) => subscribe(engine, strategy, capacity))
   )
   return given.value?.scoped === true ? subscribed : Stream.unwrapScoped(subscribed)
 }

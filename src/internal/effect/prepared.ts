@@ -16,6 +16,7 @@ import { type Operation, operation as operationFrom } from "../engine/operation.
 import { Submission } from "../engine/submission.ts"
 import { Call, executeQueued } from "./execute.ts"
 import { badArgument, exitOf, type Failure } from "./exits.ts"
+import { type AioOperation, seenOf } from "./publicOperation.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 
 /**
@@ -25,12 +26,13 @@ import { inSpan, wantsSpan } from "./spans.ts"
  * @category models
  */
 export interface Prepared<out A> {
-  readonly operation: Operation<A>
-  /** Runs it, as `Aio.submit` does. Any number of times, also at once. */
+  readonly operation: AioOperation<A>
+  /** Runs it, as `AioOperation.submit` does. Any number of times, also at once. */
   readonly run: Effect.Effect<A, Failure>
 }
 
 class PreparedRun<A> implements Prepared<A> {
+  readonly operation: AioOperation<A>
   /** Nobody else's: its encoding stays. */
   private readonly submission = new Submission()
   private readonly file: OpenDescriptor | undefined
@@ -38,8 +40,10 @@ class PreparedRun<A> implements Prepared<A> {
 
   constructor(
     private readonly engine: Engine,
-    readonly operation: Operation<A>
+    private readonly described: Operation<A>
   ) {
+    const operation = described
+    this.operation = seenOf(described)
     this.file = operation.input.file
     this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
       const problem = this.problem()
@@ -52,18 +56,18 @@ class PreparedRun<A> implements Prepared<A> {
 
   /** Throws `BadArgument`. */
   encode(): void {
-    this.submission.encode(this.operation.entry, this.operation.input)
+    this.submission.encode(this.described.entry, this.described.input)
   }
 
   /** Bytes of its buffers now. */
   private get bytes(): number {
-    const { entry, input } = this.operation
+    const { entry, input } = this.described
     return entry.bytes?.(input) ?? 0
   }
 
   /** Why it cannot be run any more. */
   private problem(): Exit.Exit<never, Failure> | undefined {
-    const { name } = this.operation.entry
+    const { name } = this.described.entry
     if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
     if (this.submission.bytes > 0 && this.bytes === 0) {
       return badArgument(name, new BadArgument("buffer", "its memory is gone since the request was prepared"))
@@ -73,7 +77,7 @@ class PreparedRun<A> implements Prepared<A> {
 
   /** Its end without waiting, if that can be had. */
   private inline(): Exit.Exit<A, Failure> | undefined {
-    const { engine, operation, submission } = this
+    const { described: operation, engine, submission } = this
     // Resized in place: the address is the same for all that is known, but nobody promises it.
     if (this.bytes !== submission.bytes) {
       try {

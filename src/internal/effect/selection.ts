@@ -13,7 +13,7 @@ import { directBackend } from "../backend/kernel_aio/direct.ts"
 import { show } from "../engine/arguments.ts"
 import { optionsReader } from "../engine/options.ts"
 import { withLayerOptions } from "./arguments.ts"
-import { Aio, type AioService } from "./service.ts"
+import { Aio, type AioService, engineOf } from "./service.ts"
 
 /**
  * What `layer` may be told to use.
@@ -57,9 +57,9 @@ const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, 
       )
 
 /** Threads, and kernel AIO from the first file on that is opened for direct I/O. */
-const threadsAndDirect = Effect.tap(byName.threads, ({ engine }) =>
+const threadsAndDirect = Effect.tap(byName.threads, (service) =>
   Effect.sync(() => {
-    engine.makeDirect = directBackend
+    engineOf(service).makeDirect = directBackend
   })
 )
 

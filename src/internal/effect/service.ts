@@ -1,18 +1,34 @@
 /** The service tag, apart from the modules that make and use it. */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type { AioBadArgument, AioError } from "../../AioError.ts"
+import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
-import type { Operation } from "../engine/operation.ts"
 
+const TypeId: unique symbol = Symbol.for("effect-aio/AioService")
+
+/**
+ * What an `Aio` Layer provides. Only Layers make it: what is in it is for the functions of this package.
+ *
+ * @since 0.1.0
+ * @category context
+ */
 export interface AioService {
-  /** The backend's name: `"io_uring"`, `"threads"`. */
+  readonly [TypeId]: typeof TypeId
+  /** The name of the backend: `"io_uring"`, `"kernel"`, `"posix"`, `"threads"`, `"mock"`. */
   readonly backend: string
-  /** Runs one operation. Interrupting the fiber cancels it and waits for its end. */
-  readonly submit: <A>(operation: Operation<A>) => Effect.Effect<A, AioError | AioBadArgument>
-  /** @internal What files close over. */
-  readonly engine: Engine
 }
+
+class EngineService implements AioService {
+  readonly [TypeId]: typeof TypeId = TypeId
+  readonly backend: string
+
+  constructor(readonly engine: Engine) {
+    this.backend = engine.backend.name
+  }
+}
+
+export const serviceOf = (engine: Engine): AioService => new EngineService(engine)
+
+export const engineOf = (service: AioService): Engine => (service as EngineService).engine
 
 /**
  * The service that runs asynchronous I/O.
@@ -21,3 +37,10 @@ export interface AioService {
  * @category context
  */
 export class Aio extends Context.Tag("effect-aio/Aio")<Aio, AioService>() {}
+
+/** What needs the engine of the program's Layer. */
+export const withEngine = <A, E, R>(use: (engine: Engine) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Aio> =>
+  Effect.flatMap(Aio, (service) => use(engineOf(service)))
+
+/** The engine of the program's Layer. */
+export const currentEngine: Effect.Effect<Engine, never, Aio> = Effect.map(Aio, engineOf)

@@ -127,9 +127,13 @@ export interface Constructor<Args extends ReadonlyArray<any>, I, A> {
   readonly entry: Entry<I, A>
 }
 
+/** Where the type of its result stands in the public type of an operation. */
+export const TypeId: unique symbol = Symbol.for("effect-aio/AioOperation")
+
 /** Told from everything else by a mark that no other object can have, and that is looked at without running anything. */
 class Described<A> implements Operation<A> {
   readonly #mark = true
+  declare readonly [TypeId]: { readonly _A: (_: never) => A }
 
   constructor(
     readonly entry: Entry<any, A>,
@@ -139,7 +143,22 @@ class Described<A> implements Operation<A> {
   static is(value: unknown): value is Operation<any> {
     return typeof value === "object" && value !== null && #mark in value
   }
+
+  /** As everything in Effect has it. */
+  pipe(...functions: ReadonlyArray<(value: any) => unknown>): unknown {
+    return functions.reduce<unknown>((value, next) => next(value), this)
+  }
+
+  /** What is shown of it: its name, and not its buffers. */
+  toJSON(): unknown {
+    return { _id: "AioOperation", name: this.entry.name }
+  }
 }
+
+// One for all, and on the prototype: nothing is made for each.
+Object.defineProperty(Described.prototype, TypeId, { value: { _A: (_: never) => _ } })
+
+export const isOperation = Described.is
 
 /** An operation that users get hold of. */
 export const operation = <A>(entry: Entry<any, A>, input: unknown): Operation<A> => new Described(entry, input)
@@ -160,11 +179,12 @@ export const operationOf = (value: unknown, name: string): Operation<any> =>
   Described.is(value) ? value : refused(name, notAnOperation(value))
 
 const notAnOperation = (value: unknown): BadArgument =>
-  new BadArgument("operation", `must be one that Aio.request or a file's request has made, not ${show(value)}`)
+  new BadArgument("operation", `must be one that a function of AioOperation has made, not ${show(value)}`)
 
-/** Fails for what is no operation, where there is nothing to put in its place. Throws `BadArgument`. */
-export const checkOperation = (value: unknown): void => {
+/** The operation that a value is, where there is nothing to put in the place of what is none. Throws `BadArgument`. */
+export const checkOperation = (value: unknown): Operation<any> => {
   if (!Described.is(value)) throw notAnOperation(value)
+  return value
 }
 
 /** A list of operations, as it is now: whoever made it may change it. Throws `BadArgument`. */

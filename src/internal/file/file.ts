@@ -27,7 +27,6 @@ import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../
 import type { Stat } from "../operation/metadata.ts"
 import { largestSlab } from "../task/fileReader.ts"
 import { EndOfFile, Move } from "../task/move.ts"
-import { type FileRequests, fileRequests } from "./operations.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
 
@@ -55,10 +54,6 @@ export class FileImpl implements AioFile {
 
   get fd(): number {
     return this.state.fd
-  }
-
-  get request(): FileRequests {
-    return fileRequests(this.state)
   }
 
   toJSON(): unknown {

@@ -25,14 +25,14 @@ export class Feed {
   private end: Summary | Failed | undefined
   private readonly watchers: Array<() => void> = []
   /** From a Stream: what has come and was not pulled yet. */
-  private chunk: ReadonlyArray<Operation<any>> = []
+  private chunk: ReadonlyArray<unknown> = []
   private at = 0
   private hungry: (() => void) | undefined
 
   /** `iterator`: where it pulls; none for one that is pushed to. `told`: its observer. */
   constructor(
     readonly context: SubmitContext,
-    private readonly iterator: Iterator<Operation<any>> | undefined,
+    private readonly iterator: Iterator<unknown> | undefined,
     private readonly told: Complete<void> | undefined
   ) {}
 
@@ -65,7 +65,7 @@ export class Feed {
   }
 
   /** Operations of a Stream; `started` when they have been, or at once, with what ended the feed, if it pulls no more. */
-  offer(operations: ReadonlyArray<Operation<any>>, fed: () => void, started: (failure?: Failed) => void): void {
+  offer(operations: ReadonlyArray<unknown>, fed: () => void, started: (failure?: Failed) => void): void {
     if (this.exhausted) return started(this.end instanceof Failed ? this.end : undefined)
     this.chunk = operations
     this.at = 0

@@ -25,7 +25,7 @@ class Source extends Member {
 
 export class Window<C> implements Owner<Source>, CompletionSource<C> {
   readonly wantsOverdue = false
-  private readonly iterator: Iterator<Operation<any>>
+  private readonly iterator: Iterator<unknown>
   private exhausted = false
   private closing = false
   private filling = false
@@ -41,7 +41,7 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
 
   constructor(
     readonly engine: Engine,
-    operations: Iterable<Operation<any>>,
+    operations: Iterable<unknown>,
     private readonly concurrency: number,
     private readonly context: SubmitContext,
     private readonly complete: Complete<C>
@@ -66,7 +66,7 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
         // It may have run anything, the end of this run included.
         if (this.exhausted) break
         if (next.done === true) this.exhausted = true
-        else this.run(operationOf(next.value, "completed"), this.index++)
+        else this.run(operationOf(next.value, "asCompleted"), this.index++)
       }
     } catch (error) {
       this.exhausted = true

@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
-import { Aio, AioBuffer, AioFile, AioGroup, AioTree, MockAio } from "effect-aio"
+import { Aio, AioBuffer, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
 import { addressOf } from "effect-aio/internal/native/libc"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
@@ -238,30 +238,30 @@ const groups: Lines = {
   ...group("limit", 1, (made, { world }) =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      yield* made.addAll([1, 2, 3].map(() => Aio.request.read(reader, new Uint8Array(1))))
+      yield* made.addAll([1, 2, 3].map(() => AioOperation.read(reader, new Uint8Array(1))))
       expect(yield* made.stats).toMatchObject({ inFlight: 1, waiting: 2 })
       yield* made.cancel
     })
   ),
   ...group("onFailure", "continue", (made, { directory }) =>
     Effect.gen(function* () {
-      const failing = yield* made.add(Aio.request.stat(join(directory, "missing")))
+      const failing = yield* made.add(AioOperation.stat(join(directory, "missing")))
       expect(yield* Effect.flip(failing.result)).toMatchObject({ code: "ENOENT" })
-      const other = yield* made.add(Aio.request.nop())
+      const other = yield* made.add(AioOperation.nop())
       yield* other.result
       yield* made.seal
       expect(yield* made.done).toMatchObject({ requests: 2, failed: 1 })
     })
   ),
   ...group("requestsPerSecond", 0.001, (made) =>
-    waitsForItsRate(made, [Aio.request.nop(), Aio.request.nop(), Aio.request.nop()])
+    waitsForItsRate(made, [AioOperation.nop(), AioOperation.nop(), AioOperation.nop()])
   ),
   ...group("bytesPerSecond", 0.001, (made, place) =>
     Effect.gen(function* () {
       const { fd } = yield* digits(place)
       yield* waitsForItsRate(
         made,
-        [1, 2].map(() => Aio.request.read(fd, new Uint8Array(10), { offset: 0 }))
+        [1, 2].map(() => AioOperation.read(fd, new Uint8Array(10), { offset: 0 }))
       )
     })
   ),
@@ -270,34 +270,34 @@ const groups: Lines = {
       Effect.gen(function* () {
         const made = yield* AioGroup.make()
         let ends = 0
-        yield* made.feed([Aio.request.nop(), Aio.request.nop()], { onExit: () => ends++ })
+        yield* made.feed([AioOperation.nop(), AioOperation.nop()], { onExit: () => ends++ })
         expect(ends).toBe(2)
       })
   }
 }
 
 const several: Lines = {
-  ...each(["Aio.submitAll.mode", "Aio.linked.mode"], (name) => ({
+  ...each(["AioOperation.submitAll.mode", "AioOperation.linked.mode"], (name) => ({
     on: ({ directory }) =>
       Effect.gen(function* () {
-        const run: Call = name === "Aio.linked.mode" ? Aio.linked : Aio.submitAll
-        const operations = [Aio.request.stat(join(directory, "missing"))]
+        const run: Call = name === "AioOperation.linked.mode" ? AioOperation.linked : AioOperation.submitAll
+        const operations = [AioOperation.stat(join(directory, "missing"))]
         expect(yield* Effect.flip(run(operations))).toMatchObject({ code: "ENOENT" })
         const exits = yield* run(operations, { mode: "exits" })
         expect(exits.map(Exit.isFailure)).toEqual([true])
       })
   })),
-  "Aio.completed.concurrency": {
+  "AioOperation.asCompleted.concurrency": {
     on: () =>
       Effect.gen(function* () {
         let pulled = 0
         const operations = function* () {
-          for (; pulled < 100; pulled++) yield Aio.request.nop()
+          for (; pulled < 100; pulled++) yield AioOperation.nop()
         }
-        yield* Stream.runHead(Aio.completed(operations(), { concurrency: 2 }))
+        yield* Stream.runHead(AioOperation.asCompleted(operations(), { concurrency: 2 }))
         expect(pulled).toBeLessThan(10)
         pulled = 0
-        yield* Stream.runHead(Aio.completed(operations()))
+        yield* Stream.runHead(AioOperation.asCompleted(operations()))
         expect(pulled).toBeGreaterThan(10)
       })
   },

@@ -7,6 +7,7 @@ import { Aio, AioBlocking, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } f
 import { IOCB } from "effect-aio/internal/native/kernelAio"
 import { aioInit } from "effect-aio/internal/native/posixAio"
 import { vi } from "vitest"
+import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { backends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { nativePipe } from "../../support/waitable.ts"
@@ -87,14 +88,14 @@ const engine = (module: string): Lines => ({
 })
 
 const ringLimit = (limit: number): Use =>
-  Effect.map(Aio.Aio, ({ engine }) => {
+  Effect.map(currentEngine, (engine) => {
     const { ring } = engine.backend as unknown as { readonly ring: { readonly entries: number } }
     expect(ring.entries).toBe(limit)
   })
 
 /** Of the blocks that its context has. */
 const blocksOf = (entries: number): Use =>
-  Effect.map(Aio.Aio, ({ engine }) => {
+  Effect.map(currentEngine, (engine) => {
     const { context } = engine.backend as unknown as { readonly context: { readonly blocks: Uint32Array } }
     expect(context.blocks.length).toBe(entries * IOCB.words)
   })

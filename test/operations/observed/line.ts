@@ -2,7 +2,7 @@
 
 import type { Effect, Scope } from "effect"
 import type { Aio, AioFile } from "effect-aio"
-import { Aio as aio } from "effect-aio"
+import { Aio as aio, AioOperation as values } from "effect-aio"
 import type { World } from "../../support/world.ts"
 
 /** Where an observation is made: an empty directory of its own, and what is around it. */
@@ -41,7 +41,7 @@ export const operation = (
   const functions: any = aio
   const ways: Record<string, Call> = {
     Aio: functions[name],
-    "Aio.request": (...args) => aio.submit(functions.request[name](...args))
+    AioOperation: (...args) => values.submit((values as any)[name](...args))
   }
   return Object.fromEntries(
     Object.entries(options).flatMap(([option, observe]) =>
@@ -53,7 +53,7 @@ export const operation = (
   )
 }
 
-/** The same of an open file: its method and its operation as a value are two more. */
+/** The same of an open file: its method is one more. */
 export const ofFile = (
   name: string,
   method: string,
@@ -65,15 +65,11 @@ export const ofFile = (
       (file) =>
       (...args) =>
         functions[name](file.fd, ...args),
-    [`Aio.request.${name}`]:
+    [`AioOperation.${name}`]:
       (file) =>
       (...args) =>
-        aio.submit(functions.request[name](file.fd, ...args)),
-    [`AioFile.AioFile.${method}`]: (file) => file[method],
-    [`AioFile.FileRequests.${method}`]:
-      (file) =>
-      (...args) =>
-        aio.submit(file.request[method](...args))
+        values.submit((values as any)[name](file.fd, ...args)),
+    [`AioFile.AioFile.${method}`]: (file) => file[method]
   }
   return Object.fromEntries(
     Object.entries(options).flatMap(([option, observe]) =>

@@ -1,0 +1,44 @@
+/** The opaque face of operations: what programs see of what `engine/operation.ts` makes. */
+import type * as Exit from "effect/Exit"
+import type { Pipeable } from "effect/Pipeable"
+import type * as Types from "effect/Types"
+import { TypeId as mark, type Operation } from "../engine/operation.ts"
+import type { Failure } from "./exits.ts"
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = mark as never
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * A request to the operating system, described: what it gives is an `A`. Opaque: the functions of `AioOperation` make it and run it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AioOperation<out A> extends Pipeable {
+  readonly [TypeId]: { readonly _A: Types.Covariant<A> }
+}
+
+/**
+ * How one of several operations ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationExit<A> {
+  /** Its place among the operations, from 0. */
+  readonly index: number
+  readonly operation: AioOperation<A>
+  readonly exit: Exit.Exit<A, Failure>
+}
+
+/** What a program gets back of what it has handed in. */
+export const seenOf = <A>(operation: Operation<A>): AioOperation<A> => operation as never
