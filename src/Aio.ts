@@ -30,6 +30,7 @@ export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
 export { nice, withPriority } from "./internal/effect/priority.ts"
 export { type BackendName, backendConfig, layer } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"
+export type { Target } from "./internal/engine/openDescriptor.ts"
 export type {
   AccessOptions,
   FileTime,

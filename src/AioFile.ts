@@ -22,6 +22,7 @@ import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts
 import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
+import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import { openFlags } from "./internal/operation/openFlags.ts"
@@ -77,6 +78,13 @@ export interface AioFile extends Opened {
   readonly datasync: Effect.Effect<void, Failure>
   /** statx(2) */
   readonly stat: Effect.Effect<Stat, Failure>
+  /** Bytes. statx(2) */
+  readonly size: Effect.Effect<bigint, Failure>
+  /**
+   * Copies a range to another file without its bytes passing through this process: how many were copied, which may be fewer than asked for,
+   * 0 at the end. Neither file is closed before it has ended. copy_file_range(2)
+   */
+  readonly copyFileRange: (to: AioFile | number, options: CopyOptions) => Effect.Effect<number, Failure>
   /** Cuts or extends to `length` bytes, default 0. ftruncate(2) */
   readonly truncate: (length?: Offset) => Effect.Effect<void, Failure>
   /** Allocates, zeroes, removes or inserts a range. fallocate(2) */

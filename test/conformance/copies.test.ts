@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { Aio, AioFile } from "effect-aio"
 import { memoryDirectory } from "../fixtures/memoryDirectory.ts"
 import { backends, realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
@@ -76,6 +76,33 @@ describe.each(backends)("$name: copyFileRange", ({ layer, world }) => {
       // Of a length that no call moves at once.
       expect(yield* Aio.copyFileRange(from, to, { offset: 0, toOffset: 0, length: 2n ** 62n })).toBe(SIZE)
       expect((yield* copied).equals(bytes)).toBe(true)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("between open files, neither of which is closed before it has ended", () =>
+    Effect.gen(function* () {
+      const { copied, source, target } = yield* place(world)
+      const [fromScope, toScope] = [yield* Scope.make(), yield* Scope.make()]
+      const from = yield* Scope.extend(AioFile.open(source), fromScope)
+      const to = yield* Scope.extend(AioFile.open(target, { flag: "r+" }), toScope)
+      expect(yield* from.copyFileRange(to, { offset: 0, toOffset: 0, length: SIZE })).toBe(SIZE)
+      expect(yield* to.size).toBe(BigInt(SIZE))
+      expect((yield* copied).equals(bytes)).toBe(true)
+      const copies = yield* Effect.forEach(Array.from({ length: 50 }), () =>
+        Effect.fork(Aio.copyFileRange(from, to, { offset: 0, toOffset: 0, length: SIZE }))
+      )
+      yield* Effect.yieldNow()
+      yield* Scope.close(toScope, Exit.void)
+      for (const exit of yield* Effect.forEach(copies, Fiber.await)) {
+        // Whatever was done by then is right, the rest ended with the file.
+        if (Exit.isSuccess(exit)) expect(exit.value).toBe(SIZE)
+      }
+      for (const copy of [from.copyFileRange(to, { length: 1 }), Aio.copyFileRange(to, from, { length: 1 })]) {
+        expect(yield* Effect.flip(copy)).toMatchObject({ _tag: "AioBadArgument", argument: "file" })
+      }
+      // The other one is not held by what was refused.
+      yield* Effect.timeout(Scope.close(fromScope, Exit.void), "30 seconds")
+      expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )
 

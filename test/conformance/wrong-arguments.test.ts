@@ -244,6 +244,12 @@ const callsOf = (file: AioFile.AioFile): ReadonlyArray<Call> => {
     { name: "file.truncate", run: (length) => file.truncate(length), args: [0] },
     { name: "file.allocate", run: (o) => file.allocate(o), args: [{ length: 1 }], keys: ["length", "offset", "mode"] },
     { name: "file.advise", run: (a, o) => file.advise(a, o), args: ["normal", {}], keys: ["length", "offset"] },
+    {
+      name: "file.copyFileRange",
+      run: (to, o) => file.copyFileRange(to, o),
+      args: [file.fd, { length: 1 }],
+      keys: ["length", "offset", "toOffset"]
+    },
     { name: "file.readahead", run: (o) => file.readahead(o), args: [{ length: 1 }], keys: ["length", "offset"] },
     { name: "file.stream", run: (o) => file.stream(o), args: [{}], keys: ["length", "offset", "chunkSize"] },
     { name: "file.sink", run: (o) => file.sink(o), args: [{}], keys: ["offset"] }

@@ -155,7 +155,7 @@ type Keys<T> = { readonly [Key in keyof T]-?: r.Role }
 type Members<T> = { readonly [Key in keyof T as Key extends string ? Key : never]-?: r.Shape }
 
 /** What an open file has besides its number. */
-const file: Members<Omit<AioFile.AioFile, "fd" | "request">> = {
+const file: Members<Omit<AioFile.AioFile, "fd">> = {
   read: [r.bytes, from],
   readAlloc: [r.size, from],
   readExactly: [(material) => (material.draw.integer(2) === 0 ? r.size : r.bytes)(material), from],
@@ -170,6 +170,8 @@ const file: Members<Omit<AioFile.AioFile, "fd" | "request">> = {
   allocate: [allocate],
   advise: [advice, r.options(range)],
   readahead: [r.options(range)],
+  size: [],
+  copyFileRange: [r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   stream: [r.options(chunks)],
   sink: [from]
 }

@@ -11,7 +11,7 @@ import type { AioBadArgument } from "../../AioError.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { LATER } from "../engine/failed.ts"
-import type { OpenDescriptor } from "../engine/openDescriptor.ts"
+import type { OpenFiles } from "../engine/openDescriptor.ts"
 import { type Operation, operation as operationFrom } from "../engine/operation.ts"
 import { Submission } from "../engine/submission.ts"
 import { Call, executeQueued } from "./execute.ts"
@@ -35,7 +35,7 @@ class PreparedRun<A> implements Prepared<A> {
   readonly operation: AioOperation<A>
   /** Nobody else's: its encoding stays. */
   private readonly submission = new Submission()
-  private readonly file: OpenDescriptor | undefined
+  private readonly file: OpenFiles | undefined
   readonly run: Effect.Effect<A, Failure>
 
   constructor(

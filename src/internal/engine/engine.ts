@@ -337,7 +337,7 @@ export class Engine implements Host {
   /** Asks for an early end of all requests that name this file's descriptor. */
   cancelUsers(file: OpenDescriptor): void {
     this.forEachOutstanding((request) => {
-      if (request.file === file) this.cancel(request)
+      if (request.file?.includes(file) === true) this.cancel(request)
     })
   }
 

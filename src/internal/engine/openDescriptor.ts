@@ -51,8 +51,18 @@ export const closeAtOnce = (descriptors: Descriptors, fd: number): unknown => {
 /** Where an object of the library's has its open descriptor. */
 export const descriptorOf: unique symbol = Symbol.for("effect-aio/OpenDescriptor") as never
 
+/** What a request keeps open until it has ended. */
+export interface OpenFiles {
+  readonly closed: boolean
+  readonly path: Path | undefined
+  /** What is wrong, if one of them is closed already. */
+  use(): BadArgument | undefined
+  unuse(): void
+  includes(file: OpenDescriptor): boolean
+}
+
 /** An open file: what is known of it, and who uses its descriptor. Shared by all requests that name it. */
-export class OpenDescriptor implements Description {
+export class OpenDescriptor implements Description, OpenFiles {
   readonly seekable: boolean
   readonly alignment: Alignment | undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
@@ -104,6 +114,10 @@ export class OpenDescriptor implements Description {
     onUnused?.()
   }
 
+  includes(file: OpenDescriptor): boolean {
+    return file === this
+  }
+
   get isUsed(): boolean {
     return this.users > 0
   }
@@ -116,15 +130,58 @@ export class OpenDescriptor implements Description {
   }
 }
 
+/** The two files of a copy. */
+class OpenPair implements OpenFiles {
+  constructor(
+    private readonly from: OpenDescriptor,
+    private readonly to: OpenDescriptor
+  ) {}
+
+  get closed(): boolean {
+    return this.from.closed || this.to.closed
+  }
+
+  get path(): Path | undefined {
+    return this.from.path
+  }
+
+  use(): BadArgument | undefined {
+    const problem = this.from.use()
+    if (problem !== undefined) return problem
+    const second = this.to.use()
+    if (second !== undefined) this.from.unuse()
+    return second
+  }
+
+  unuse(): void {
+    this.from.unuse()
+    this.to.unuse()
+  }
+
+  includes(file: OpenDescriptor): boolean {
+    return file === this.from || file === this.to
+  }
+}
+
+/** What keeps both open; each may be a descriptor only, which somebody else keeps. */
+export const bothOf = (from: OpenDescriptor | undefined, to: OpenDescriptor | undefined): OpenFiles | undefined =>
+  from === undefined || to === undefined ? (from ?? to) : new OpenPair(from, to)
+
 /** Regular files: they have positions, and none is opened for direct I/O. */
 export const regularFile: Description = { seekable: true, alignment: undefined }
 
 /** Something that keeps a file open: an `AioFile`. */
 export interface Opened {
-  readonly [descriptorOf]: OpenDescriptor
+  /** @internal */
+  readonly [descriptorOf]: unknown
 }
 
-/** What an operation works on: a descriptor's number, or a file whose Scope then waits for the operation. */
+/**
+ * What an operation works on: the number of a descriptor, or an `AioFile`, whose Scope then waits for the operation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Target = number | Opened
 
 /** What a target has open, if it is no number. Whatever was passed as one, whose getters may throw. */
@@ -150,5 +207,5 @@ export const targetOf = (target: Target): { readonly fd: number; readonly file: 
 
 /** The input of an operation on a file that somebody keeps open. */
 export interface OnFile {
-  readonly file?: OpenDescriptor | undefined
+  readonly file?: OpenFiles | undefined
 }

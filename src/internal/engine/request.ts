@@ -5,7 +5,7 @@
  * the request references. Small on purpose: a million of them may wait at once.
  */
 import { Failed } from "./failed.ts"
-import type { OpenDescriptor } from "./openDescriptor.ts"
+import type { OpenFiles } from "./openDescriptor.ts"
 import type { Entry, Operation } from "./operation.ts"
 import { Submission } from "./submission.ts"
 
@@ -87,8 +87,8 @@ export abstract class Request {
     this.bytes = bytesOf(operation)
   }
 
-  /** The open file that it names, which is not closed before it has ended. */
-  get file(): OpenDescriptor | undefined {
+  /** The open file, or files, that it names: none is closed before it has ended. */
+  get file(): OpenFiles | undefined {
     return this.input.file
   }
 

@@ -23,6 +23,7 @@ import { offsetOf, optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
+import type { CopyOptions } from "../operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { largestSlab } from "../task/fileReader.ts"
@@ -199,6 +200,14 @@ export class FileImpl implements AioFile {
 
   get stat(): Effect.Effect<Stat, Failure> {
     return this.run(catalogue.fstat(this.state))
+  }
+
+  get size(): Effect.Effect<bigint, Failure> {
+    return Effect.map(this.stat, ({ size }) => size)
+  }
+
+  copyFileRange(to: AioFile | number, options: CopyOptions): Effect.Effect<number, Failure> {
+    return this.run(catalogue.copyFileRange(this.state, to, options))
   }
 
   truncate(length?: Offset): Effect.Effect<void, Failure> {

@@ -13,12 +13,14 @@ import { ALWAYS, hasMoved, isCached, trustOf } from "../native/trust.ts"
 
 export interface TransferInput extends OnFile {
   readonly fd: number
+  readonly file?: OpenDescriptor | undefined
   readonly buffer: Uint8Array
   readonly offset: Offset | undefined
 }
 
 export interface VectorInput extends OnFile {
   readonly fd: number
+  readonly file?: OpenDescriptor | undefined
   readonly buffers: ReadonlyArray<Uint8Array>
   readonly offset: Offset | undefined
 }

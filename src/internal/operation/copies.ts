@@ -1,6 +1,7 @@
 /** Copying from one file to another within the kernel. */
 
 import { checkFd, checkOffset, type Offset } from "../engine/arguments.ts"
+import { bothOf, fdOf, fileOf, type Target } from "../engine/openDescriptor.ts"
 import { asNumber, define } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -26,7 +27,15 @@ const position = ({ cell }: Submission, at: number, offset: Offset | undefined, 
 const copyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
 
 export const copyFileRange = define(
-  (fd: number, to: number, options: CopyOptions) => ({ fd, to, ...copyOptions(options) }),
+  (from: Target, to: Target, options: CopyOptions) => {
+    const [source, destination] = [fileOf(from), fileOf(to)]
+    return {
+      fd: fdOf(from, source),
+      to: fdOf(to, destination),
+      file: bothOf(source, destination),
+      ...copyOptions(options)
+    }
+  },
   {
     name: "copyFileRange",
     moves: ({ length }) => Number(length),

@@ -188,7 +188,7 @@ export const operations: Lines = {
     read: (call, place) => denied(place, 0o300, (path, options) => call(path, options), { read: true }),
     write: (call, place) => denied(place, 0o500, (path, options) => call(path, options), { write: true })
   }),
-  ...operation("copyFileRange", {
+  ...ofFile("copyFileRange", "copyFileRange", {
     offset: (call, place) => copied(place, call, { offset: 4, length: 2 }, "45"),
     toOffset: (call, place) => copied(place, call, { toOffset: 2, length: 2 }, "\0\x0001"),
     length: (call, place) => copied(place, call, { length: 3 }, "012")
@@ -288,12 +288,12 @@ const denied = (
     expect(yield* Effect.flip(ask(path, options))).toMatchObject({ code: "EACCES" })
   })
 
-const copied = (place: Place, copy: Call, options: object, content: string) =>
+const copied = (place: Place, copy: (file: AioFile.AioFile) => Call, options: object, content: string) =>
   Effect.gen(function* () {
     const from = yield* digits(place)
     const path = join(place.directory, "to")
     const to = yield* descriptorOf(path, constants.O_RDWR | constants.O_CREAT)
-    yield* copy(from.fd, to, options)
+    yield* copy(from)(to, options)
     expect((yield* place.world.readFile(path)).toString()).toBe(content)
   })
 
