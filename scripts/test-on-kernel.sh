@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests on the kernel of a Debian release, in an emulated machine: bullseye has Linux 5.10, bookworm 6.1, trixie 6.12.
 #
-#   scripts/test-on-kernel.sh RELEASE [PATTERN...]        scripts/test-on-kernel.sh bullseye test/conformance/catalogue
+#   scripts/test-on-kernel.sh RELEASE [PATTERN...]        scripts/test-on-kernel.sh bullseye test/conformance/operations/catalogue
 #
 # As root, on x64, with debootstrap, qemu-system-x86 and e2fsprogs. Emulation takes ten times as long as the machine itself: a file of
 # tests some minutes. The system and its kernels stay in $CACHE (default /var/tmp/effect-aio-kernels) for the next time.

@@ -36,6 +36,17 @@ describe("where there are no Linux system calls, the package is imported and say
   })
 })
 
+describe("the mock works where there are no Linux system calls", () => {
+  for (const env of [{ PLATFORM: "darwin" }, { PLATFORM: "win32", KOFFI: "missing" }]) {
+    it(env.PLATFORM, async () => {
+      const { code, stderr, stdout } = await runFixture("mockElsewhere.ts", { env, preload })
+      expect(stderr).toBe("")
+      expect(stdout).toMatch(/^1024 AAA .*ENOSYS/)
+      expect(code).toBe(0)
+    })
+  }
+})
+
 describe("where Node was started with too few permissions, the Layer names the flag that is missing", () => {
   const model = process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission"
   const read = "--allow-fs-read=*"

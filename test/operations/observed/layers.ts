@@ -103,7 +103,7 @@ const blocksOf = (entries: number): Use =>
 const controls = (expected: object): Use =>
   Effect.map(ThreadPool.controls, (controls) => expect(controls).toMatchObject(expected))
 
-/** The numbers are in force; what they do is shown in test/threads. */
+/** The numbers are in force; what they do is shown in test/backends/threads. */
 const control = (option: keyof ThreadPool.Controls, value: number, byDefault: number): Lines => ({
   ...layers(
     "ThreadPool",

@@ -1,0 +1,290 @@
+import { constants } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import { Aio, AioOperation } from "effect-aio"
+import * as catalogue from "../../../src/internal/operation/catalogue.ts"
+import { backends } from "../../support/backends.ts"
+import type { World } from "../../support/world.ts"
+
+type Name = keyof typeof catalogue
+
+/** What every case may use, made anew for each. */
+interface Place {
+  readonly world: World
+  readonly directory: string
+  readonly at: (name: string) => string
+  /** A file that says "content", and two descriptors of it. */
+  readonly file: string
+  readonly fd: number
+  readonly spare: number
+  /** An empty directory, and a symbolic link to "target". */
+  readonly empty: string
+  readonly pointer: string
+  /** A descriptor of the directory. */
+  readonly list: number
+  /** A pipe with nothing in it: the end to write to. */
+  readonly writer: number
+}
+
+type Check = (result: any) => Effect.Effect<unknown, unknown, Aio.Aio>
+
+const gives =
+  (expected: unknown): Check =>
+  (result) =>
+    Effect.sync(() => expect(result).toEqual(expected))
+
+const succeeds = gives(undefined)
+
+/** The result does not matter: what there is to see afterwards does. */
+const shows =
+  (look: Effect.Effect<unknown, unknown, Aio.Aio>, expected: unknown): Check =>
+  () =>
+    Effect.map(look, (found) => expect(found).toEqual(expected))
+
+const text = ({ file, world }: Place) => Effect.map(world.readFile(file), String)
+
+const moves =
+  (bytes: number, place: Place, expected: string): Check =>
+  (count) =>
+    Effect.map(text(place), (found) => expect([count, found]).toEqual([bytes, expected]))
+
+/**
+ * One use of every operation, built as a value, and what must be true afterwards. An operation without a line here does not
+ * compile, and one that is only at run time fails below.
+ */
+const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<unknown>, Check]> = {
+  nop: () => [AioOperation.nop(), succeeds],
+  open: ({ file, fd }) => [
+    AioOperation.open(file),
+    (opened) =>
+      Effect.gen(function* () {
+        expect((yield* Aio.fstat(opened)).ino).toBe((yield* Aio.fstat(fd)).ino)
+        yield* Aio.close(opened)
+      })
+  ],
+  close: ({ fd, spare }) => [
+    AioOperation.close(spare),
+    () =>
+      Effect.gen(function* () {
+        // Nobody's, or somebody else's already.
+        const now = yield* Effect.either(Aio.fstat(spare))
+        if (now._tag === "Right") expect(now.right.ino).not.toBe((yield* Aio.fstat(fd)).ino)
+        else expect(now.left).toMatchObject({ code: "EBADF" })
+      })
+  ],
+  read: ({ fd }) => {
+    const into = Buffer.alloc(4)
+    return [
+      AioOperation.read(fd, into, { offset: 1 }),
+      (count) => Effect.sync(() => expect([count, into.toString()]).toEqual([4, "onte"]))
+    ]
+  },
+  write: (place) => [AioOperation.write(place.fd, Buffer.from("C"), { offset: 0 }), moves(1, place, "Content")],
+  readv: ({ fd }) => {
+    const into = [Buffer.alloc(2), Buffer.alloc(2)]
+    return [
+      AioOperation.readv(fd, into, { offset: 0 }),
+      (count) => Effect.sync(() => expect([count, Buffer.concat(into).toString()]).toEqual([4, "cont"]))
+    ]
+  },
+  writev: (place) => [
+    AioOperation.writev(place.fd, [Buffer.from("C"), Buffer.from("O")], { offset: 0 }),
+    moves(2, place, "COntent")
+  ],
+  fsync: ({ fd }) => [AioOperation.fsync(fd), succeeds],
+  fdatasync: ({ fd }) => [AioOperation.fdatasync(fd), succeeds],
+  stat: ({ file }) => [AioOperation.stat(file), ({ size }) => gives(7n)(size)],
+  lstat: ({ pointer }) => [AioOperation.lstat(pointer), ({ type }) => gives("SymbolicLink")(type)],
+  fstat: ({ fd, file, world }) => [
+    AioOperation.fstat(fd),
+    ({ ino }) =>
+      shows(
+        Effect.map(world.facts(file), (facts) => facts.ino),
+        ino
+      )(ino)
+  ],
+  ftruncate: (place) => [AioOperation.ftruncate(place.fd, 3), shows(text(place), "con")],
+  truncate: (place) => [AioOperation.truncate(place.file, 3), shows(text(place), "con")],
+  fallocate: (place) => [
+    AioOperation.fallocate(place.fd, { length: 100 }),
+    shows(text(place), "content".padEnd(100, "\0"))
+  ],
+  fadvise: ({ fd }) => [AioOperation.fadvise(fd, "willNeed"), succeeds],
+  readahead: ({ fd }) => [AioOperation.readahead(fd, { length: 7 }), succeeds],
+  unlink: ({ file, world }) => [AioOperation.unlink(file), shows(world.exists(file), false)],
+  rmdir: ({ empty, world }) => [AioOperation.rmdir(empty), shows(world.exists(empty), false)],
+  rename: ({ at, directory, file, world }) => [
+    AioOperation.rename(file, at("renamed")),
+    shows(world.list(directory), ["empty", "pointer", "renamed"])
+  ],
+  mkdir: ({ at, world }) => [
+    AioOperation.mkdir(at("made")),
+    shows(
+      Effect.map(world.facts(at("made")), ({ type }) => type),
+      "Directory"
+    )
+  ],
+  link: ({ at, file, world }) => [
+    AioOperation.link(file, at("second")),
+    shows(
+      Effect.map(world.facts(file), ({ nlink }) => nlink),
+      2
+    )
+  ],
+  symlink: ({ at, world }) => [
+    AioOperation.symlink("elsewhere", at("link")),
+    shows(
+      Effect.map(world.facts(at("link")), ({ target }) => target),
+      "elsewhere"
+    )
+  ],
+  readlink: ({ pointer }) => [AioOperation.readlink(pointer), gives("target")],
+  readdir: ({ list }) => [
+    AioOperation.readdir(list),
+    ({ entries }: Aio.DirectoryChunk) =>
+      gives(["empty Directory", "file File", "pointer SymbolicLink"])(
+        entries.map(({ name, type }) => `${name} ${type}`).sort()
+      )
+  ],
+  access: ({ file }) => [AioOperation.access(file, { read: true, write: true }), succeeds],
+  chmod: ({ file, world }) => [
+    AioOperation.chmod(file, 0o640),
+    shows(
+      Effect.map(world.facts(file), ({ mode }) => mode & 0o7777),
+      0o640
+    )
+  ],
+  chown: ({ file, world }) => [
+    AioOperation.chown(file, {}),
+    shows(
+      Effect.map(world.facts(file), ({ uid }) => uid),
+      process.getuid!()
+    )
+  ],
+  utimes: ({ file, world }) => [
+    AioOperation.utimes(file, { atimeNs: 1n, mtimeNs: -1n }),
+    shows(
+      Effect.map(world.facts(file), ({ atimeNs, mtimeNs }) => [atimeNs, mtimeNs]),
+      [1n, -1n]
+    )
+  ],
+  copyFileRange: (place) => [
+    AioOperation.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
+    moves(4, place, "contenttent")
+  ],
+  pollFd: ({ writer }) => [
+    AioOperation.pollFd(writer, { writable: true }),
+    gives({ readable: false, writable: true, priority: false, hangUp: false, error: false })
+  ],
+  flock: ({ fd, spare }) => [
+    AioOperation.flock(fd, "exclusive"),
+    () =>
+      Effect.map(Effect.flip(Aio.flock(spare, "shared", { wait: false })), (error) =>
+        expect(error).toMatchObject({ code: "EAGAIN" })
+      )
+  ],
+  statvfs: ({ directory }) => [
+    AioOperation.statvfs(directory),
+    ({ blocks, nameMax }) => gives([true, 255])([blocks > 0n, nameMax])
+  ]
+}
+
+const names = Object.keys(catalogue) as Array<Name>
+
+const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.Scope> =>
+  Effect.gen(function* () {
+    const directory = yield* world.directory
+    const at = (entry: string) => join(directory, entry)
+    const place = { world, directory, at, file: at("file"), empty: at("empty"), pointer: at("pointer") }
+    yield* world.writeFile(place.file, "content")
+    yield* Aio.mkdir(place.empty)
+    yield* Aio.symlink("target", place.pointer)
+    return {
+      ...place,
+      fd: yield* Aio.open(place.file, { flag: "r+" }),
+      spare: yield* Aio.open(place.file, { flag: "r+" }),
+      list: yield* Aio.open(directory, { flag: constants.O_DIRECTORY }),
+      writer: (yield* world.pipe)[1]
+    }
+  })
+
+describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) => {
+  it("has a test case for every operation, and a function of its name", () => {
+    expect(Object.keys(cases).sort()).toEqual([...names].sort())
+    for (const [name, { entry }] of Object.entries(catalogue)) {
+      expect(entry.name).toBe(name)
+      for (const module of [Aio, AioOperation] as ReadonlyArray<any>) expect(module[name]).toBeTypeOf("function")
+      expect(entry.man).toMatch(/^[a-z0-9_]+\([23]\)$/)
+    }
+  })
+
+  it.scopedLive("every operation runs, as a value, twice over and in any neighbourhood", () =>
+    Effect.gen(function* () {
+      // Twice: what one request leaves behind in memory that is used again must not reach another.
+      for (const name of [...names, ...[...names].reverse()]) {
+        const place = yield* makePlace(world)
+        const [operation, check] = cases[name](place)
+        yield* check(
+          yield* AioOperation.submit(operation).pipe(Effect.mapError((error) => `${name}: ${error.message}`))
+        )
+        yield* Effect.forEach([place.fd, place.list, ...(name === "close" ? [] : [place.spare])], (fd) => Aio.close(fd))
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a value may be submitted any number of times, at once too", () =>
+    Effect.gen(function* () {
+      const operation = AioOperation.stat(yield* world.directory)
+      const all = yield* Effect.all(
+        Array.from({ length: 50 }, () => AioOperation.submit(operation)),
+        { concurrency: "unbounded" }
+      )
+      expect(new Set(all.map(({ ino }) => ino)).size).toBe(1)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a value has a pipe, shows its name, and is told from everything else", () =>
+    Effect.gen(function* () {
+      const operation = AioOperation.stat(yield* world.directory)
+      const ends = operation.pipe(
+        AioOperation.withDeadline("1 minute"),
+        Effect.map(({ ino }) => ino)
+      )
+      expect(yield* ends).toBe((yield* operation.pipe(AioOperation.submit)).ino)
+      expect(JSON.parse(JSON.stringify(operation))).toEqual({ _id: "AioOperation", name: "stat" })
+      const copy = Object.assign(Object.create(Object.getPrototypeOf(operation)), operation)
+      expect([operation, copy, Aio.nop(), undefined].map(AioOperation.isAioOperation)).toEqual([
+        true,
+        false,
+        false,
+        false
+      ])
+      // @ts-expect-error: what is made by hand is none.
+      const made: AioOperation.AioOperation<void> = { entry: undefined, input: undefined, pipe: () => undefined }
+      expect(yield* Effect.flip(AioOperation.submit(made))).toMatchObject({
+        _tag: "AioBadArgument",
+        argument: "operation"
+      })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it("a service that is made by hand is none for the compiler", () => {
+    // @ts-expect-error: only Layers make it.
+    const service: Aio.AioService = { backend: "mine" }
+    expect(service.backend).toBe("mine")
+  })
+
+  it.scopedLive("there is a line of capabilities for every operation", () =>
+    Effect.gen(function* () {
+      const { operations: capabilities } = yield* Aio.capabilities
+      expect(capabilities.map(({ operation }) => operation).sort()).toEqual([...names].sort())
+      for (const { mechanism: how, operation } of capabilities) {
+        expect(["native", "pool"]).toContain(how)
+        if (mechanism === "threads") expect([operation, how]).toEqual([operation, "native"])
+      }
+      const native = capabilities.filter(({ mechanism: how }) => how === "native").map(({ operation }) => operation)
+      expect(native).toEqual(expect.arrayContaining(["read", "write", "fsync"]))
+    }).pipe(Effect.provide(layer))
+  )
+})

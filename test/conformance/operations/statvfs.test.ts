@@ -1,0 +1,67 @@
+import * as fs from "node:fs"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Aio } from "effect-aio"
+import { realBackends } from "../../support/backends.ts"
+import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
+
+/** Whether next to nothing was written, or removed, between two looks. */
+const isQuiet = (before: fs.BigIntStatsFs, after: fs.BigIntStatsFs): boolean =>
+  (["bfree", "bavail", "ffree"] as const).every(
+    (what) => Math.abs(Number(before[what]) - Number(after[what])) <= Number(after[what]) / 1000
+  )
+
+describe.each(realBackends)("$name: statvfs", ({ layer }) => {
+  it.scopedLive("says what fs.statfsSync says, of disks and of memory", () =>
+    Effect.gen(function* () {
+      for (const path of ["/", yield* temporaryDirectory, "/dev/shm", "/proc", "/sys"]) {
+        const look = Effect.gen(function* () {
+          const before = fs.statfsSync(path, { bigint: true })
+          const ours = yield* Aio.statvfs(path)
+          return { before, ours, theirs: fs.statfsSync(path, { bigint: true }) }
+        })
+        let { before, ours, theirs } = yield* look
+        // Others may be writing: looked at again until they have not, or hardly.
+        for (let attempt = 1; attempt < 50 && !isQuiet(before, theirs); attempt++)
+          ({ before, ours, theirs } = yield* look)
+        expect(ours).toMatchObject({
+          type: Number(theirs.type),
+          blockSize: Number(theirs.bsize),
+          blocks: theirs.blocks,
+          files: theirs.files,
+          nameMax: 255
+        })
+        expect(ours.fragmentSize).toBeGreaterThan(0)
+        // Within a percent.
+        for (const [mine, other] of [
+          [ours.blocksFree, theirs.bfree],
+          [ours.blocksAvailable, theirs.bavail],
+          [ours.filesFree, theirs.ffree]
+        ]) {
+          expect(Math.abs(Number(mine) - Number(other))).toBeLessThanOrEqual(Number(other) / 100)
+        }
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("the flags are the options of the mount", () =>
+    Effect.gen(function* () {
+      const bits: Record<string, number> = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 }
+      for (const path of ["/", "/proc", "/sys", "/dev/shm"]) {
+        // proc(5): number, parent, device, root, mount point, options. The last mount on a point is the one seen.
+        const lines = fs.readFileSync("/proc/self/mountinfo", "utf8").split("\n")
+        const options = lines
+          .map((line) => line.split(" "))
+          .findLast((fields) => fields[4] === path)?.[5]
+          .split(",")
+        if (options === undefined) continue
+        const { flags } = yield* Aio.statvfs(path)
+        for (const [option, bit] of Object.entries(bits)) {
+          expect([path, option, (flags & bit) !== 0]).toEqual([path, option, options.includes(option)])
+        }
+      }
+      const absent = yield* Effect.flip(Aio.statvfs("/absent"))
+      expect(absent).toMatchObject({ code: "ENOENT", operation: "statvfs", path: "/absent" })
+    }).pipe(Effect.provide(layer))
+  )
+})

@@ -1,0 +1,76 @@
+/** `maxPollRequests` and `maxPollTime`: a turn of the event loop delivers no more, and nothing is lost. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Aio, AioBlocking } from "effect-aio"
+import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { block } from "../../backends/threads/fixtures/pool.ts"
+import { realBackends as backends } from "../../support/backends.ts"
+import { nextTurn } from "../../support/moments.ts"
+
+const REQUESTS = 400
+
+/** `REQUESTS` requests of which all completions wait, and the loop has not looked at them. */
+const completions = Effect.gen(function* () {
+  const engine = yield* currentEngine
+  // The threads are up.
+  yield* Effect.forEach(Array.from({ length: 8 }), () => Aio.statvfs("/"), { concurrency: 8, discard: true })
+  const fibers = yield* Effect.forEach(Array.from({ length: REQUESTS }), () => Effect.fork(Aio.statvfs("/")))
+  yield* Effect.yieldNow()
+  yield* Effect.sync(() => {
+    // Hands them over; what is there already by then counts as delivered.
+    engine.poll()
+    const end = performance.now() + 20_000
+    while (engine.places.pending < engine.outstanding && performance.now() < end) block(1)
+  })
+  return fibers
+})
+
+describe.each(backends)("$name", ({ layer }) => {
+  it.scopedLive("maxPollRequests: so many, turn by turn", () =>
+    Effect.gen(function* () {
+      yield* Aio.setLimits({ maxPollRequests: 10 })
+      const fibers = yield* completions
+      const engine = yield* currentEngine
+      const { pending } = yield* Aio.stats
+      expect(pending).toBeGreaterThan(REQUESTS - 20)
+      expect(yield* AioBlocking.poll).toBe(10)
+      expect((yield* Aio.stats).pending).toBe(pending - 10)
+      yield* Aio.setLimits({ maxPollRequests: 25 })
+      // Nobody asks any more: Node's event loop does it, a turn after the other.
+      const perTurn: Array<number> = []
+      let before = engine.counters.completed
+      while (engine.outstanding > 0) {
+        yield* nextTurn
+        perTurn.push(engine.counters.completed - before)
+        before = engine.counters.completed
+      }
+      expect(Math.max(...perTurn)).toBeLessThanOrEqual(25)
+      expect(perTurn.length).toBeLessThan(5 * REQUESTS)
+      yield* Fiber.joinAll(fibers)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("maxPollTime: a turn ends early", () =>
+    Effect.gen(function* () {
+      yield* Aio.setLimits({ maxPollTime: 0 })
+      const fibers = yield* completions
+      const { pending } = yield* Aio.stats
+      const delivered = yield* AioBlocking.poll
+      expect(delivered).toBeGreaterThan(0)
+      expect(delivered).toBeLessThanOrEqual(64)
+      expect((yield* Aio.stats).pending).toBe(pending - delivered)
+      yield* Fiber.joinAll(fibers)
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("maxPollTime: enough time delivers all", () =>
+    Effect.gen(function* () {
+      yield* Aio.setLimits({ maxPollTime: "1 minute", maxPollRequests: 100_000 })
+      const fibers = yield* completions
+      const { pending } = yield* Aio.stats
+      expect(yield* AioBlocking.poll).toBe(pending)
+      yield* Fiber.joinAll(fibers)
+    }).pipe(Effect.provide(layer))
+  )
+})
