@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { AioBadArgument, AioError } from "./AioError.ts"
+import type { AioFailure } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
 import { Aio, type AioService, withEngine } from "./internal/effect/service.ts"
 import type { Operation } from "./internal/engine/operation.ts"
@@ -64,7 +64,7 @@ export {
 
 const run =
   <Args extends ReadonlyArray<any>, A>(constructor: (...args: Args) => Operation<A>) =>
-  (...args: Args): Effect.Effect<A, AioError | AioBadArgument, Aio> =>
+  (...args: Args): Effect.Effect<A, AioFailure, Aio> =>
     withEngine((engine) => execute(engine, constructor(...args)))
 
 /**

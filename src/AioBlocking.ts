@@ -12,7 +12,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type AioBadArgument, AioError } from "./AioError.ts"
+import { AioError, type AioFailure } from "./AioError.ts"
 import { checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { type Aio, currentEngine, withEngine } from "./internal/effect/service.ts"
 import type { Engine } from "./internal/engine/engine.ts"
@@ -42,7 +42,7 @@ const LONGEST = 3_600_000
  */
 export const wait = (options?: {
   readonly timeout?: Duration.DurationInput | undefined
-}): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+}): Effect.Effect<void, AioFailure, Aio> =>
   withArguments(
     "wait",
     () => checkMillis("timeout", waitOptions(options).timeout) ?? LONGEST,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { AioBadArgument, AioError } from "./AioError.ts"
+import type { AioFailure } from "./AioError.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
@@ -18,7 +18,7 @@ import { ListDirectory } from "./internal/task/listDirectory.ts"
  * @since 0.1.0
  * @category operations
  */
-export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioError | AioBadArgument, Aio> =>
+export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure, Aio> =>
   withEngine((engine) =>
     runSequence(
       () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }),

@@ -3,10 +3,14 @@
  *
  * @since 0.1.0
  */
+import type { SystemErrorReason } from "@effect/platform/Error"
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import { reasonOf } from "./internal/effect/reasons.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import { textOfPath } from "./internal/engine/pathNames.ts"
-import { errnoMessage, errnoName } from "./internal/native/errno.ts"
+import { type ErrorCode, errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { isUint8Array } from "./internal/native/views.ts"
 
 /** What an error is about: the input of an operation, as a rule. */
@@ -23,14 +27,34 @@ const pathOf = (value: unknown): Path | undefined =>
   typeof value === "string" || isUint8Array(value) ? value : undefined
 
 /**
- * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them.
+ * The names of Linux's error numbers: `"ENOENT"`, `"EACCES"`, ... errno(3)
+ *
+ * Each number has one name: what other programs call EWOULDBLOCK and ENOTSUP is `"EAGAIN"` and `"EOPNOTSUPP"`. A number without a name
+ * is `"UNKNOWN"`; `errno` of the error tells it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Code = ErrorCode
+
+/**
+ * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them. `reason` says the same in
+ * the words of `SystemError` of `@effect/platform`.
  *
  * @since 0.1.0
  * @category errors
+ * @example
+ * import { Effect } from "effect"
+ * import { AioError, AioFile } from "effect-aio"
+ *
+ * const config = AioFile.readFileString("config.json").pipe(
+ *   AioError.catchCode("ENOENT", () => Effect.succeed("{}")),
+ *   Effect.tapErrorTag("AioError", (error) => Effect.log(`${error.reason}: ${error.message}`))
+ * )
  */
 export class AioError extends Data.TaggedError("AioError")<{
   /** Name of the error number, such as `"ENOENT"`. */
-  readonly code: string
+  readonly code: Code
   /** Error number, positive. */
   readonly errno: number
   /** Name of the operation: `"read"`, `"open"`, ... */
@@ -54,6 +78,22 @@ export class AioError extends Data.TaggedError("AioError")<{
           : ""
     const description = this.description === undefined ? "" : `: ${this.description}`
     return `${this.operation}${subject}: ${errnoMessage(this.errno)} (${this.code})${description}`
+  }
+
+  /**
+   * What `SystemError` of `@effect/platform` says instead of the code: `"NotFound"` of ENOENT, `"PermissionDenied"` of EACCES,
+   * `"AlreadyExists"` of EEXIST, `"BadResource"` of EISDIR, ENOTDIR and ELOOP, `"Busy"` of EBUSY, `"WouldBlock"` of EAGAIN,
+   * `"TimedOut"` of ETIMEDOUT. `"Unknown"` of all others.
+   *
+   * @since 0.1.0
+   */
+  get reason(): SystemErrorReason {
+    return reasonOf(this.code)
+  }
+
+  /** @internal Shows the reason, too, which is no field. */
+  override toJSON(): unknown {
+    return { ...this, reason: this.reason, message: this.message }
   }
 
   /**
@@ -99,6 +139,14 @@ export class AioBadArgument extends Data.TaggedError("AioBadArgument")<{
     return `${this.operation}: ${this.argument}: ${this.description}`
   }
 }
+
+/**
+ * What an operation fails with: a system call failed, or no kernel would take an argument.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type AioFailure = AioError | AioBadArgument
 
 /**
  * A backend's Layer cannot be built on this machine.
@@ -159,3 +207,70 @@ export class AioShortTransfer extends Data.TaggedError("AioShortTransfer")<{
     return `${this.operation}, number ${this.index} of its chain, moved ${this.transferred} of ${this.expected} bytes`
   }
 }
+
+/**
+ * An `AioError` whose code is one of `C`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WithCode<C extends Code> = AioError & { readonly code: C }
+
+/**
+ * Whether a value is an `AioError` with this code, or with one of these.
+ *
+ * @since 0.1.0
+ * @category predicates
+ * @example
+ * import { Effect, Schedule } from "effect"
+ * import { Aio, AioError } from "effect-aio"
+ *
+ * const removed = Aio.rmdir("spool").pipe(
+ *   Effect.retry({ schedule: Schedule.spaced("1 second"), while: AioError.hasCode(["ENOTEMPTY", "EBUSY"]) })
+ * )
+ */
+export const hasCode: {
+  <const C extends Code>(code: C | ReadonlyArray<C>): (error: unknown) => error is WithCode<C>
+  <const C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C>
+} = dual(
+  2,
+  <C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C> =>
+    error instanceof AioError && (typeof code === "string" ? error.code === code : code.includes(error.code as C))
+)
+
+/**
+ * Goes on with `handler` where an `AioError` with this code, or with one of these, is the failure. All other failures stay, and so do
+ * their types: an `AioError` may have another code.
+ *
+ * @since 0.1.0
+ * @category error handling
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio, AioError } from "effect-aio"
+ *
+ * const made = Aio.mkdir("spool").pipe(AioError.catchCode("EEXIST", () => Effect.void))
+ *
+ * const size = Aio.stat("spool/last").pipe(
+ *   Effect.map((stat) => stat.size),
+ *   AioError.catchCode(["ENOENT", "ENOTDIR"], (error) => Effect.as(Effect.logDebug(error.code), 0n))
+ * )
+ */
+export const catchCode: {
+  <const C extends Code, A2, E2, R2>(
+    code: C | ReadonlyArray<C>,
+    handler: (error: WithCode<C>) => Effect.Effect<A2, E2, R2>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R | R2>
+  <A, E, R, const C extends Code, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    code: C | ReadonlyArray<C>,
+    handler: (error: WithCode<C>) => Effect.Effect<A2, E2, R2>
+  ): Effect.Effect<A | A2, E | E2, R | R2>
+} = dual(
+  3,
+  <A, E, R, C extends Code, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    code: C | ReadonlyArray<C>,
+    handler: (error: WithCode<C>) => Effect.Effect<A2, E2, R2>
+  ): Effect.Effect<A | A2, E | E2, R | R2> =>
+    Effect.catchIf(self, hasCode(code) as (error: E) => error is E & WithCode<C>, handler)
+)

@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
-import type { AioBadArgument, AioEndOfFile } from "./AioError.ts"
+import type { AioBadArgument, AioEndOfFile, AioFailure } from "./AioError.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
 import { executeMasked } from "./internal/effect/execute.ts"
-import { exitOf, exitOfWrite, type Failure } from "./internal/effect/exits.ts"
+import { exitOf, exitOfWrite } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Restore } from "./internal/effect/wait.ts"
@@ -56,46 +56,46 @@ export interface AioFile extends Opened {
   /** The descriptor. */
   readonly fd: number
   /** Reads into `buffer`: the number of bytes, 0 at the end of the file. May be fewer than asked for. pread(2) */
-  readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
+  readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, AioFailure>
   /** Reads up to `length` bytes into a new array, which is as long as what was read. On a direct file it is aligned. pread(2) */
-  readonly readAlloc: (length: number, options?: TransferOptions) => Effect.Effect<Uint8Array, Failure>
+  readonly readAlloc: (length: number, options?: TransferOptions) => Effect.Effect<Uint8Array, AioFailure>
   /** Fills `into`, or a new array of that length, with as many reads as it takes. Fails with `AioEndOfFile` if the file ends. */
   readonly readExactly: (
     into: number | Uint8Array,
     options?: TransferOptions
-  ) => Effect.Effect<Uint8Array, Failure | AioEndOfFile>
+  ) => Effect.Effect<Uint8Array, AioFailure | AioEndOfFile>
   /** Reads into several buffers, in order. preadv(2) */
-  readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
+  readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, AioFailure>
   /** Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2) */
-  readonly write: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, Failure>
+  readonly write: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, AioFailure>
   /** Writes all of `buffer`, with as many writes as it takes. EIO if one of them takes nothing: another one would not, either. */
-  readonly writeAll: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<void, Failure>
+  readonly writeAll: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<void, AioFailure>
   /** Writes from several buffers, in order. pwritev(2) */
-  readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, Failure>
+  readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, AioFailure>
   /** Waits until data and metadata are on the device. fsync(2) */
-  readonly sync: Effect.Effect<void, Failure>
+  readonly sync: Effect.Effect<void, AioFailure>
   /** Waits until data, and the metadata needed to read it, are on the device. fdatasync(2) */
-  readonly datasync: Effect.Effect<void, Failure>
+  readonly datasync: Effect.Effect<void, AioFailure>
   /** statx(2) */
-  readonly stat: Effect.Effect<Stat, Failure>
+  readonly stat: Effect.Effect<Stat, AioFailure>
   /** Bytes. statx(2) */
-  readonly size: Effect.Effect<bigint, Failure>
+  readonly size: Effect.Effect<bigint, AioFailure>
   /**
    * Copies a range to another file without its bytes passing through this process: how many were copied, which may be fewer than asked for,
    * 0 at the end. Neither file is closed before it has ended. copy_file_range(2)
    */
-  readonly copyFileRange: (to: AioFile | number, options: CopyOptions) => Effect.Effect<number, Failure>
+  readonly copyFileRange: (to: AioFile | number, options: CopyOptions) => Effect.Effect<number, AioFailure>
   /** Cuts or extends to `length` bytes, default 0. ftruncate(2) */
-  readonly truncate: (length?: Offset) => Effect.Effect<void, Failure>
+  readonly truncate: (length?: Offset) => Effect.Effect<void, AioFailure>
   /** Allocates, zeroes, removes or inserts a range. fallocate(2) */
-  readonly allocate: (options: AllocateOptions) => Effect.Effect<void, Failure>
+  readonly allocate: (options: AllocateOptions) => Effect.Effect<void, AioFailure>
   /** Tells the kernel how a range is going to be used. posix_fadvise(2) */
-  readonly advise: (advice: Advice, options?: RangeOptions) => Effect.Effect<void, Failure>
+  readonly advise: (advice: Advice, options?: RangeOptions) => Effect.Effect<void, AioFailure>
   /** Reads a range into the page cache. readahead(2) */
   readonly readahead: (options: {
     readonly offset?: Offset | undefined
     readonly length: number
-  }) => Effect.Effect<void, Failure>
+  }) => Effect.Effect<void, AioFailure>
   /**
    * The bytes from `offset` on, `length` of them or up to the end of the file. Of a pipe or a terminal: what comes, until it ends.
    *
@@ -103,12 +103,12 @@ export interface AioFile extends Opened {
    *
    * Without an `offset`: from the start of a file that was opened, and from where it stands, which moves, of `fromDescriptor`.
    */
-  readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, Failure>
+  readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, AioFailure>
   /**
    * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where
    * it stands, which moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
    */
-  readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, Failure>
+  readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, AioFailure>
 }
 
 /**
@@ -152,7 +152,7 @@ export interface OpenOptions extends DescriptorOptions {
  *   return yield* file.readAlloc(4096, { offset: 8192 })
  * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
  */
-export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioFile, Failure, Aio | Scope.Scope> =>
+export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioFile, AioFailure, Aio | Scope.Scope> =>
   withEngine((engine) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(acquire(engine, path, options, restore), (file) =>
@@ -169,7 +169,7 @@ const acquire = (
   path: Path,
   options: OpenOptions | undefined,
   restore: Restore
-): Effect.Effect<internal.FileImpl, Failure> =>
+): Effect.Effect<internal.FileImpl, AioFailure> =>
   withArguments(
     "open",
     () => {
@@ -193,16 +193,16 @@ const openOptions = optionsReader<OpenOptions>({ at: true, direct: true, flag: t
  * @category operations
  */
 export const withFile: {
-  <A, E, R>(path: Path, use: (file: AioFile) => Effect.Effect<A, E, R>): Effect.Effect<A, E | Failure, R | Aio>
+  <A, E, R>(path: Path, use: (file: AioFile) => Effect.Effect<A, E, R>): Effect.Effect<A, E | AioFailure, R | Aio>
   <A, E, R>(
     path: Path,
     options: OpenOptions,
     use: (file: AioFile) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | Failure, R | Aio>
+  ): Effect.Effect<A, E | AioFailure, R | Aio>
 } = <A, E, R>(
   path: Path,
   ...rest: [Use<A, E, R>] | [OpenOptions, Use<A, E, R>]
-): Effect.Effect<A, E | Failure, R | Aio> => {
+): Effect.Effect<A, E | AioFailure, R | Aio> => {
   const [options, use] = rest.length === 1 ? [undefined, rest[0]] : rest
   return withEngine((engine) =>
     Effect.uninterruptibleMask((restore) =>
@@ -233,7 +233,7 @@ type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
  * @since 0.1.0
  * @category operations
  */
-export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
+export const readFile = (path: Path): Effect.Effect<Uint8Array, AioFailure, Aio> =>
   withEngine((engine) =>
     runSequence(
       () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
@@ -248,7 +248,7 @@ export const readFile = (path: Path): Effect.Effect<Uint8Array, Failure, Aio> =>
  * @since 0.1.0
  * @category operations
  */
-export const readFileString = (path: Path, encoding = "utf-8"): Effect.Effect<string, Failure, Aio> =>
+export const readFileString = (path: Path, encoding = "utf-8"): Effect.Effect<string, AioFailure, Aio> =>
   withArguments(
     "readFileString",
     () => decoderOf(encoding),
@@ -287,7 +287,7 @@ export const writeFile = (
   path: Path,
   data: Uint8Array | string,
   options?: WriteFileOptions
-): Effect.Effect<void, Failure, Aio> =>
+): Effect.Effect<void, AioFailure, Aio> =>
   withEngine((engine) =>
     withArguments(
       "writeFile",

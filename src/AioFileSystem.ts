@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Aio from "./Aio.ts"
-import { type AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
+import { AioError, type AioFailure, type AioUnavailable } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
 import { exitOf } from "./internal/effect/exits.ts"
 import { runSequence as runToExit } from "./internal/effect/run.ts"
@@ -44,15 +44,13 @@ import { watch } from "./internal/filesystem/watch.ts"
 import { errno } from "./internal/native/errno.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 
-type Failure = AioError | AioBadArgument
-
 /** Directories that are worked on at once. */
 const PARALLEL = 4
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number
+const isErrno = (error: AioFailure, number: number): boolean => error._tag === "AioError" && error.errno === number
 
 const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => {
   /** With whatever serves the call at the moment when it is run. */
@@ -81,7 +79,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     return end !== LATER && !(end instanceof Failed)
   }
 
-  const ask = (path: string, options: FileSystem.AccessFileOptions | undefined): Effect.Effect<void, Failure> =>
+  const ask = (path: string, options: FileSystem.AccessFileOptions | undefined): Effect.Effect<void, AioFailure> =>
     using((engine) => {
       const { readable, writable } = options ?? {}
       if (readable !== true && writable !== true && isKnown(engine, path)) return Exit.void
@@ -104,7 +102,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
   const orLinkToDirectory = (
     method: string,
     path: string,
-    error: Failure,
+    error: AioFailure,
     otherwise: Effect.Effect<void, PlatformError>
   ): Effect.Effect<void, PlatformError> => {
     const failure = Effect.fail(removeFailure(method, path)(error))

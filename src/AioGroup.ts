@@ -10,7 +10,7 @@ import { NodeInspectSymbol } from "effect/Inspectable"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { AioBadArgument, type AioError } from "./AioError.ts"
+import { AioBadArgument, type AioFailure } from "./AioError.ts"
 import type { Result } from "./AioOperation.ts"
 import {
   checkCount,
@@ -52,8 +52,6 @@ export const TypeId: unique symbol = Symbol.for("effect-aio/AioGroup")
  */
 export type TypeId = typeof TypeId
 
-type Failure = AioError | AioBadArgument
-
 /**
  * @since 0.1.0
  * @category models
@@ -83,9 +81,9 @@ export interface Options {
 export interface Handle<out A> {
   readonly operation: AioOperation<A>
   /** Its result, when it is there. Interrupting the wait does not cancel the request: it is the group's. */
-  readonly result: Effect.Effect<A, Failure>
+  readonly result: Effect.Effect<A, AioFailure>
   /** How it ended, if it has. */
-  readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, Failure>>>
+  readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, AioFailure>>>
   /** Cancels it, and waits for its end. That is no failure of the group. */
   readonly cancel: Effect.Effect<void>
 }
@@ -154,7 +152,7 @@ export interface AioGroup {
   readonly feed: <Op extends AioOperation<any>, E = never, R = never>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     options?: FeedOptions<Result<Op>>
-  ) => Effect.Effect<Summary, E | Failure, R>
+  ) => Effect.Effect<Summary, E | AioFailure, R>
   /**
    * The ends of all members from now on, as they come, until the group is done. While 1024 of them wait for the consumer, nothing
    * more is started. A descriptor comes as a chunk of its own.
@@ -174,7 +172,7 @@ export interface AioGroup {
    * Waits until the group is sealed and everything in it has ended, groups within included. Fails with its first failure, sealed or
    * not. Counts its own requests, feeds included, not those of groups within.
    */
-  readonly done: Effect.Effect<Summary, Failure>
+  readonly done: Effect.Effect<Summary, AioFailure>
 }
 
 const refused = (operation: string, description: string): Effect.Effect<never, AioBadArgument> =>
@@ -250,7 +248,7 @@ class GroupImpl implements AioGroup {
   feed<Op extends AioOperation<any>, E, R>(
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     options?: FeedOptions<Result<Op>>
-  ): Effect.Effect<Summary, E | Failure, R> {
+  ): Effect.Effect<Summary, E | AioFailure, R> {
     return withArguments(
       "feed",
       () => {
@@ -268,7 +266,7 @@ class GroupImpl implements AioGroup {
     operations: Iterable<Op> | Stream.Stream<Op, E, R>,
     isStream: boolean,
     onExit: FeedOptions<Result<Op>>["onExit"]
-  ): Effect.Effect<Summary, E | Failure, R> {
+  ): Effect.Effect<Summary, E | AioFailure, R> {
     const { core } = this
     return Effect.acquireUseRelease(
       // The look and the addition in one step: the fiber may yield between two, and the group be closed.
@@ -281,7 +279,7 @@ class GroupImpl implements AioGroup {
         core.addFeed(feed)
         return Effect.succeed(feed)
       }),
-      (feed): Effect.Effect<Summary, E | Failure, R> => {
+      (feed): Effect.Effect<Summary, E | AioFailure, R> => {
         const ended = Effect.flatMap(
           until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),
           () => exitOf(core.engine, feed.result as Summary | Failed)
@@ -297,7 +295,7 @@ class GroupImpl implements AioGroup {
   private pushAll<E, R>(feed: Feed, operations: Stream.Stream<AioOperation<any>, E, R>) {
     const { core } = this
     return Stream.runForEachChunk(operations, (chunk) =>
-      Effect.async<void, Failure>((resume) =>
+      Effect.async<void, AioFailure>((resume) =>
         feed.offer(
           [...chunk],
           () => core.pump(),
@@ -344,7 +342,7 @@ class GroupImpl implements AioGroup {
     return until((done) => this.core.close(done))
   }
 
-  get done(): Effect.Effect<Summary, Failure> {
+  get done(): Effect.Effect<Summary, AioFailure> {
     return Effect.flatMap(endOf(this.core), () => {
       const { engine, failed, failure, requests } = this.core
       return exitOf<Summary>(engine, failure ?? { requests, failed })

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
-import type { AioBadArgument, AioError, AioShortTransfer } from "./AioError.ts"
+import type { AioBadArgument, AioFailure, AioShortTransfer } from "./AioError.ts"
 import { checkCount, checkDuration, checkIterable, checkWord, withArguments } from "./internal/effect/arguments.ts"
 import { linked as linkedOn, submitAll as submitBatch } from "./internal/effect/batch.ts"
 import { asCompleted as asCompletedOn } from "./internal/effect/completionStream.ts"
@@ -68,7 +68,7 @@ export type Results<Operations extends ReadonlyArray<AioOperation<any>>> = {
  * @since 0.1.0
  * @category models
  */
-export type Exits<Operations extends ReadonlyArray<AioOperation<any>>, E = AioError | AioBadArgument> = {
+export type Exits<Operations extends ReadonlyArray<AioOperation<any>>, E = AioFailure> = {
   -readonly [Index in keyof Operations]: Exit.Exit<Result<Operations[Index]>, E>
 }
 
@@ -80,7 +80,7 @@ const modeOptions = optionsReader<{ readonly mode?: Mode | undefined }>({ mode: 
  * @since 0.1.0
  * @category running
  */
-export const submit = <A>(operation: AioOperation<A>): Effect.Effect<A, AioError | AioBadArgument, Aio> =>
+export const submit = <A>(operation: AioOperation<A>): Effect.Effect<A, AioFailure, Aio> =>
   withEngine((engine) => execute(engine, internal.operationOf(operation, "submit")))
 
 /** Runs a list, which is looked at whole before anything of it is started. */
@@ -129,7 +129,7 @@ export const submitAll: {
   <const Operations extends ReadonlyArray<AioOperation<any>>>(
     operations: Operations,
     options?: { readonly mode?: "values" | undefined }
-  ): Effect.Effect<Results<Operations>, AioError | AioBadArgument, Aio>
+  ): Effect.Effect<Results<Operations>, AioFailure, Aio>
   <const Operations extends ReadonlyArray<AioOperation<any>>>(
     operations: Operations,
     options: { readonly mode: "exits" }
@@ -225,7 +225,7 @@ export const linked: {
   <const Operations extends ReadonlyArray<AioOperation<any>>>(
     operations: Operations,
     options?: { readonly mode?: "values" | undefined }
-  ): Effect.Effect<Results<Operations>, AioError | AioBadArgument | AioShortTransfer, Aio>
+  ): Effect.Effect<Results<Operations>, AioFailure | AioShortTransfer, Aio>
   <const Operations extends ReadonlyArray<AioOperation<any>>>(
     operations: Operations,
     options: { readonly mode: "exits" }
@@ -249,10 +249,8 @@ export const linked: {
  * const answer = (fd: number, buffer: Uint8Array) => AioOperation.read(fd, buffer).pipe(AioOperation.withDeadline("2 seconds"))
  */
 export const withDeadline: {
-  (
-    duration: Duration.DurationInput
-  ): <A>(operation: AioOperation<A>) => Effect.Effect<A, AioError | AioBadArgument, Aio>
-  <A>(operation: AioOperation<A>, duration: Duration.DurationInput): Effect.Effect<A, AioError | AioBadArgument, Aio>
+  (duration: Duration.DurationInput): <A>(operation: AioOperation<A>) => Effect.Effect<A, AioFailure, Aio>
+  <A>(operation: AioOperation<A>, duration: Duration.DurationInput): Effect.Effect<A, AioFailure, Aio>
 } = dual(2, <A>(operation: AioOperation<A>, duration: Duration.DurationInput) =>
   withEngine((engine) =>
     withArguments(

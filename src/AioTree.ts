@@ -10,7 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { AioBadArgument, AioError } from "./AioError.ts"
+import type { AioFailure } from "./AioError.ts"
 import { checkCount, withArguments } from "./internal/effect/arguments.ts"
 import { type Aio, currentEngine, withEngine } from "./internal/effect/service.ts"
 import { checkPath, type Path } from "./internal/engine/arguments.ts"
@@ -58,7 +58,7 @@ export interface RemoveOptions extends ParallelOptions {
  *
  * const program = AioTree.remove("build", { force: true })
  */
-export const remove = (path: Path, options?: RemoveOptions): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+export const remove = (path: Path, options?: RemoveOptions): Effect.Effect<void, AioFailure, Aio> =>
   withArguments(
     "remove",
     () => {
@@ -92,11 +92,7 @@ export interface CopyOptions extends ParallelOptions {
  * @since 0.1.0
  * @category operations
  */
-export const copy = (
-  from: Path,
-  to: Path,
-  options?: CopyOptions
-): Effect.Effect<void, AioError | AioBadArgument, Aio> =>
+export const copy = (from: Path, to: Path, options?: CopyOptions): Effect.Effect<void, AioFailure, Aio> =>
   withArguments(
     "copy",
     () => {
@@ -128,7 +124,7 @@ export interface ScanOptions {
  * @since 0.1.0
  * @category operations
  */
-export const scan = (path: Path, options?: ScanOptions): Stream.Stream<TreeEntry, AioError | AioBadArgument, Aio> =>
+export const scan = (path: Path, options?: ScanOptions): Stream.Stream<TreeEntry, AioFailure, Aio> =>
   Stream.unwrap(
     withArguments(
       "scan",

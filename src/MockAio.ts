@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { AioBadArgument, AioError, type AioUnavailable } from "./AioError.ts"
+import { AioBadArgument, AioError, type AioFailure, type AioUnavailable } from "./AioError.ts"
 import { MockBackend, type Timer } from "./internal/backend/mock/backend.ts"
 import { type Code, Failure } from "./internal/backend/mock/failure.ts"
 import type { Effects, Fault, Filter } from "./internal/backend/mock/faults.ts"
@@ -131,7 +131,7 @@ const putInto = ({ machine }: MockBackend, path: Path, content: string | Uint8Ar
   machine.put(path, content === null ? undefined : bytesOf(content))
 
 /** What a call of the machine throws is an error number, or what is wrong with an argument. All else is thrown on. */
-const attempt = <A>(operation: string, path: Path, call: () => A): Either.Either<A, AioError | AioBadArgument> => {
+const attempt = <A>(operation: string, path: Path, call: () => A): Either.Either<A, AioFailure> => {
   try {
     checkPath(path)
     return Either.right(call())
@@ -412,7 +412,7 @@ export const clearJournal: Effect.Effect<void, never, MockAio> = withBackend(({ 
  * @since 0.1.0
  * @category introspection
  */
-export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, AioError | AioBadArgument, MockAio> =>
+export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, AioFailure, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("tree", path, () => backend.machine.tree(path)))
 
 /**
@@ -421,7 +421,7 @@ export const tree = (path: Path = "/"): Effect.Effect<Record<string, string>, Ai
  * @since 0.1.0
  * @category introspection
  */
-export const contentOf = (path: Path): Effect.Effect<Uint8Array, AioError | AioBadArgument, MockAio> =>
+export const contentOf = (path: Path): Effect.Effect<Uint8Array, AioFailure, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("contentOf", path, () => backend.machine.contentOf(path)))
 
 /**
@@ -440,10 +440,7 @@ export const descriptors: Effect.Effect<ReadonlyMap<number, string>, never, Mock
  * @since 0.1.0
  * @category controls
  */
-export const put = (
-  path: Path,
-  content: string | Uint8Array | null
-): Effect.Effect<void, AioError | AioBadArgument, MockAio> =>
+export const put = (path: Path, content: string | Uint8Array | null): Effect.Effect<void, AioFailure, MockAio> =>
   Effect.flatMap(MockAio, ({ backend }) => attempt("put", path, () => putInto(backend, path, content)))
 
 /**
@@ -471,7 +468,7 @@ export const pipe: Effect.Effect<{ readonly read: number; readonly write: number
 export const mkfifo = (
   path: Path,
   options?: { readonly mode?: number | undefined }
-): Effect.Effect<void, AioError | AioBadArgument, MockAio> =>
+): Effect.Effect<void, AioFailure, MockAio> =>
   withArguments(
     "mkfifo",
     () => {

@@ -1,7 +1,7 @@
 /** Batches and chains as Effects. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { AioShortTransfer } from "../../AioError.ts"
+import type { AioFailure, AioShortTransfer } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
@@ -9,7 +9,7 @@ import { Batch, type Mode, type Results } from "../task/batch.ts"
 import { Chain } from "../task/chain.ts"
 import { ForEach, type ForEachOptions } from "../task/forEach.ts"
 import { obtains } from "../task/member.ts"
-import { exitOf, exitOfChain, type Failure } from "./exits.ts"
+import { exitOf, exitOfChain } from "./exits.ts"
 import { runAndHandOver, runMasked } from "./run.ts"
 import { submitContextOf } from "./submitContext.ts"
 
@@ -26,10 +26,10 @@ export const submitAll = (
   engine: Engine,
   operations: ReadonlyArray<Operation<any>>,
   mode: Mode
-): Effect.Effect<Ends, Failure> =>
-  Effect.withFiberRuntime((fiber): Effect.Effect<Ends, Failure> => {
+): Effect.Effect<Ends, AioFailure> =>
+  Effect.withFiberRuntime((fiber): Effect.Effect<Ends, AioFailure> => {
     const batch = new Batch(engine, mode, operations.length)
-    const toExit = (end: Results | Failed): Exit.Exit<Ends, Failure> =>
+    const toExit = (end: Results | Failed): Exit.Exit<Ends, AioFailure> =>
       Exit.map(exitOf(engine, end), inMode(engine, mode))
     if (!batch.attempt(operations, submitContextOf(engine, fiber))) return toExit(batch.attempted)
     const run = batch.mayObtain ? runAndHandOver : runMasked
@@ -41,7 +41,7 @@ export const linked = (
   engine: Engine,
   operations: ReadonlyArray<Operation<any>>,
   mode: Mode
-): Effect.Effect<Ends, Failure | AioShortTransfer> =>
+): Effect.Effect<Ends, AioFailure | AioShortTransfer> =>
   Effect.withFiberRuntime((fiber) => {
     const chain = new Chain(engine, operations, mode, submitContextOf(engine, fiber))
     const run = operations.some(obtains) ? runAndHandOver : runMasked
@@ -51,7 +51,7 @@ export const linked = (
   })
 
 /** Runs many, a window of them at a time. */
-export const forEach = (engine: Engine, options: ForEachOptions): Effect.Effect<void, Failure> =>
+export const forEach = (engine: Engine, options: ForEachOptions): Effect.Effect<void, AioFailure> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) =>
       runMasked(new ForEach(engine, options, submitContextOf(engine, fiber)), restore, (end) => exitOf(engine, end))

@@ -9,6 +9,7 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { AioFailure } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../engine/operation.ts"
 import { IN_FLIGHT } from "../engine/request.ts"
@@ -16,7 +17,6 @@ import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { clearTimeout, isTimeReplaced, now, setTimeout } from "../native/loop.ts"
 import { attempt, Call, executeQueued } from "./execute.ts"
-import type { Failure } from "./exits.ts"
 import { clockOf, runtimeOf } from "./fiber.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 import { startTimer } from "./timer.ts"
@@ -149,8 +149,8 @@ export const withDeadline = <A>(
   engine: Engine,
   operation: Operation<A>,
   milliseconds: number
-): Effect.Effect<A, Failure> =>
-  Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+): Effect.Effect<A, AioFailure> =>
+  Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, withDeadline(engine, operation, milliseconds))
     const tried = operation.entry.inline !== undefined && engine.mayInline
     return attempt(engine, operation) ?? executeQueued(callWith(engine, operation, milliseconds, fiber), tried)

@@ -2,13 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { AioFailure } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { close } from "../operation/catalogue.ts"
-import { exitOf, type Failure } from "./exits.ts"
+import { exitOf } from "./exits.ts"
 import { isInterrupted } from "./fiber.ts"
 import { priorityOf } from "./priority.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
@@ -16,7 +17,7 @@ import { becomeInterruptible, handOver, inStages, type Restore, type Resume, set
 
 /** A request whose end a fiber waits for. */
 export class Call<A> extends Request implements Waiting<A> {
-  exit: Exit.Exit<A, Failure> | undefined = undefined
+  exit: Exit.Exit<A, AioFailure> | undefined = undefined
   resume: Resume<A> | undefined = undefined
   restore: Restore | undefined = undefined
 
@@ -69,7 +70,7 @@ export class Call<A> extends Request implements Waiting<A> {
   }
 }
 
-const waitFor = <A>(call: Call<A>, restore: Restore): Effect.Effect<A, Failure> =>
+const waitFor = <A>(call: Call<A>, restore: Restore): Effect.Effect<A, AioFailure> =>
   inStages(call, restore, () => call.start())
 
 /** Runs the operation in an uninterruptible region whose `restore` is given: how a Scope's acquisition stays interruptible. */
@@ -77,7 +78,7 @@ export const executeMasked = <A>(
   engine: Engine,
   operation: Operation<A>,
   restore: Restore
-): Effect.Effect<A, Failure> =>
+): Effect.Effect<A, AioFailure> =>
   Effect.withFiberRuntime((fiber) =>
     wantsSpan(fiber)
       ? inSpan(operation, executeMasked(engine, operation, restore))
@@ -85,25 +86,25 @@ export const executeMasked = <A>(
   )
 
 /** Runs the operation to its end, whatever happens to the fiber. */
-export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
+export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
 /** How an operation ends that needs no waiting, otherwise `undefined`. */
-export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, Failure> | undefined => {
+export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, AioFailure> | undefined => {
   const end = engine.attempt(operation)
   return end === LATER ? undefined : exitOf(engine, end)
 }
 
 /** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
-export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, Failure> =>
-  Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>
+  Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
     const tried = operation.entry.inline !== undefined && engine.mayInline
     return attempt(engine, operation) ?? executeQueued(new Call(engine, operation, fiber), tried)
   })
 
 /** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */
-export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A, Failure> =>
+export const executeQueued = <A>(call: Call<A>, tried: boolean): Effect.Effect<A, AioFailure> =>
   Effect.uninterruptibleMask((restore) => {
     call.triedInline = tried
     const wait = waitFor(call, restore)

@@ -1,15 +1,12 @@
 /** Ends of requests and tasks, and what was thrown below Effect, as Exits. */
 import * as Exit from "effect/Exit"
-import { AioBadArgument, AioError, AioShortTransfer, AioUnavailable } from "../../AioError.ts"
+import { AioBadArgument, AioError, type AioFailure, AioShortTransfer, AioUnavailable } from "../../AioError.ts"
 import { Unavailable } from "../backend/unavailable.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, ShortTransfer } from "../engine/failed.ts"
 import { errno } from "../native/errno.ts"
 import { WriteZero } from "../task/move.ts"
-
-/** What every operation may fail with. */
-export type Failure = AioError | AioBadArgument
 
 /** What was found wrong before anything was handed to a kernel. */
 export const badArgument = (operation: string, problem: unknown): Exit.Exit<never, AioBadArgument> =>
@@ -28,7 +25,7 @@ export const notOpened = (problem: unknown): Exit.Exit<never, AioUnavailable> =>
 export const failureOf = (
   engine: Engine,
   { errno: number, input, operation, problem }: Failed
-): Exit.Exit<never, Failure> =>
+): Exit.Exit<never, AioFailure> =>
   number === 0
     ? badArgument(operation, problem)
     : Exit.fail(
@@ -40,17 +37,17 @@ export const failureOf = (
         )
       )
 
-export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure> =>
+export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, AioFailure> =>
   end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)
 
 /** The same where a write that took nothing of what there was is the end: asked again, it would take nothing again. */
-export const exitOfWrite = <A>(engine: Engine, end: A | Failed, method: string): Exit.Exit<A, Failure> =>
+export const exitOfWrite = <A>(engine: Engine, end: A | Failed, method: string): Exit.Exit<A, AioFailure> =>
   end instanceof Failed && end.problem instanceof WriteZero
     ? Exit.fail(AioError.fromErrno(errno.EIO, method, end.input))
     : exitOf(engine, end)
 
 /** The same of a chain. */
-export const exitOfChain = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, Failure | AioShortTransfer> =>
+export const exitOfChain = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, AioFailure | AioShortTransfer> =>
   end instanceof Failed && end.problem instanceof ShortTransfer
     ? Exit.fail(new AioShortTransfer({ operation: end.operation, ...end.problem }))
     : exitOf(engine, end)

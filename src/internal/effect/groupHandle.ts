@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
+import type { AioFailure } from "../../AioError.ts"
 import type { Handle } from "../../AioGroup.ts"
 import { type Failed, LATER } from "../engine/failed.ts"
 import type { Group } from "../task/group.ts"
 import type { GroupMember } from "../task/groupMember.ts"
-import { exitOf, type Failure } from "./exits.ts"
+import { exitOf } from "./exits.ts"
 import { type AioOperation, seenOf } from "./publicOperation.ts"
 
 /** What tells of its end, and can be asked not to. */
@@ -35,9 +36,9 @@ export class HandleImpl<A> implements Handle<A> {
   ) {}
 
   /** Of the end that was asked for last: it changes when its descriptor is closed with the group. */
-  private known: { readonly end: unknown; readonly exit: Exit.Exit<A, Failure> } | undefined
+  private known: { readonly end: unknown; readonly exit: Exit.Exit<A, AioFailure> } | undefined
 
-  private get exit(): Exit.Exit<A, Failure> | undefined {
+  private get exit(): Exit.Exit<A, AioFailure> | undefined {
     const { end } = this.member
     if (end === LATER) return undefined
     if (this.known === undefined || this.known.end !== end) {
@@ -58,14 +59,14 @@ export class HandleImpl<A> implements Handle<A> {
     return this.toJSON()
   }
 
-  get result(): Effect.Effect<A, Failure> {
+  get result(): Effect.Effect<A, AioFailure> {
     const { member } = this
     return Effect.suspend(() =>
       member.end === LATER ? Effect.zipRight(endOf(member), this.taken) : this.whenResumed(this.taken)
     )
   }
 
-  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, Failure>>> {
+  get poll(): Effect.Effect<Option.Option<Exit.Exit<A, AioFailure>>> {
     return this.whenResumed(
       Effect.sync(() => {
         this.group.claim(this.member)
@@ -75,7 +76,7 @@ export class HandleImpl<A> implements Handle<A> {
   }
 
   /** What has ended: the fiber that gets it owns its descriptor. */
-  private get taken(): Effect.Effect<A, Failure> {
+  private get taken(): Effect.Effect<A, AioFailure> {
     return Effect.suspend(() => {
       this.group.claim(this.member)
       return this.exit!

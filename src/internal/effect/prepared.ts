@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { AioBadArgument } from "../../AioError.ts"
+import type { AioBadArgument, AioFailure } from "../../AioError.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { LATER } from "../engine/failed.ts"
@@ -15,7 +15,7 @@ import type { OpenFiles } from "../engine/openDescriptor.ts"
 import { type Operation, operation as operationFrom } from "../engine/operation.ts"
 import { Submission } from "../engine/submission.ts"
 import { Call, executeQueued } from "./execute.ts"
-import { badArgument, exitOf, type Failure } from "./exits.ts"
+import { badArgument, exitOf } from "./exits.ts"
 import { type AioOperation, seenOf } from "./publicOperation.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 
@@ -28,7 +28,7 @@ import { inSpan, wantsSpan } from "./spans.ts"
 export interface Prepared<out A> {
   readonly operation: AioOperation<A>
   /** Runs it, as `AioOperation.submit` does. Any number of times, also at once. */
-  readonly run: Effect.Effect<A, Failure>
+  readonly run: Effect.Effect<A, AioFailure>
 }
 
 class PreparedRun<A> implements Prepared<A> {
@@ -36,7 +36,7 @@ class PreparedRun<A> implements Prepared<A> {
   /** Nobody else's: its encoding stays. */
   private readonly submission = new Submission()
   private readonly file: OpenFiles | undefined
-  readonly run: Effect.Effect<A, Failure>
+  readonly run: Effect.Effect<A, AioFailure>
 
   constructor(
     private readonly engine: Engine,
@@ -45,7 +45,7 @@ class PreparedRun<A> implements Prepared<A> {
     const operation = described
     this.operation = seenOf(described)
     this.file = operation.input.file
-    this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, Failure> => {
+    this.run = Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
       const problem = this.problem()
       if (problem !== undefined) return problem
       if (wantsSpan(fiber)) return inSpan(operation, this.run)
@@ -66,7 +66,7 @@ class PreparedRun<A> implements Prepared<A> {
   }
 
   /** Why it cannot be run any more. */
-  private problem(): Exit.Exit<never, Failure> | undefined {
+  private problem(): Exit.Exit<never, AioFailure> | undefined {
     const { name } = this.described.entry
     if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
     if (this.submission.bytes > 0 && this.bytes === 0) {
@@ -76,7 +76,7 @@ class PreparedRun<A> implements Prepared<A> {
   }
 
   /** Its end without waiting, if that can be had. */
-  private inline(): Exit.Exit<A, Failure> | undefined {
+  private inline(): Exit.Exit<A, AioFailure> | undefined {
     const { described: operation, engine, submission } = this
     // Resized in place: the address is the same for all that is known, but nobody promises it.
     if (this.bytes !== submission.bytes) {

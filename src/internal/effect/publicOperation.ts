@@ -2,8 +2,8 @@
 import type * as Exit from "effect/Exit"
 import type { Pipeable } from "effect/Pipeable"
 import type * as Types from "effect/Types"
+import type { AioFailure } from "../../AioError.ts"
 import { TypeId as mark, type Operation } from "../engine/operation.ts"
-import type { Failure } from "./exits.ts"
 
 /**
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface OperationExit<A> {
   /** Its place among the operations, from 0. */
   readonly index: number
   readonly operation: AioOperation<A>
-  readonly exit: Exit.Exit<A, Failure>
+  readonly exit: Exit.Exit<A, AioFailure>
 }
 
 /** What a program gets back of what it has handed in. */

@@ -12,15 +12,15 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { Failure } from "./exits.ts"
+import type { AioFailure } from "../../AioError.ts"
 
 /** Gives back the interruptibility that the fiber had outside, as `Effect.uninterruptibleMask` passes it. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export type Resume<A, E = Failure> = (effect: Effect.Effect<A, E>) => void
+export type Resume<A, E = AioFailure> = (effect: Effect.Effect<A, E>) => void
 
 /** Something under way in the engine that one fiber waits for. Its end sets `exit` once and then calls `resume`, if there is one. */
-export interface Waiting<A, E = Failure> {
+export interface Waiting<A, E = AioFailure> {
   exit: Exit.Exit<A, E> | undefined
   resume: Resume<A, E> | undefined
   /** Set in stage one. */

@@ -4,11 +4,11 @@ import * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { AioBadArgument, AioEndOfFile } from "../../AioError.ts"
+import { AioBadArgument, AioEndOfFile, type AioFailure } from "../../AioError.ts"
 import type { AioFile, TypeId as PublicTypeId, StreamOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
-import { exitOfWrite, type Failure, failureOf } from "../effect/exits.ts"
+import { exitOfWrite, failureOf } from "../effect/exits.ts"
 import { fileStream } from "../effect/fileStream.ts"
 import { release } from "../effect/release.ts"
 import { runMasked } from "../effect/run.ts"
@@ -76,7 +76,7 @@ export class FileImpl implements AioFile {
     return release(this.engine, this.state)
   }
 
-  private run<A>(operation: Operation<A>): Effect.Effect<A, Failure> {
+  private run<A>(operation: Operation<A>): Effect.Effect<A, AioFailure> {
     return execute(this.engine, operation)
   }
 
@@ -126,11 +126,11 @@ export class FileImpl implements AioFile {
     return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined
   }
 
-  read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+  read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.read(this.state, buffer, options))
   }
 
-  readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, Failure> {
+  readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, AioFailure> {
     return withArguments(
       "readAlloc",
       () => checkLength(length),
@@ -144,7 +144,10 @@ export class FileImpl implements AioFile {
     )
   }
 
-  readExactly(into: number | Uint8Array, options?: TransferOptions): Effect.Effect<Uint8Array, Failure | AioEndOfFile> {
+  readExactly(
+    into: number | Uint8Array,
+    options?: TransferOptions
+  ): Effect.Effect<Uint8Array, AioFailure | AioEndOfFile> {
     const check = () => {
       const offset = startOf(options)
       if (isBytes(into)) return { offset, whole: into, buffer: checkBytes(into, "into") }
@@ -156,7 +159,7 @@ export class FileImpl implements AioFile {
       if (whole === undefined || buffer === undefined) return tooLong("readExactly", "into", into as number)
       const { length: expected } = buffer
       if (expected === 0) return Effect.succeed(whole)
-      return this.moveAll<Uint8Array, Failure | AioEndOfFile>(catalogue.read, buffer, offset, (end) => {
+      return this.moveAll<Uint8Array, AioFailure | AioEndOfFile>(catalogue.read, buffer, offset, (end) => {
         if (!(end instanceof Failed)) return Exit.succeed(whole)
         const { problem } = end
         return problem instanceof EndOfFile
@@ -166,67 +169,70 @@ export class FileImpl implements AioFile {
     })
   }
 
-  readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+  readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.readv(this.state, buffers, options))
   }
 
-  write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, Failure> {
+  write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.write(this.state, buffer, options))
   }
 
-  writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, Failure> {
+  writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, AioFailure> {
     return Effect.asVoid(this.writeWhole(buffer, options))
   }
 
   /** The number of bytes: all that there are. */
-  private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, Failure> {
+  private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, AioFailure> {
     const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
     return withArguments("writeAll", check, ({ buffer, offset }) =>
       this.moveAll(catalogue.write, buffer, offset, (end) => exitOfWrite(this.engine, end, "writeAll"))
     )
   }
 
-  writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, Failure> {
+  writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.writev(this.state, buffers, options))
   }
 
-  get sync(): Effect.Effect<void, Failure> {
+  get sync(): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.fsync(this.state))
   }
 
-  get datasync(): Effect.Effect<void, Failure> {
+  get datasync(): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.fdatasync(this.state))
   }
 
-  get stat(): Effect.Effect<Stat, Failure> {
+  get stat(): Effect.Effect<Stat, AioFailure> {
     return this.run(catalogue.fstat(this.state))
   }
 
-  get size(): Effect.Effect<bigint, Failure> {
+  get size(): Effect.Effect<bigint, AioFailure> {
     return Effect.map(this.stat, ({ size }) => size)
   }
 
-  copyFileRange(to: AioFile | number, options: CopyOptions): Effect.Effect<number, Failure> {
+  copyFileRange(to: AioFile | number, options: CopyOptions): Effect.Effect<number, AioFailure> {
     return this.run(catalogue.copyFileRange(this.state, to, options))
   }
 
-  truncate(length?: Offset): Effect.Effect<void, Failure> {
+  truncate(length?: Offset): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.ftruncate(this.state, length))
   }
 
-  allocate(options: AllocateOptions): Effect.Effect<void, Failure> {
+  allocate(options: AllocateOptions): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.fallocate(this.state, options))
   }
 
-  advise(advice: Advice, options?: RangeOptions): Effect.Effect<void, Failure> {
+  advise(advice: Advice, options?: RangeOptions): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.fadvise(this.state, advice, options))
   }
 
-  readahead(options: { readonly offset?: Offset | undefined; readonly length: number }): Effect.Effect<void, Failure> {
+  readahead(options: {
+    readonly offset?: Offset | undefined
+    readonly length: number
+  }): Effect.Effect<void, AioFailure> {
     return this.run(catalogue.readahead(this.state, options))
   }
 
-  stream(options?: StreamOptions): Stream.Stream<Uint8Array, Failure> {
+  stream(options?: StreamOptions): Stream.Stream<Uint8Array, AioFailure> {
     const { engine, state: file } = this
     return Stream.unwrapScoped(
       withArguments(
@@ -251,7 +257,7 @@ export class FileImpl implements AioFile {
     )
   }
 
-  sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, Failure> {
+  sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, AioFailure> {
     return Sink.unwrap(
       withArguments(
         "sink",

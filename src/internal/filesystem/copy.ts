@@ -1,9 +1,9 @@
 /** Copying trees. */
 import { dirname, isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { AioError } from "../../AioError.ts"
+import { AioError, type AioFailure } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
-import { exitOf, type Failure } from "../effect/exits.ts"
+import { exitOf } from "../effect/exits.ts"
 import { runSequence } from "../effect/run.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
@@ -38,17 +38,17 @@ export interface CopyTreeOptions {
 
 const PERMISSIONS = 0o7777
 
-const refused = (kind: CopyRefusalKind, from: Place, to: Place): Effect.Effect<never, Failure> =>
+const refused = (kind: CopyRefusalKind, from: Place, to: Place): Effect.Effect<never, AioFailure> =>
   Effect.fail(new CopyRefusal(kind, { from: from.full, to: to.full }))
 
 /** EISDIR: a directory, with a slash behind its name. */
-const exists = (error: Failure): boolean =>
+const exists = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.EEXIST || error.errno === errno.EISDIR)
 
 /** Node's sentence about a link names both. */
 const namedBoth =
   (target: Path, { full }: Place) =>
-  (error: Failure): Failure =>
+  (error: AioFailure): AioFailure =>
     error._tag === "AioError" ? new AioError({ ...error, path: target, dest: full }) : error
 
 const same = (a: Stat, b: Stat): boolean => a.ino === b.ino && a.dev === b.dev
@@ -76,19 +76,19 @@ class Copy {
     this.workers = new Workers(options.parallel)
   }
 
-  private stat(place: Place): Effect.Effect<Stat, Failure> {
+  private stat(place: Place): Effect.Effect<Stat, AioFailure> {
     return runAt(this.engine, lstat(place.path, { at: place.at }), place)
   }
 
   /** What there is, or nothing. */
-  private statIfAny(place: Place): Effect.Effect<Stat | undefined, Failure> {
+  private statIfAny(place: Place): Effect.Effect<Stat | undefined, AioFailure> {
     return Effect.catchAll(this.stat(place), (error) =>
       error._tag === "AioError" && error.errno === errno.ENOENT ? Effect.succeed(undefined) : Effect.fail(error)
     )
   }
 
   /** What a path leads to, links followed; or nothing. */
-  private target(path: Path): Effect.Effect<Stat | undefined, Failure> {
+  private target(path: Path): Effect.Effect<Stat | undefined, AioFailure> {
     return Effect.catchAll(execute(this.engine, stat(path)), (error) =>
       error._tag === "AioError" && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
         ? Effect.succeed(undefined)
@@ -100,7 +100,7 @@ class Copy {
    * Whether what `path` leads to is `directory` or lies in it, whatever names it is reached by: each directory above it is looked at. Of
    * a path that is not there, what there is of it.
    */
-  private lies(path: Path, directory: Stat): Effect.Effect<boolean, Failure> {
+  private lies(path: Path, directory: Stat): Effect.Effect<boolean, AioFailure> {
     return Effect.flatMap(this.target(path), (found) => {
       if (found !== undefined) return this.climbs(path, found, directory)
       const parent = parentOf(path)
@@ -108,7 +108,7 @@ class Copy {
     })
   }
 
-  private climbs(path: Path, here: Stat, directory: Stat): Effect.Effect<boolean, Failure> {
+  private climbs(path: Path, here: Stat, directory: Stat): Effect.Effect<boolean, AioFailure> {
     if (same(here, directory)) return Effect.succeed(true)
     // Of a file, the directory is in its name.
     const above = here.type === "Directory" ? join(path, "..") : parentOf(path)
@@ -122,7 +122,7 @@ class Copy {
    * The name by which Node tells that `path` lies in `directory`: of the names above it, the first whose parent is the directory. What is
    * reached by other ways than by its names has no such one.
    */
-  private nameInside(path: Path, directory: Stat): Effect.Effect<Path | undefined, Failure> {
+  private nameInside(path: Path, directory: Stat): Effect.Effect<Path | undefined, AioFailure> {
     const parent = typeof path === "string" ? dirname(resolve(path)) : parentOf(path)
     if (parent === "/" || parentOf(parent) === parent) return Effect.succeed(undefined)
     return Effect.flatMap(this.target(parent), (found) =>
@@ -142,7 +142,7 @@ class Copy {
     return type === "FIFO" || type === "Socket" ? type : "other"
   }
 
-  private look(from: Place, to: Place): Effect.Effect<readonly [Stat, Stat | undefined], Failure> {
+  private look(from: Place, to: Place): Effect.Effect<readonly [Stat, Stat | undefined], AioFailure> {
     return Effect.flatMap(Effect.zip(this.stat(from), this.statIfAny(to)), (both) => {
       const kind = this.refusalOf(both[0].type, ...both)
       return kind === undefined ? Effect.succeed(both) : refused(kind, from, to)
@@ -150,7 +150,7 @@ class Copy {
   }
 
   /** The refusals that `fs.cp` begins with, before anything is made. */
-  start(from: Place, to: Place): Effect.Effect<void, Failure> {
+  start(from: Place, to: Place): Effect.Effect<void, AioFailure> {
     return Effect.flatMap(this.look(from, to), ([source, destination]) => {
       if (source.type !== "Directory") return this.entry(source.type, from, to)
       if (isInside(from.full, to.full)) return refused("intoItself", from, to)
@@ -164,7 +164,7 @@ class Copy {
     })
   }
 
-  entry(type: Stat["type"], from: Place, to: Place): Effect.Effect<void, Failure> {
+  entry(type: Stat["type"], from: Place, to: Place): Effect.Effect<void, AioFailure> {
     switch (type) {
       case "Directory":
         return this.directory(from, to)
@@ -178,7 +178,7 @@ class Copy {
     }
   }
 
-  private file(from: Place, to: Place, attempts = 3): Effect.Effect<void, Failure> {
+  private file(from: Place, to: Place, attempts = 3): Effect.Effect<void, AioFailure> {
     const { engine, options } = this
     const copied = runSequence(
       () => new CopyFile(engine, from, to, { exclusive: true, preserveTimestamps: options.preserveTimestamps }),
@@ -201,7 +201,7 @@ class Copy {
     })
   }
 
-  private link(from: Place, to: Place): Effect.Effect<void, Failure> {
+  private link(from: Place, to: Place): Effect.Effect<void, AioFailure> {
     const { engine, options } = this
     return Effect.flatMap(runAt(engine, readlink(from.path, { at: from.at }), from), (found) => {
       const target =
@@ -230,8 +230,8 @@ class Copy {
     target: Path,
     from: Place,
     to: Place,
-    make: Effect.Effect<void, Failure>
-  ): Effect.Effect<void, Failure> {
+    make: Effect.Effect<void, AioFailure>
+  ): Effect.Effect<void, AioFailure> {
     const { engine } = this
     return Effect.flatMap(Effect.zip(this.stat(from), this.stat(to)), ([source, destination]) => {
       if (same(source, destination)) return refused("same", from, to)
@@ -257,7 +257,7 @@ class Copy {
     })
   }
 
-  private directory(from: Place, to: Place): Effect.Effect<void, Failure> {
+  private directory(from: Place, to: Place): Effect.Effect<void, AioFailure> {
     const { engine } = this
     const made = Effect.matchEffect(runAt(engine, mkdir(to.path, { at: to.at }), to), {
       onSuccess: () => Effect.succeed(true),
@@ -285,7 +285,7 @@ class Copy {
     destination: Directory,
     to: Place,
     isNew: boolean
-  ): Effect.Effect<void, Failure> {
+  ): Effect.Effect<void, AioFailure> {
     const { engine } = this
     const marked =
       this.root === undefined
@@ -312,4 +312,4 @@ export const copyTree = (
   from: Path,
   to: Path,
   options: CopyTreeOptions
-): Effect.Effect<void, Failure> => Effect.suspend(() => new Copy(engine, options).start(top(from), top(to)))
+): Effect.Effect<void, AioFailure> => Effect.suspend(() => new Copy(engine, options).start(top(from), top(to)))

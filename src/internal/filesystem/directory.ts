@@ -1,8 +1,7 @@
 /** Directories held open, and the names in them: how a tree is walked without ever leaving it. */
 import * as Effect from "effect/Effect"
-import { AioError } from "../../AioError.ts"
+import { AioError, type AioFailure } from "../../AioError.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../effect/execute.ts"
-import type { Failure } from "../effect/exits.ts"
 import { wantsSpan } from "../effect/spans.ts"
 import type { Restore } from "../effect/wait.ts"
 import type { Path } from "../engine/arguments.ts"
@@ -60,16 +59,16 @@ export const byDescriptor = (engine: Engine, fd: number, { full }: Place): Path 
 /** Failures name the whole path, not the part of it that the kernel was given. */
 export const named =
   (full: Path) =>
-  (error: Failure): Failure =>
+  (error: AioFailure): AioFailure =>
     error._tag === "AioError" && error.path !== full ? new AioError({ ...error, path: full }) : error
 
-export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, Failure> =>
+export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, AioFailure> =>
   Effect.mapError(execute(engine, operation), named(place.full))
 
 /** What system calls say of a name that is gone. The process or the thread is, in /proc; the server's file, on a network. */
 const gone = new Set<number>([errno.ENOENT, errno.ESRCH, errno.ESTALE])
 
-export const isGone = (error: Failure): boolean => error._tag === "AioError" && gone.has(error.errno)
+export const isGone = (error: AioFailure): boolean => error._tag === "AioError" && gone.has(error.errno)
 
 /**
  * What vanishes while its tree is walked is left out: `otherwise` takes its place. What tells of it may be any error (the directory of
@@ -78,13 +77,13 @@ export const isGone = (error: Failure): boolean => error._tag === "AioError" && 
 export const unlessGone = <A>(
   engine: Engine,
   place: Place,
-  use: Effect.Effect<A, Failure>,
+  use: Effect.Effect<A, AioFailure>,
   otherwise: A
-): Effect.Effect<A, Failure> =>
-  Effect.catchAll(use, (error): Effect.Effect<A, Failure> => {
+): Effect.Effect<A, AioFailure> =>
+  Effect.catchAll(use, (error): Effect.Effect<A, AioFailure> => {
     if (error._tag !== "AioError") return Effect.fail(error)
     return Effect.matchEffect(execute(engine, lstat(place.path, { at: place.at })), {
-      onFailure: (answer): Effect.Effect<A, Failure> =>
+      onFailure: (answer): Effect.Effect<A, AioFailure> =>
         isGone(answer) ? Effect.succeed(otherwise) : Effect.fail(error),
       onSuccess: () => Effect.fail(error)
     })
@@ -105,7 +104,7 @@ export const enterDirectory = (
   place: Place,
   follow: boolean,
   restore: Restore
-): Effect.Effect<Directory, Failure> =>
+): Effect.Effect<Directory, AioFailure> =>
   Effect.withFiberRuntime((fiber) => {
     const { at, full, path } = place
     const fd = wantsSpan(fiber) ? -1 : openNow(engine, place, follow)
@@ -127,8 +126,8 @@ export const leaveDirectory = (engine: Engine, { closesAtOnce, fd }: Directory):
 export const withDirectory = <A>(
   engine: Engine,
   place: Place,
-  use: (directory: Directory) => Effect.Effect<A, Failure>
-): Effect.Effect<A, Failure> =>
+  use: (directory: Directory) => Effect.Effect<A, AioFailure>
+): Effect.Effect<A, AioFailure> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(enterDirectory(engine, place, false, restore), (directory) => {
       const closing = leaveDirectory(engine, directory)
@@ -143,9 +142,9 @@ export const withDirectory = <A>(
 export const forEachChunk = (
   engine: Engine,
   directory: Directory,
-  use: (entries: ReadonlyArray<DirectoryEntry>) => Effect.Effect<unknown, Failure>
-): Effect.Effect<void, Failure> => {
-  const next: Effect.Effect<void, Failure> = Effect.flatMap(
+  use: (entries: ReadonlyArray<DirectoryEntry>) => Effect.Effect<unknown, AioFailure>
+): Effect.Effect<void, AioFailure> => {
+  const next: Effect.Effect<void, AioFailure> = Effect.flatMap(
     Effect.mapError(execute(engine, readdir(directory.fd)), named(directory.path)),
     ({ done, entries }) => {
       const used = entries.length === 0 ? Effect.void : use(entries)

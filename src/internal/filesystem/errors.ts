@@ -1,20 +1,11 @@
 /** Failures as @effect/platform names them, in the words of NodeFileSystem: programs test for them. */
 import { getSystemErrorMap } from "node:util"
-import { BadArgument, type PlatformError, SystemError, type SystemErrorReason } from "@effect/platform/Error"
-import type { AioBadArgument, AioError } from "../../AioError.ts"
+import { BadArgument, type PlatformError, SystemError } from "@effect/platform/Error"
+import type { AioFailure } from "../../AioError.ts"
+import { reasonOf } from "../effect/reasons.ts"
 import type { Path, BadArgument as WrongArgument } from "../engine/arguments.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno, errnoName } from "../native/errno.ts"
-
-const reasons: Readonly<Record<string, SystemErrorReason>> = {
-  ENOENT: "NotFound",
-  EACCES: "PermissionDenied",
-  EEXIST: "AlreadyExists",
-  EISDIR: "BadResource",
-  ENOTDIR: "BadResource",
-  ELOOP: "BadResource",
-  EBUSY: "Busy"
-}
 
 const sentences = getSystemErrorMap()
 
@@ -68,7 +59,7 @@ const nodeError = (errno: number, syscall: string, subject: Subject): NodeJS.Err
 export const systemError = (errno: number, syscall: string, subject: Subject): SystemError => {
   const cause = nodeError(errno, syscall, subject)
   return new SystemError({
-    reason: reasons[cause.code!] ?? "Unknown",
+    reason: reasonOf(errnoName(errno)),
     module: "FileSystem",
     method: subject.method,
     pathOrDescriptor: asText(subject.of),
@@ -104,7 +95,7 @@ export const fromWrongArgument = (method: string, { argument, description }: Wro
 /** Translates the failures of our operations. */
 export const translate =
   (subject: Subject, syscall?: string) =>
-  (error: AioError | AioBadArgument): PlatformError =>
+  (error: AioFailure): PlatformError =>
     error._tag === "AioError"
       ? systemError(error.errno, syscall ?? syscallOf(error.operation), subject)
       : badArgument(subject.method, error.argument, error.description)

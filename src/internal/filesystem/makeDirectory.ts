@@ -6,19 +6,18 @@ import type { PlatformError } from "@effect/platform/Error"
 import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { AioError } from "../../AioError.ts"
+import { AioError, type AioFailure } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/exits.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import { mkdir, stat } from "../operation/catalogue.ts"
 import { systemError, translate } from "./errors.ts"
 
-const isErrno = (error: Failure, number: number): boolean => error._tag === "AioError" && error.errno === number
+const isErrno = (error: AioFailure, number: number): boolean => error._tag === "AioError" && error.errno === number
 
 /** Fails as Node does: EEXIST where the path is something else, ENOTDIR where a part of it is. */
-export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, Failure> => {
-  const one = (path: string, isLast: boolean, parentIsMade: boolean): Effect.Effect<void, Failure> =>
+export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, AioFailure> => {
+  const one = (path: string, isLast: boolean, parentIsMade: boolean): Effect.Effect<void, AioFailure> =>
     Effect.catchAll(execute(engine, mkdir(path, { mode })), (error) => {
       // With its parent made, ENOENT means something else: a dangling link, say.
       if (isErrno(error, errno.ENOENT) && !parentIsMade) {
@@ -28,7 +27,7 @@ export const makeDirectories = (engine: Engine, path: string, mode?: number): Ef
       }
       return isErrno(error, errno.EEXIST) ? isThere(path, isLast, error) : Effect.fail(error)
     })
-  const isThere = (path: string, isLast: boolean, error: Failure): Effect.Effect<void, Failure> =>
+  const isThere = (path: string, isLast: boolean, error: AioFailure): Effect.Effect<void, AioFailure> =>
     Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
       if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
       if (!isLast) return Effect.fail(AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))

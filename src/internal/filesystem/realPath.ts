@@ -9,8 +9,8 @@ import { constants } from "node:fs"
 import { resolve } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
+import type { AioFailure } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/exits.ts"
 import { BadArgument, checkPath, type Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { textOfPath } from "../engine/pathNames.ts"
@@ -58,8 +58,8 @@ class Ask extends FileSystemSequence<string | undefined> {
  * Link by link, as `fs.realpath` goes: a path may have any number of links in it. The kernel says of each whether it leads anywhere, so
  * none goes round in circles.
  */
-const walk = (engine: Engine, path: string): Effect.Effect<string, Failure> => {
-  const next = (done: string, rest: ReadonlyArray<string>): Effect.Effect<string, Failure> => {
+const walk = (engine: Engine, path: string): Effect.Effect<string, AioFailure> => {
+  const next = (done: string, rest: ReadonlyArray<string>): Effect.Effect<string, AioFailure> => {
     const [part, ...others] = rest
     if (part === undefined) return Effect.succeed(done === "" ? "/" : done)
     if (part === "" || part === ".") return next(done, others)

@@ -1,6 +1,6 @@
 /** What `fs.rm` and `fs.cp` refuse by themselves, in their words. They have error codes of their own, and so no reason but Unknown. */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
-import type { AioBadArgument, AioError } from "../../AioError.ts"
+import type { AioFailure } from "../../AioError.ts"
 import type { Path } from "../engine/arguments.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
@@ -25,7 +25,7 @@ const ofPath = new Set<number>([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.
 /** Of `remove`. Without `recursive`, unlink(2) of a directory is what Node finds out with lstat(2) before. */
 export const removeFailure =
   (method: string, path: string) =>
-  (error: AioError | AioBadArgument): PlatformError => {
+  (error: AioFailure): PlatformError => {
     if (error._tag !== "AioError") return translate({ method, of: path })(error)
     if (error.errno === errno.EISDIR) {
       return refusal(
@@ -44,7 +44,7 @@ export const removeFailure =
 /** Of `copy`. */
 export const cpFailure =
   (from: string) =>
-  (error: AioError | AioBadArgument): PlatformError => {
+  (error: AioFailure): PlatformError => {
     if (error._tag !== "AioError") return translate({ method: "copy", of: from })(error)
     const path = text(error.path)
     const words = CopyRefusal.wordsOf(error)

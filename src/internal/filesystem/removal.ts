@@ -1,7 +1,7 @@
 /** Removing trees. */
 import * as Effect from "effect/Effect"
+import type { AioFailure } from "../../AioError.ts"
 import { forEach } from "../effect/batch.ts"
-import type { Failure } from "../effect/exits.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
@@ -28,7 +28,7 @@ const ATTEMPTS = 8
 const isDirectory = (number: number): boolean => number === errno.EISDIR || number === errno.EPERM
 
 /** What is no directory any more: a file, or a symbolic link, which O_NOFOLLOW refuses. */
-const isNoDirectory = (error: Failure): boolean =>
+const isNoDirectory = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
 
 export interface RemovalOptions {
@@ -48,7 +48,7 @@ class Removal {
   }
 
   /** A name that may be anything. */
-  any(place: Place): Effect.Effect<void, Failure> {
+  any(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(runAt(this.engine, unlink(place.path, place), place), (error) =>
       error._tag === "AioError" && isDirectory(error.errno)
         ? Effect.catchAll(this.emptyOrNot(place), (inside) =>
@@ -60,7 +60,7 @@ class Removal {
   }
 
   /** An empty directory is gone with one call. */
-  private emptyOrNot(place: Place): Effect.Effect<void, Failure> {
+  private emptyOrNot(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(runAt(this.engine, rmdir(place.path, place), place), (error) =>
       error._tag === "AioError" && (error.errno === errno.ENOTEMPTY || error.errno === errno.EEXIST)
         ? this.directory(place)
@@ -68,7 +68,7 @@ class Removal {
     )
   }
 
-  private directory(place: Place, attempts = ATTEMPTS): Effect.Effect<void, Failure> {
+  private directory(place: Place, attempts = ATTEMPTS): Effect.Effect<void, AioFailure> {
     const { engine } = this
     const emptied = withDirectory(engine, place, (directory) =>
       forEachChunk(engine, directory, (entries) => {
@@ -99,7 +99,7 @@ class Removal {
     directory: Directory,
     names: ReadonlyArray<Path>,
     directories: Array<Path>
-  ): Effect.Effect<void, Failure> {
+  ): Effect.Effect<void, AioFailure> {
     if (names.length === 0) return Effect.void
     const { engine } = this
     const places = names.map((name) => within(engine, directory, name))
@@ -124,7 +124,7 @@ class Removal {
   }
 
   /** What was a directory when its name was read. */
-  private entry(place: Place): Effect.Effect<void, Failure> {
+  private entry(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(this.directory(place), (error) => {
       if (isGone(error)) return Effect.void
       if (!isNoDirectory(error)) return Effect.fail(error)
@@ -139,7 +139,7 @@ export const removeTree = (
   engine: Engine,
   path: Path,
   { force, parallel }: RemovalOptions
-): Effect.Effect<void, Failure> =>
+): Effect.Effect<void, AioFailure> =>
   Effect.suspend(() => {
     const place = top(path)
     const removed = Effect.catchAll(new Removal(engine, parallel).any(place), (error) =>

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import type { AioFailure } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
-import type { Failure } from "../effect/exits.ts"
 import type { Restore } from "../effect/wait.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
@@ -50,7 +50,7 @@ interface Level {
 }
 
 /** By something else, since it was listed as a directory. */
-const isReplaced = (error: Failure): boolean =>
+const isReplaced = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
 
 const nothing = Chunk.empty<TreeEntry>()
@@ -63,7 +63,7 @@ class Scan {
     private readonly maxDepth: number
   ) {}
 
-  enter(place: Place, prefix: Path, follow: boolean, restore: Restore): Effect.Effect<void, Failure> {
+  enter(place: Place, prefix: Path, follow: boolean, restore: Restore): Effect.Effect<void, AioFailure> {
     return Effect.map(enterDirectory(this.engine, place, follow, restore), (directory) => {
       this.levels.push({ directory, place, prefix, pending: [], isRead: false })
     })
@@ -78,13 +78,13 @@ class Scan {
   }
 
   /** The next names. May be none without being the end. */
-  readonly pull: Effect.Effect<Chunk.Chunk<TreeEntry>, Option.Option<Failure>> = Effect.suspend(() => {
+  readonly pull: Effect.Effect<Chunk.Chunk<TreeEntry>, Option.Option<AioFailure>> = Effect.suspend(() => {
     const level = this.levels[this.levels.length - 1]
     if (level === undefined) return Effect.fail(Option.none())
     return Effect.mapError(level.isRead ? this.descend(level) : this.read(level), Option.some)
   })
 
-  private descend(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
+  private descend(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, AioFailure> {
     const name = level.pending.pop()
     if (name === undefined) return Effect.as(Effect.uninterruptible(this.leave()), nothing)
     const place = within(this.engine, level.directory, name)
@@ -100,7 +100,7 @@ class Scan {
     )
   }
 
-  private read(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, Failure> {
+  private read(level: Level): Effect.Effect<Chunk.Chunk<TreeEntry>, AioFailure> {
     const { directory, place, prefix } = level
     const depth = this.levels.length
     const listed = Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path))
@@ -142,7 +142,7 @@ class Scan {
 }
 
 /** Everything below `path`, which may be a symbolic link to a directory; those in the tree are not followed. */
-export const scanTree = (engine: Engine, path: Path, maxDepth: number): Stream.Stream<TreeEntry, Failure> =>
+export const scanTree = (engine: Engine, path: Path, maxDepth: number): Stream.Stream<TreeEntry, AioFailure> =>
   Stream.unwrapScoped(
     Effect.suspend(() => {
       const scan = new Scan(engine, maxDepth)

@@ -1,0 +1,18 @@
+/** Error codes in the words of @effect/platform. */
+import type { SystemErrorReason } from "@effect/platform/Error"
+import type { ErrorCode } from "../native/errno.ts"
+
+/** As NodeFileSystem has them, since programs test for them, and two that it calls Unknown. */
+const reasons: { readonly [code in ErrorCode]?: SystemErrorReason } = {
+  EACCES: "PermissionDenied",
+  EAGAIN: "WouldBlock",
+  EBUSY: "Busy",
+  EEXIST: "AlreadyExists",
+  EISDIR: "BadResource",
+  ELOOP: "BadResource",
+  ENOENT: "NotFound",
+  ENOTDIR: "BadResource",
+  ETIMEDOUT: "TimedOut"
+}
+
+export const reasonOf = (code: ErrorCode): SystemErrorReason => reasons[code] ?? "Unknown"
