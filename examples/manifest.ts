@@ -80,7 +80,7 @@ const makeVisit = (job: Job) => () => {
 }
 
 /** An error of a request on a descriptor does not know the path. */
-const describe = (path: Aio.Path, error: AioError.AioError | AioError.AioBadArgument): string =>
+const describe = (path: Aio.Path, error: AioError.AioFailure): string =>
   error._tag === "AioError" && error.path !== undefined ? error.message : `${Buffer.from(path)}: ${error.message}`
 
 interface Arguments {

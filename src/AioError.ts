@@ -10,7 +10,7 @@ import { dual } from "effect/Function"
 import { reasonOf } from "./internal/effect/reasons.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import { textOfPath } from "./internal/engine/pathNames.ts"
-import { type ErrorCode, errnoMessage, errnoName } from "./internal/native/errno.ts"
+import { type Code, errnoMessage, errnoName } from "./internal/native/errno.ts"
 import { isUint8Array } from "./internal/native/views.ts"
 
 /** What an error is about: the input of an operation, as a rule. */
@@ -26,16 +26,7 @@ interface ErrorSubject {
 const pathOf = (value: unknown): Path | undefined =>
   typeof value === "string" || isUint8Array(value) ? value : undefined
 
-/**
- * The names of Linux's error numbers: `"ENOENT"`, `"EACCES"`, ... errno(3)
- *
- * Each number has one name: what other programs call EWOULDBLOCK and ENOTSUP is `"EAGAIN"` and `"EOPNOTSUPP"`. A number without a name
- * is `"UNKNOWN"`; `errno` of the error tells it.
- *
- * @since 0.1.0
- * @category models
- */
-export type Code = ErrorCode
+export type { Code }
 
 /**
  * A system call failed. `code` is the errno's name (`"ENOENT"`), `errno` its number, as errno(3) lists them. `reason` says the same in
@@ -235,7 +226,7 @@ export const hasCode: {
 } = dual(
   2,
   <C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C> =>
-    error instanceof AioError && (typeof code === "string" ? error.code === code : code.includes(error.code as C))
+    error instanceof AioError && (error.code === code || (Array.isArray(code) && code.includes(error.code)))
 )
 
 /**

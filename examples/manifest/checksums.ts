@@ -40,7 +40,7 @@ function* chunks(checksums: Iterable<Checksum>): Generator<Uint8Array> {
 export const writeChecksums = (
   path: string,
   checksums: Array<Checksum>
-): Effect.Effect<void, AioError.AioError | AioError.AioBadArgument, Aio.Aio> => {
+): Effect.Effect<void, AioError.AioFailure, Aio.Aio> => {
   const temporary = `${path}.${process.pid}.tmp`
   checksums.sort((a, b) => (a.name < b.name ? -1 : 1))
   return AioFile.withFile(temporary, { flag: "w" }, (file) =>

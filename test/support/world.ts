@@ -98,5 +98,5 @@ export const ownWorld = (pipe: World["pipe"], root = "/"): World => ({
 export const descriptorOf = (
   path: string,
   flag?: Aio.OpenOptions["flag"]
-): Effect.Effect<number, AioError.AioError | AioError.AioBadArgument, Aio.Aio | Scope.Scope> =>
+): Effect.Effect<number, AioError.AioFailure, Aio.Aio | Scope.Scope> =>
   Effect.acquireRelease(Aio.open(path, { flag }), (fd) => Effect.ignore(Aio.close(fd)))

@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.ts"
 import type { Observer } from "../engine/observer.ts"
 import type { Entry } from "../engine/operation.ts"
 import { IN_FLIGHT, type Request } from "../engine/request.ts"
-import { errnoName } from "../native/errno.ts"
+import { type Code, errnoName } from "../native/errno.ts"
 import { now, timeOrigin } from "../native/loop.ts"
 import { Underway } from "./underway.ts"
 
@@ -24,8 +24,8 @@ export interface Completion {
   readonly operation: string
   /** What the system call returned, or `undefined` where it failed. */
   readonly result: number | undefined
-  /** The error's code, such as `"ENOENT"`, or `undefined` where there was none. */
-  readonly error: string | undefined
+  /** The error's code, such as `"ENOENT"`, or `undefined` where there was none. `"AioBadArgument"`: no kernel was asked. */
+  readonly error: Code | "AioBadArgument" | undefined
   /** Bytes that a transfer moved; 0 for everything else. */
   readonly bytes: number
   /** When it was submitted: milliseconds since 1970, with fractions. */
@@ -104,7 +104,7 @@ class Ended implements Completion {
     return this.returned >= 0 ? this.returned : undefined
   }
 
-  get error(): string | undefined {
+  get error(): Completion["error"] {
     return this.returned >= 0 ? undefined : this.kind.refused ? "AioBadArgument" : errnoName(-this.returned)
   }
 

@@ -1,9 +1,9 @@
 /** Error codes in the words of @effect/platform. */
 import type { SystemErrorReason } from "@effect/platform/Error"
-import type { ErrorCode } from "../native/errno.ts"
+import type { Code } from "../native/errno.ts"
 
 /** As NodeFileSystem has them, since programs test for them, and two that it calls Unknown. */
-const reasons: { readonly [code in ErrorCode]?: SystemErrorReason } = {
+const reasons: { readonly [code in Code]?: SystemErrorReason } = {
   EACCES: "PermissionDenied",
   EAGAIN: "WouldBlock",
   EBUSY: "Busy",
@@ -15,4 +15,4 @@ const reasons: { readonly [code in ErrorCode]?: SystemErrorReason } = {
   ETIMEDOUT: "TimedOut"
 }
 
-export const reasonOf = (code: ErrorCode): SystemErrorReason => reasons[code] ?? "Unknown"
+export const reasonOf = (code: Code): SystemErrorReason => reasons[code] ?? "Unknown"

@@ -150,18 +150,26 @@ for (const name of Object.keys(numbers) as Array<ErrnoName>) {
 
 export const errno: Readonly<typeof numbers> = numbers
 
-/** What an error's number is called. EWOULDBLOCK is EAGAIN and ENOTSUP is EOPNOTSUPP on Linux: each number has one name. */
-export type ErrorCode = Exclude<ErrnoName, "EWOULDBLOCK" | "ENOTSUP"> | "UNKNOWN"
+/**
+ * The names of Linux's error numbers: `"ENOENT"`, `"EACCES"`, ... errno(3)
+ *
+ * Each number has one name: what other programs call EWOULDBLOCK and ENOTSUP is `"EAGAIN"` and `"EOPNOTSUPP"`. A number without a name
+ * is `"UNKNOWN"`; `errno` of the error tells it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Code = Exclude<ErrnoName, "EWOULDBLOCK" | "ENOTSUP"> | "UNKNOWN"
 
-const names = new Map<number, ErrorCode>()
+const names = new Map<number, Code>()
 for (const [name, number] of Object.entries(numbers)) {
   // Two names of one number elsewhere: what the system itself names wins.
-  if (!names.has(number) || name in system) names.set(number, name as ErrorCode)
+  if (!names.has(number) || name in system) names.set(number, name as Code)
 }
 names.set(errno.EAGAIN, "EAGAIN")
 names.set(errno.EOPNOTSUPP, "EOPNOTSUPP")
 
-const sentences: { readonly [code in ErrorCode]?: string } = {
+const sentences: { readonly [code in Code]?: string } = {
   E2BIG: "argument list too long",
   EACCES: "permission denied",
   EAGAIN: "the resource is temporarily unavailable",
@@ -209,7 +217,7 @@ const sentences: { readonly [code in ErrorCode]?: string } = {
 }
 
 /** `"ENOENT"` for 2; `"UNKNOWN"` for a number that Linux does not name. */
-export const errnoName = (number: number): ErrorCode => names.get(number) ?? "UNKNOWN"
+export const errnoName = (number: number): Code => names.get(number) ?? "UNKNOWN"
 
 /** A sentence for a person, without the name. */
 export const errnoMessage = (number: number): string => sentences[errnoName(number)] ?? `system error ${number}`

@@ -32,7 +32,7 @@ const opened = (path: string, flags: string | number): Effect.Effect<number, nev
     (fd) => Effect.sync(() => fs.closeSync(fd))
   )
 
-const code = (effect: Effect.Effect<unknown, AioError.AioError | AioError.AioBadArgument, Aio.Aio>) =>
+const code = (effect: Effect.Effect<unknown, AioError.AioFailure, Aio.Aio>) =>
   Effect.map(Effect.either(effect), (either) =>
     Either.isRight(either) ? "none" : either.left._tag === "AioError" ? either.left.code : either.left._tag
   )

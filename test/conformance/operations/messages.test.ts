@@ -1,8 +1,14 @@
+import { constants } from "node:os"
 import { join } from "node:path"
+import type { SystemErrorReason } from "@effect/platform/Error"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer } from "effect"
 import { Aio, AioError, AioFile } from "effect-aio"
+import { expectTypeOf } from "vitest"
 import { backends } from "../../support/backends.ts"
+
+/** EWOULDBLOCK and EAGAIN are one number, ENOTSUP and EOPNOTSUPP, too. */
+const synonyms: Readonly<Record<string, string>> = { EWOULDBLOCK: "EAGAIN", ENOTSUP: "EOPNOTSUPP" }
 
 describe("the words of errors", () => {
   it("operation, path or descriptor, sentence, code", () => {
@@ -23,7 +29,50 @@ describe("the words of errors", () => {
 
   it("an error number without a name still has one", () => {
     const error = AioError.AioError.fromErrno(1234, "read", { fd: 3 })
-    expect([error.code, error.message]).toEqual(["E1234", "read fd 3: system error 1234 (E1234)"])
+    expect([error.code, error.message]).toEqual(["UNKNOWN", "read fd 3: system error 1234 (UNKNOWN)"])
+  })
+
+  it("numbers have the names of the system, and each has one", () => {
+    for (const [name, number] of Object.entries(constants.errno)) {
+      const { code } = AioError.AioError.fromErrno(number, "read", {})
+      expect([number, code]).toEqual([number, synonyms[name] ?? name])
+    }
+    // Those that Node does not name.
+    for (const [number, name] of [
+      [117, "EUCLEAN"],
+      [121, "EREMOTEIO"],
+      [123, "ENOMEDIUM"]
+    ] as const) {
+      expect(AioError.AioError.fromErrno(number, "read", {}).code).toBe(name)
+    }
+  })
+
+  it("a reason in the words of @effect/platform, also in JSON", () => {
+    const { NotFound, ...others } = {
+      NotFound: constants.errno.ENOENT,
+      PermissionDenied: constants.errno.EACCES,
+      AlreadyExists: constants.errno.EEXIST,
+      BadResource: constants.errno.ENOTDIR,
+      Busy: constants.errno.EBUSY,
+      WouldBlock: constants.errno.EAGAIN,
+      TimedOut: constants.errno.ETIMEDOUT,
+      Unknown: constants.errno.EIO
+    } satisfies { readonly [reason in SystemErrorReason]?: number }
+    for (const [reason, number] of Object.entries(others)) {
+      expect(AioError.AioError.fromErrno(number, "open", {}).reason).toBe(reason)
+    }
+    expect(AioError.AioError.fromErrno(1234, "open", {}).reason).toBe("Unknown")
+    const error = AioError.AioError.fromErrno(NotFound, "open", { path: "/a" })
+    expect(Object.keys(error)).not.toContain("reason")
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      _tag: "AioError",
+      code: "ENOENT",
+      errno: 2,
+      operation: "open",
+      path: "/a",
+      reason: "NotFound",
+      message: "open /a: no such file or directory (ENOENT)"
+    })
   })
 
   it("the other errors say what, why, and what to do", () => {
@@ -36,6 +85,80 @@ describe("the words of errors", () => {
     expect(new AioError.AioEndOfFile({ fd: 3, expected: 10, received: 4 }).message).toBe(
       "fd 3: the file ended after 4 of 10 bytes"
     )
+  })
+})
+
+describe("catching by code", () => {
+  const error = AioError.AioError.fromErrno(2, "open", { path: "/a" })
+  const absent: Effect.Effect<number, AioError.AioFailure> = Effect.fail(error)
+  const refused: Effect.Effect<number, AioError.AioFailure> = Effect.fail(
+    new AioError.AioBadArgument({ operation: "read", argument: "offset", description: "is bad" })
+  )
+
+  it.effect("catches this code, or one of these, and nothing else", () =>
+    Effect.gen(function* () {
+      const codeOf = (error: AioError.AioError) => Effect.succeed(error.code)
+      expect(yield* AioError.catchCode(absent, "ENOENT", codeOf)).toBe("ENOENT")
+      expect(yield* absent.pipe(AioError.catchCode("ENOENT", codeOf))).toBe("ENOENT")
+      expect(yield* absent.pipe(AioError.catchCode(["EEXIST", "ENOENT"], codeOf))).toBe("ENOENT")
+      expect(yield* AioError.catchCode(Effect.succeed(1), "ENOENT", codeOf)).toBe(1)
+      const others = [AioError.catchCode("EEXIST", codeOf), AioError.catchCode(["EEXIST", "EACCES"], codeOf)]
+      for (const catching of [...others, AioError.catchCode([], codeOf)]) {
+        expect(yield* Effect.flip(catching(absent))).toBe(error)
+      }
+      for (const catching of [...others, AioError.catchCode("ENOENT", codeOf)]) {
+        expect(yield* Effect.flip(catching(refused))).toMatchObject({ _tag: "AioBadArgument" })
+      }
+      // What has a code, and is none of ours.
+      const foreign = { _tag: "AioError", code: "ENOENT" }
+      expect(yield* Effect.flip(AioError.catchCode(Effect.fail(foreign), "ENOENT", codeOf))).toBe(foreign)
+    })
+  )
+
+  it.effect("a failure that is not caught keeps the rest of its Cause", () =>
+    Effect.gen(function* () {
+      const cause = Cause.parallel(Cause.fail(error), Cause.die("beside it"))
+      const exit = yield* Effect.exit(AioError.catchCode(Effect.failCause(cause), "EIO", () => Effect.void))
+      expect(exit).toEqual(Exit.failCause(cause))
+    })
+  )
+
+  it("the predicate", () => {
+    expect(AioError.hasCode(error, "ENOENT")).toBe(true)
+    expect(AioError.hasCode("ENOENT")(error)).toBe(true)
+    expect(AioError.hasCode(error, ["EIO", "ENOENT"])).toBe(true)
+    expect(AioError.hasCode(["EIO", "EACCES"])(error)).toBe(false)
+    for (const value of [
+      undefined,
+      null,
+      "ENOENT",
+      { code: "ENOENT" },
+      Object.assign(new Error(), { code: "ENOENT" })
+    ]) {
+      expect(AioError.hasCode(value, "ENOENT")).toBe(false)
+    }
+  })
+
+  it("its types: codes are known, the handler's is narrowed, other failures stay", () => {
+    const caught = absent.pipe(
+      AioError.catchCode(["ENOENT", "ENOTDIR"], (error) => {
+        expectTypeOf(error.code).toEqualTypeOf<"ENOENT" | "ENOTDIR">()
+        return Effect.fail("other" as const)
+      })
+    )
+    expectTypeOf(caught).toEqualTypeOf<Effect.Effect<number, AioError.AioFailure | "other">>()
+    const first = AioError.catchCode(absent, "ENOENT", (error) => Effect.succeed(error.code))
+    expectTypeOf(first).toEqualTypeOf<Effect.Effect<number | "ENOENT", AioError.AioFailure>>()
+    // @ts-expect-error
+    AioError.catchCode(absent, "ENOEMT", () => Effect.void)
+    // @ts-expect-error
+    absent.pipe(AioError.catchCode(["ENOENT", "ENODIR"], () => Effect.void))
+    // @ts-expect-error: it is EAGAIN.
+    AioError.hasCode(error, "EWOULDBLOCK")
+    // @ts-expect-error
+    AioError.hasCode("ENOEMT")
+    // @ts-expect-error
+    expect(error.code === "ENOEMT").toBe(false)
   })
 })
 
@@ -74,6 +197,10 @@ describe.each(backends)("$name: the words of errors", ({ layer, world }) => {
         Effect.catchTag("AioError", (error) => Effect.succeed(error.code))
       )
       expect(caught).toBe("ENOENT")
+      const byCode = AioFile.readFile("/absent/file").pipe(
+        AioError.catchCode("ENOENT", (error) => Effect.succeed([error.code, error.reason]))
+      )
+      expect(yield* byCode).toEqual(["ENOENT", "NotFound"])
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(
         "open /absent/file: no such file or directory (ENOENT)"
       )

@@ -16,7 +16,7 @@ import { errno, errnoName } from "../../native/errno.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
 import { copyFileRange, readv, write, writev } from "../../operation/catalogue.ts"
 import * as descriptors from "./descriptors.ts"
-import { type Attempt, type Code, Waits } from "./failure.ts"
+import { type Attempt, Waits } from "./failure.ts"
 import { type Effects, errorOf, Faults } from "./faults.ts"
 import { DIRECT_UNIT } from "./files.ts"
 import { Fifo } from "./inode.ts"
@@ -280,7 +280,7 @@ export class MockBackend implements Backend {
     call.place = "done"
     draft.endNs = this.options.timer.now()
     if (result >= 0) draft.result = result
-    else draft.error = errnoName(-result) as Code
+    else draft.error = errnoName(-result)
     this.host.complete(submission, result)
     submission.clear()
     if (this.free.length < MOST_FREE) this.free.push(submission)

@@ -1,7 +1,7 @@
 /** How an operation ends without a result: with an error number, or not yet. Both are thrown, and cost no stack trace. */
-import { errno } from "../../native/errno.ts"
+import { type ErrnoName, errno } from "../../native/errno.ts"
 
-export type Code = keyof typeof errno
+export type Code = ErrnoName
 
 export class Failure {
   constructor(readonly errno: number) {}

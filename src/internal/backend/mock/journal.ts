@@ -1,7 +1,7 @@
 /** What was asked of the machine, and what it answered. */
 import type { Request } from "../../engine/request.ts"
+import type { Code } from "../../native/errno.ts"
 import { byteLengthOf, isUint8Array } from "../../native/views.ts"
-import type { Code } from "./failure.ts"
 import { toByteString, toText } from "./paths.ts"
 
 /** One request. */
