@@ -69,6 +69,8 @@ export const metrics = {
   submitted: gauge("requests_submitted", "Requests submitted since the Layer was built"),
   completed: gauge("requests_completed", "Requests ended since the Layer was built"),
   inline: gauge("requests_inline", "Requests finished without waiting since the Layer was built"),
+  missed: gauge("requests_missed", "Tries to finish a request without waiting that were in vain"),
+  untried: gauge("requests_untried", "Requests that were not tried, since few of their kind had been answered"),
   cancelled: gauge("requests_cancelled", "Requests cancelled since the Layer was built")
 } as const
 

@@ -1,9 +1,10 @@
 /** Operations that are finished on the spot, without waiting, within a budget between two turns: timers and sockets get theirs, too. */
 import type { Counters } from "./counters.ts"
 import { Failed, LATER } from "./failed.ts"
+import { Habits } from "./habits.ts"
 import type { Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
-import { type Operation, PENDING } from "./operation.ts"
+import { type Entry, type Operation, PENDING, UNFIT } from "./operation.ts"
 import type { Request } from "./request.ts"
 import { Submission } from "./submission.ts"
 
@@ -19,6 +20,7 @@ export class Attempts {
   private readonly scratch = new Submission()
   private requests: number
   private bytes: number
+  private readonly habits = new Habits()
 
   constructor(private readonly host: Host) {
     this.requests = host.limits.inlineRequests
@@ -51,11 +53,11 @@ export class Attempts {
   /** See `Engine.attempt`. */
   attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
     const { entry, input } = operation
-    if (entry.inline === undefined || !this.mayTry) return LATER
+    if (entry.inline === undefined || !this.mayTry || !this.isWorthIt(entry)) return LATER
     const { scratch } = this
     try {
       scratch.encode(entry, input, bytes)
-      return this.attemptEncoded(operation, scratch)
+      return this.endOf(operation, scratch)
     } catch (problem) {
       return new Failed(entry.name, input, 0, problem)
     } finally {
@@ -65,8 +67,19 @@ export class Attempts {
 
   /** See `Engine.attemptEncoded`. */
   attemptEncoded<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
+    return this.isWorthIt(operation.entry) ? this.endOf(operation, submission) : LATER
+  }
+
+  /** Whether this one is to be tried, by how others like it ended. */
+  private isWorthIt(entry: Entry<any, any>): boolean {
+    if (this.habits.tries(entry)) return true
+    this.host.counters.untried++
+    return false
+  }
+
+  private endOf<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
     const result = this.run(operation, submission)
-    if (result === PENDING) return LATER
+    if (result <= UNFIT) return LATER
     const { entry, input } = operation
     const { counters, observer } = this.host
     let end: A | Failed
@@ -84,11 +97,12 @@ export class Attempts {
 
   /** Tries a request that waits in a queue. Whether that was its end, which `settle` is told. Throws `BadArgument`. */
   attemptRequest(request: Request, settle: (request: Request, result: number, memory: Submission) => void): boolean {
+    if (!this.isWorthIt(request.entry)) return false
     const { scratch } = this
     try {
       scratch.encode(request.entry, request.input, request.bytes)
       const result = this.run(request, scratch)
-      if (result === PENDING) return false
+      if (result <= UNFIT) return false
       settle(request, result, scratch)
       return true
     } finally {
@@ -97,11 +111,16 @@ export class Attempts {
   }
 
   private run({ entry, input }: Operation<any>, submission: Submission): number {
-    const { observer } = this.host
+    const { counters, observer } = this.host
     this.requests--
     if (observer !== null) observer.trying()
     const result = entry.inline!(submission, input)
-    if (result === PENDING) return PENDING
+    if (result === UNFIT) return result
+    this.habits.tried(entry, result !== PENDING)
+    if (result === PENDING) {
+      counters.missed++
+      return result
+    }
     this.bytes -= result
     if (observer !== null) observer.tried(entry, input, result)
     return result

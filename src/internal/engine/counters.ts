@@ -8,6 +8,10 @@ export interface Counters {
   completed: number
   /** Of those, finished without waiting. */
   inline: number
+  /** Tries to finish one without waiting that were in vain. */
+  missed: number
+  /** Requests that were not tried, since few of their kind have been answered lately. */
+  untried: number
   /** Of those, ended early because somebody asked. */
   cancelled: number
 }

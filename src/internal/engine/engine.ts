@@ -62,7 +62,7 @@ export class Engine implements Host {
   readonly backend: Backend
   /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
   makeDirect: ((host: Host) => Backend | undefined) | undefined
-  readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
+  readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, missed: 0, untried: 0, cancelled: 0 }
 
   /** `makeBackends` in order of preference: a request goes to the first that supports it. */
   constructor(

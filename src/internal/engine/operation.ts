@@ -87,8 +87,8 @@ export interface Entry<in I, out A> {
   /** The POSIX AIO form, if there is one. */
   readonly posixAio?: PosixAioForm
   /**
-   * Tries the encoded operation without waiting, on the event loop's thread: its result, or `PENDING` when only a backend can
-   * tell. Must not block on a disk, a peer or a lock.
+   * Tries the encoded operation without waiting, on the event loop's thread: its result, or `PENDING` or `UNFIT` when only a
+   * backend can tell. Must not block on a disk, a peer or a lock.
    */
   readonly inline?: (submission: Submission, input: I) => number
   /**
@@ -114,6 +114,9 @@ export interface Entry<in I, out A> {
 
 /** `inline`'s answer when the operation cannot be finished without waiting. No system call returns it. */
 export const PENDING = Number.NEGATIVE_INFINITY
+
+/** The same where the input alone said so, and no cache was asked: it tells nothing about the next request. */
+export const UNFIT = -Number.MAX_VALUE
 
 /** One I/O request as a value: submitting it twice makes two requests. */
 export interface Operation<out A> {

@@ -2,7 +2,7 @@
 import { constants } from "node:fs"
 import type { Offset } from "../engine/arguments.ts"
 import type { OnFile, OpenDescriptor } from "../engine/openDescriptor.ts"
-import { PENDING } from "../engine/operation.ts"
+import { PENDING, UNFIT } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { F_GETFL } from "../native/layout.ts"
@@ -51,8 +51,8 @@ const readWith =
   (submission: Submission, input: TransferInput): number => {
     const length = submission.a2 as number
     // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
-    if (input.offset === undefined || length === 0 || length > HEAVY) return PENDING
-    if (!mayReadWithoutWaiting(input.fd, input.file)) return PENDING
+    if (input.offset === undefined || length === 0 || length > HEAVY) return UNFIT
+    if (!mayReadWithoutWaiting(input.fd, input.file)) return UNFIT
     if (!findsWithoutWaiting(submission, input, length + more)) return PENDING
     const count = first(input.fd, submission.a1 as number, length, submission.a3)
     return count >= length ? count : readRest(submission, input, count)

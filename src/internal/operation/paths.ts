@@ -3,7 +3,7 @@
 import type { Offset, Path } from "../engine/arguments.ts"
 import { checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
 import { targetOf } from "../engine/openDescriptor.ts"
-import { asVoid, define, PENDING, type UringForm } from "../engine/operation.ts"
+import { asVoid, define, PENDING, UNFIT, type UringForm } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -97,7 +97,7 @@ const encodeStat = (flags: number) => (submission: Submission, input: PathInput)
 const statInline =
   (followLinks: boolean) =>
   ({ a1, cell }: Submission, { at }: PathInput): number =>
-    at === undefined && statPathCached(a1 as number, followLinks, cell) ? 0 : PENDING
+    at !== undefined ? UNFIT : statPathCached(a1 as number, followLinks, cell) ? 0 : PENDING
 
 export const stat = define(pathInput, {
   name: "stat",

@@ -14,7 +14,7 @@ const nothing = { outstanding: 0, held: 0, ready: 0, executing: 0, pending: 0 }
 
 it.scopedLive("threads: every number at a moment at which it is known", () =>
   Effect.gen(function* () {
-    const counters = { submitted: 0, completed: 0, inline: 0, cancelled: 0 }
+    const counters = { submitted: 0, completed: 0, inline: 0, missed: 0, untried: 0, cancelled: 0 }
     const before = { backend: "threads", ...nothing, threads: 0, idleThreads: 0, ...counters }
     expect(yield* Aio.stats).toEqual(before)
     const { fibers, release } = yield* busy(10)
@@ -124,6 +124,8 @@ it.scopedLive("recordMetrics sets the gauges, by backend", () =>
       submitted: valueOf("submitted"),
       completed: valueOf("completed"),
       inline: valueOf("inline"),
+      missed: valueOf("missed"),
+      untried: valueOf("untried"),
       cancelled: valueOf("cancelled")
     })
     expect({ backend: "threads", ...values }).toEqual(yield* Aio.stats)
