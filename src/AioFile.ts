@@ -31,12 +31,16 @@ import { ReadFile } from "./internal/task/readFile.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
 
 /**
+ * What marks an open file.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = internal.TypeId
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category symbols
  */
@@ -112,6 +116,8 @@ export interface AioFile extends Opened {
 }
 
 /**
+ * Which part of a file is streamed, and in what pieces.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -125,6 +131,8 @@ export interface StreamOptions {
 }
 
 /**
+ * What a file is opened for, and whether past the page cache.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -145,7 +153,7 @@ export interface OpenOptions extends DescriptorOptions {
  * @category constructors
  * @example
  * import { Effect } from "effect"
- * import { Aio, AioFile, AioOperation } from "effect-aio"
+ * import { Aio, AioFile } from "effect-aio"
  *
  * const program = Effect.gen(function*() {
  *   const file = yield* AioFile.open("data.bin")

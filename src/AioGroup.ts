@@ -41,18 +41,24 @@ import { bucketsOf } from "./internal/task/throttle.ts"
 export type { Summary }
 
 /**
+ * What marks a group.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-aio/AioGroup")
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
 
 /**
+ * The limits and rates of a group, and what a failure does to it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -114,6 +120,8 @@ export interface Stats {
 }
 
 /**
+ * Who is told of the ends of a feed.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -420,7 +428,7 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
  * @category constructors
  * @example
  * import { Effect } from "effect"
- * import { Aio, AioGroup } from "effect-aio"
+ * import { AioGroup, AioOperation } from "effect-aio"
  *
  * const total = (paths: Iterable<string>) =>
  *   Effect.scoped(Effect.gen(function*() {

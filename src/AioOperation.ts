@@ -117,7 +117,7 @@ const severally = <E>(
  * @category running
  * @example
  * import { Effect } from "effect"
- * import { AioOperation } from "effect-aio"
+ * import { Aio, AioOperation } from "effect-aio"
  *
  * const both = Effect.gen(function*() {
  *   const [stat, fd] = yield* AioOperation.submitAll([AioOperation.stat("/etc"), AioOperation.open("/etc/hosts")])

@@ -22,6 +22,8 @@ import { scanTree, type TreeEntry } from "./internal/filesystem/scan.ts"
 export type { TreeEntry }
 
 /**
+ * How much is done at once.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,6 +39,8 @@ export interface ParallelOptions {
 const PARALLEL = 4
 
 /**
+ * How a tree is removed.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -72,6 +76,8 @@ export const remove = (path: Path, options?: RemoveOptions): Effect.Effect<void,
 const removeOptions = optionsReader<RemoveOptions>({ force: true, parallel: true })
 
 /**
+ * How a tree is copied.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -107,6 +113,8 @@ export const copy = (from: Path, to: Path, options?: CopyOptions): Effect.Effect
 const copyOptions = optionsReader<CopyOptions>({ overwrite: true, parallel: true, preserveTimestamps: true })
 
 /**
+ * How much of a tree is listed.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -17,6 +17,8 @@ import { Aio, type AioService } from "./internal/effect/service.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 
 /**
+ * Of the context in the kernel, and of the engine above it.
+ *
  * @since 0.1.0
  * @category models
  */

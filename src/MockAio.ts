@@ -78,6 +78,8 @@ export interface Settings {
 }
 
 /**
+ * The machine, its disk, and what is left to chance.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -93,6 +95,8 @@ export interface Options extends Settings, Omit<EngineOptions, "inline"> {
 }
 
 /**
+ * The machine behind the mock.
+ *
  * @since 0.1.0
  * @category models
  */

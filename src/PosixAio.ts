@@ -25,6 +25,8 @@ import { Aio, type AioService } from "./internal/effect/service.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 
 /**
+ * Of glibc's threads, and of the engine above them.
+ *
  * @since 0.1.0
  * @category models
  */

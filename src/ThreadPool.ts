@@ -38,6 +38,8 @@ export interface Controls {
 }
 
 /**
+ * Of the pool, and of the engine above it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -128,6 +130,8 @@ export const setControls = (changes: Controls): Effect.Effect<void, AioBadArgume
   )
 
 /**
+ * Threads that are kept, however idle: `setControls({ minParallel: threads })`.
+ *
  * @since 0.1.0
  * @category controls
  */
@@ -144,6 +148,8 @@ export const setMaxParallel = (threads: number): Effect.Effect<void, AioBadArgum
   setControls({ maxParallel: threads })
 
 /**
+ * Idle threads that are kept, at most: `setControls({ maxIdle: threads })`.
+ *
  * @since 0.1.0
  * @category controls
  */
@@ -151,6 +157,8 @@ export const setMaxIdle = (threads: number): Effect.Effect<void, AioBadArgument,
   setControls({ maxIdle: threads })
 
 /**
+ * How long a thread stays idle before it ends: `setControls({ idleTimeout: timeout })`.
+ *
  * @since 0.1.0
  * @category controls
  */

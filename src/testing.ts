@@ -36,6 +36,8 @@ const layers = {
 }
 
 /**
+ * The name of a backend that tests run on.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -54,6 +56,8 @@ export interface Place {
 }
 
 /**
+ * Where a test runs, and how long.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -65,6 +69,8 @@ export interface AioOptions extends V.TestOptions {
 }
 
 /**
+ * A test that runs on every backend.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -87,6 +93,8 @@ export interface MockPlace {
 }
 
 /**
+ * How often a test runs on the mock, and on what machine.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -98,6 +106,8 @@ export interface MockOptions extends V.TestOptions {
 }
 
 /**
+ * A test that runs on the mock, with one seed or with several.
+ *
  * @since 0.1.0
  * @category models
  */

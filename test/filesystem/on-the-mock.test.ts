@@ -2,7 +2,7 @@
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Stream } from "effect"
-import { AioFileSystem, MockAio } from "effect-aio"
+import { Aio, AioFileSystem, MockAio } from "effect-aio"
 
 const withMock = (options?: MockAio.Options) =>
   Effect.provide(Layer.provideMerge(AioFileSystem.layer, MockAio.layer(options)))
@@ -46,6 +46,24 @@ describe("AioFileSystem on the mock", () => {
       )
       expect(error).toMatchObject({ _tag: "SystemError", method: "writeAll" })
       expect((yield* MockAio.descriptors).size).toBe(0)
+    }).pipe(withMock())
+  )
+
+  it.effect("a failure has the reason of an AioError, also where NodeFileSystem calls it unknown", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const reasons = [
+        ["ENOENT", "NotFound"],
+        ["ETIMEDOUT", "TimedOut"],
+        ["EAGAIN", "WouldBlock"],
+        ["EUCLEAN", "Unknown"]
+      ] as const
+      for (const [code, reason] of reasons) {
+        yield* MockAio.fail("stat", code, { times: 1 })
+        expect(yield* Effect.flip(Aio.stat("/"))).toMatchObject({ code, reason })
+        yield* MockAio.fail("stat", code, { times: 1 })
+        expect(yield* Effect.flip(fs.stat("/"))).toMatchObject({ _tag: "SystemError", reason, cause: { code } })
+      }
     }).pipe(withMock())
   )
 })

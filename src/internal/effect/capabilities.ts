@@ -46,6 +46,8 @@ export interface FileCapability {
 }
 
 /**
+ * What the backend at hand does itself, and what its pool does for it.
+ *
  * @since 0.1.0
  * @category models
  */

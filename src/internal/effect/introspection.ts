@@ -44,6 +44,8 @@ const statsOf = (engine: Engine): Stats => {
 }
 
 /**
+ * What the engine at hand has done so far, and has to do.
+ *
  * @since 0.1.0
  * @category introspection
  */

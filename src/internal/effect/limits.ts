@@ -22,6 +22,8 @@ export interface Limits {
 }
 
 /**
+ * The limits that hold now.
+ *
  * @since 0.1.0
  * @category limits
  */

@@ -105,7 +105,7 @@ class Recorder {
  * @since 0.1.0
  * @category introspection
  * @example
- * import { Effect, Layer } from "effect"
+ * import { Layer } from "effect"
  * import { Aio } from "effect-aio"
  *
  * const counted = Layer.scopedDiscard(Aio.observeMetrics).pipe(Layer.provideMerge(Aio.layer()))

@@ -16,7 +16,12 @@ export const timerOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Ti
   after: (nanoseconds, done) => startTimer(clock, runtime, Duration.nanos(nanoseconds), done)
 })
 
-/** How long a request takes: each the same, by operation (those left out take no time), or as a function says. */
+/**
+ * How long a request takes: each the same, by operation (those left out take no time), or as a function says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Latency =
   | Duration.DurationInput
   | { readonly [Name in OperationName]?: Duration.DurationInput | undefined }
@@ -54,6 +59,12 @@ type Table = { readonly [Name in OperationName]?: Duration.DurationInput | undef
 /** What becomes of a request that is cancelled before its time. */
 export type Cancellation = "immediate" | "completion"
 
+/**
+ * What becomes of cancelled requests: of all the same, or by operation. Default `"immediate"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Cancellations = Cancellation | { readonly [Name in OperationName]?: Cancellation | undefined }
 
 /** Throws `BadArgument`. */

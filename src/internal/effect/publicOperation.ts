@@ -6,12 +6,16 @@ import type { AioFailure } from "../../AioError.ts"
 import { TypeId as mark, type Operation } from "../engine/operation.ts"
 
 /**
+ * What marks an operation.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = mark as never
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category symbols
  */

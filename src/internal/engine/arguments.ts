@@ -2,10 +2,20 @@
 
 import { isGone, isUint8Array, plainView } from "../native/views.ts"
 
-/** A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL. */
+/**
+ * A file name as the kernel sees it: a string (encoded as UTF-8) or the bytes themselves, without the terminating NUL.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Path = string | Uint8Array
 
-/** A position or size in bytes. bigint where it may exceed 2^53 - 1. */
+/**
+ * A position or size in bytes. bigint where it may exceed 2^53 - 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Offset = number | bigint
 
 /** What is wrong with an argument. Becomes `AioBadArgument`, which adds the operation. */

@@ -26,7 +26,12 @@ import {
   within
 } from "./directory.ts"
 
-/** A name somewhere in a tree. */
+/**
+ * A name somewhere in a tree.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TreeEntry {
   /** From the root of the tree on, without it. Bytes where a part of it is not UTF-8. */
   readonly path: Path

@@ -9,7 +9,12 @@ import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 
-/** What access(2) is asked for; nothing set asks whether the file exists. */
+/**
+ * What access(2) is asked for; nothing set asks whether the file exists.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AccessOptions {
   readonly read?: boolean | undefined
   readonly write?: boolean | undefined
@@ -48,7 +53,12 @@ export const chmod = define((path: Path, mode: number) => ({ path, mode }), {
   decode: asVoid
 })
 
-/** Whether the last part of a path, where it is a symbolic link, stands for itself. */
+/**
+ * Whether the last part of a path, where it is a symbolic link, stands for itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LinkOptions {
   /** Default `true`: what the link points to. */
   readonly follow?: boolean | undefined
@@ -59,6 +69,12 @@ const atFlags = ({ follow = true }: LinkOptions): number => (follow ? 0 : AT_SYM
 /** `(uid_t) -1`: leaves it as it is. */
 const UNCHANGED = 0xffffffff
 
+/**
+ * Who a file belongs to from now on, by the numbers of user and group.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OwnerOptions extends LinkOptions {
   /** Left out: unchanged. */
   readonly uid?: number | undefined
@@ -82,9 +98,20 @@ export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...own
   decode: asVoid
 })
 
-/** Nanoseconds since 1970, the time of the call, or (left out) unchanged. */
+/**
+ * Nanoseconds since 1970, the time of the call, or (left out) unchanged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type FileTime = bigint | "now" | undefined
 
+/**
+ * The times of last access and last modification from now on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TimesOptions extends LinkOptions {
   readonly atimeNs?: FileTime
   readonly mtimeNs?: FileTime

@@ -8,6 +8,12 @@ import type { Submission } from "../engine/submission.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
 
+/**
+ * What is copied, and to where.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CopyOptions {
   /** Bytes from the start of the source. Left out: at its own position, which moves. */
   readonly offset?: Offset | undefined

@@ -26,6 +26,9 @@ const CURRENT = -1
  * Where a transfer starts. Left out: at the descriptor's own position, which moves; the only choice for pipes, sockets, and files of
  * /proc that are written to. Several at the position at once keep their bytes together, as in read(2) and write(2); which of them comes
  * first is not said.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface TransferOptions {
   /** Bytes from the start of the file. */
@@ -349,9 +352,20 @@ const allocateModes = {
   insertRange: 32
 } as const
 
-/** What fallocate(2) does with the range. `punchHole` keeps the file's size. */
+/**
+ * What fallocate(2) does with the range. `punchHole` keeps the file's size.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AllocateMode = keyof typeof allocateModes
 
+/**
+ * A range of a file, and what becomes of its blocks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AllocateOptions {
   /** Bytes from the start of the file. Default 0. */
   readonly offset?: Offset | undefined
@@ -387,9 +401,20 @@ export const fallocate = define(
 /** `POSIX_FADV_*`; the numbers are the same on x64 and arm64. */
 const advices = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, noReuse: 5 } as const
 
-/** How a range of a file is going to be used, posix_fadvise(2). */
+/**
+ * How a range of a file is going to be used, posix_fadvise(2).
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Advice = keyof typeof advices
 
+/**
+ * A range of a file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RangeOptions {
   /** Bytes from the start of the file. Default 0. */
   readonly offset?: Offset | undefined

@@ -15,7 +15,12 @@ import { NR } from "../native/syscalls.ts"
 import { type FileType, fileType } from "./metadata.ts"
 import { type AtOptions, open } from "./paths.ts"
 
-/** One name in a directory, without `.` and `..`. */
+/**
+ * One name in a directory, without `.` and `..`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DirectoryEntry {
   /** The name for people. Bytes that are not UTF-8 show as U+FFFD. */
   readonly name: string
@@ -26,6 +31,12 @@ export interface DirectoryEntry {
   readonly ino: bigint
 }
 
+/**
+ * How many names are read at once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ReaddirOptions {
   /** Bytes of the buffer that the kernel fills. Default 32768, about a thousand names. At least 288, one name. */
   readonly bufferSize?: number | undefined
@@ -48,7 +59,12 @@ const decodeEntries = (bytes: Buffer, length: number): Array<DirectoryEntry> => 
   return entries
 }
 
-/** The next entries of an open directory. */
+/**
+ * The next entries of an open directory.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DirectoryChunk {
   readonly entries: ReadonlyArray<DirectoryEntry>
   /** These were the last ones. False: there may be more. */

@@ -3,7 +3,12 @@
 import type { Submission } from "../engine/submission.ts"
 import { STATFS, STATX, STATX_BTIME } from "../native/layout.ts"
 
-/** What kind of file a name stands for. */
+/**
+ * What kind of file a name stands for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type FileType =
   | "File"
   | "Directory"
@@ -36,7 +41,12 @@ const typesByMode: ReadonlyArray<FileType> = [
 /** The type in the upper four bits of a mode; `d_type` of a directory entry is the same number. */
 export const fileType = (bits: number): FileType => typesByMode[bits & 15]
 
-/** The answer of stat(2), as statx(2) gives it. Times are nanoseconds since 1970. */
+/**
+ * The answer of stat(2), as statx(2) gives it. Times are nanoseconds since 1970.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Stat {
   readonly type: FileType
   /** Type and permission bits. */
@@ -101,7 +111,12 @@ export const decodeFileSize = ({ cell }: Submission): number => {
   return u32[STATX.fileSize / 4] + u32[STATX.fileSize / 4 + 1] * 4294967296
 }
 
-/** The answer of statvfs(3), as statfs(2) gives it. */
+/**
+ * The answer of statvfs(3), as statfs(2) gives it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StatVfs {
   /** Magic number of the file system, see statfs(2). */
   readonly type: number

@@ -18,7 +18,12 @@ const byLetter = {
   "ax+": O_RDWR | O_CREAT | O_APPEND | O_EXCL
 } as const
 
-/** The letters of fopen(3); `x` fails if the file exists. The same as `@effect/platform`'s `OpenFlag`. */
+/**
+ * The letters of fopen(3); `x` fails if the file exists. The same as `@effect/platform`'s `OpenFlag`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OpenFlag = keyof typeof byLetter
 
 /** The bits of open(2), always with O_CLOEXEC. */

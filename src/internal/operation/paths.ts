@@ -23,7 +23,12 @@ import { IORING_OP } from "../native/uring.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
 
-/** Where a relative path starts. Absolute paths do not care. */
+/**
+ * Where a relative path starts. Absolute paths do not care.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AtOptions {
   /** A directory's descriptor, as the `*at` calls of openat(2) take it. Left out: the current directory. */
   readonly at?: number | undefined
@@ -34,6 +39,12 @@ const atOptions = optionsReader<AtOptions>({ at: true })
 /** The first argument of a `*at` call. */
 const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
 
+/**
+ * What a file is opened for, and how it is made if it is missing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenOptions extends AtOptions {
   /**
    * fopen(3)'s letters, or the bits of open(2), which `constants` of `node:fs` has: `O_RDWR | O_CREAT` keeps what is there, and makes the file
@@ -175,7 +186,12 @@ export const rmdir = define(pathInput, {
 /** `RENAME_*` of renameat2(2). */
 const renameFlags = { replace: 0, noReplace: 1, exchange: 2 } as const
 
-/** How rename(2) treats a name that exists. */
+/**
+ * How rename(2) treats a name that exists.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RenameOptions {
   /** `"replace"` (the default), `"noReplace"` fails with EEXIST, `"exchange"` swaps the two names. */
   readonly existing?: keyof typeof renameFlags | undefined
@@ -205,6 +221,12 @@ export const rename = define(renameInput, {
   decode: asVoid
 })
 
+/**
+ * Where a directory is made, and who may use it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface MkdirOptions extends AtOptions {
   /** Permissions, less the umask. Default 0o777. */
   readonly mode?: number | undefined

@@ -10,7 +10,12 @@ import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, poll
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 
-/** What to wait for. At least one. */
+/**
+ * What to wait for. At least one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Interest {
   /** A read would not wait: there are bytes, or the end. */
   readonly readable?: boolean | undefined
@@ -20,7 +25,12 @@ export interface Interest {
   readonly priority?: boolean | undefined
 }
 
-/** What is the case. `hangUp` and `error` are told unasked. */
+/**
+ * What is the case. `hangUp` and `error` are told unasked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Readiness {
   readonly readable: boolean
   readonly writable: boolean
@@ -94,9 +104,20 @@ export const pollFd = define(
 const locks = { shared: 1, exclusive: 2, unlock: 8 } as const
 const LOCK_NB = 4
 
-/** Any number of shared locks, or one exclusive one. */
+/**
+ * Any number of shared locks, or one exclusive one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Lock = keyof typeof locks
 
+/**
+ * Whether a lock is waited for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LockOptions {
   /** Default `true`. Otherwise EAGAIN says that somebody else holds it. */
   readonly wait?: boolean | undefined

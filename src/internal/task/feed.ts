@@ -5,7 +5,12 @@ import { errno } from "../native/errno.ts"
 import type { Complete } from "./completionBuffer.ts"
 import type { SubmitContext } from "./submitContext.ts"
 
-/** How the requests of a feed ended. */
+/**
+ * How the requests of a feed ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Summary {
   readonly requests: number
   /** Of those, not with success. */

@@ -1,6 +1,12 @@
 /** How an operation ends without a result: with an error number, or not yet. Both are thrown, and cost no stack trace. */
 import { type ErrnoName, errno } from "../../native/errno.ts"
 
+/**
+ * The name of an error number that a request can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Code = ErrnoName
 
 export class Failure {

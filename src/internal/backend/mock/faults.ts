@@ -4,7 +4,12 @@ import type { Code } from "./failure.ts"
 import type { OperationName } from "./operations.ts"
 import type { Random } from "./random.ts"
 
-/** Which requests a rule is for. What is left out does not matter. */
+/**
+ * Which requests a rule is for. What is left out does not matter.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Filter {
   /** One operation, or some. */
   readonly operation?: OperationName | ReadonlyArray<OperationName> | undefined
@@ -33,6 +38,12 @@ export interface Effects {
   readonly powerLoss?: boolean | undefined
 }
 
+/**
+ * A rule: which requests, and what goes wrong with them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Fault extends Filter, Effects {}
 
 /** What a rule sees of a request. */

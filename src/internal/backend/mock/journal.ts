@@ -4,7 +4,12 @@ import type { Code } from "../../native/errno.ts"
 import { byteLengthOf, isUint8Array } from "../../native/views.ts"
 import { toByteString, toText } from "./paths.ts"
 
-/** One request. */
+/**
+ * One request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface JournalEntry {
   readonly operation: string
   /** Of the request, or of the file that its descriptor stands for. */

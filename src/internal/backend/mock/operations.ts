@@ -20,6 +20,12 @@ import { Directory, RegularFile } from "./inode.ts"
 import * as names from "./names.ts"
 import { toByteString, toBytes } from "./paths.ts"
 
+/**
+ * The name of an operation: `"read"`, `"fsync"`, ...
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OperationName = keyof typeof catalogue
 
 type Input<Name extends OperationName> = (typeof catalogue)[Name] extends Constructor<any, infer I, any> ? I : never
