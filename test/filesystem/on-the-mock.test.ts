@@ -64,6 +64,8 @@ describe("AioFileSystem on the mock", () => {
         yield* MockAio.fail("stat", code, { times: 1 })
         expect(yield* Effect.flip(fs.stat("/"))).toMatchObject({ _tag: "SystemError", reason, cause: { code } })
       }
+      yield* MockAio.fail("stat", "EUCLEAN")
+      expect((yield* Effect.flip(fs.stat("/"))).message).toContain("EUCLEAN: the file system is damaged, stat '/'")
     }).pipe(withMock())
   )
 })

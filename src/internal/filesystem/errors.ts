@@ -5,16 +5,16 @@ import type { AioFailure } from "../../AioError.ts"
 import { reasonOf } from "../effect/reasons.ts"
 import type { Path, BadArgument as WrongArgument } from "../engine/arguments.ts"
 import { textOfPath } from "../engine/pathNames.ts"
-import { errno, errnoName } from "../native/errno.ts"
+import { errno, errnoMessage, errnoName } from "../native/errno.ts"
 
 const sentences = getSystemErrorMap()
 
-/** libuv's sentence for an error number. */
+/** libuv's sentence for an error number, or ours for one that libuv does not know. */
 const sentence = (number: number): string =>
   // Who interrupts sees no failure, and Node has no such one.
   number === errno.ECANCELED
     ? "operation canceled by the end of the Layer that ran it"
-    : (sentences.get(-number)?.[1] ?? `system error ${number}`)
+    : (sentences.get(-number)?.[1] ?? errnoMessage(number))
 
 /** What libuv calls the system calls behind our operations. */
 const syscalls: Readonly<Record<string, string>> = {
