@@ -2,45 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Operation } from "../../src/internal/engine/operation.ts"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
+import { operationCalls } from "../support/operationCalls.ts"
 
-const bytes = new Uint8Array(8)
-
-/** Positional arguments of every operation, and options with all the keys that it knows. An operation without a line does not compile. */
-const calls: { readonly [Name in keyof typeof catalogue]: readonly [Array<unknown>, object?] } = {
-  nop: [[]],
-  open: [["name"], { at: 3, flag: "r", mode: 0o600 }],
-  close: [[3]],
-  read: [[3, bytes], { offset: 1 }],
-  write: [[3, bytes], { offset: 1 }],
-  readv: [[3, [bytes]], { offset: 1 }],
-  writev: [[3, [bytes]], { offset: 1 }],
-  fsync: [[3]],
-  fdatasync: [[3]],
-  stat: [["name"], { at: 3 }],
-  lstat: [["name"], { at: 3 }],
-  fstat: [[3]],
-  ftruncate: [[3, 5]],
-  truncate: [["name", 5]],
-  fallocate: [[3], { offset: 1, length: 2, mode: "keepSize" }],
-  fadvise: [[3, "random"], { offset: 1, length: 2 }],
-  readahead: [[3], { offset: 1, length: 2 }],
-  unlink: [["name"], { at: 3 }],
-  rmdir: [["name"], { at: 3 }],
-  rename: [["name", "other"], { existing: "noReplace" }],
-  mkdir: [["name"], { at: 3, mode: 0o700 }],
-  link: [["name", "other"]],
-  symlink: [["target", "name"], { at: 3 }],
-  readlink: [["name"], { at: 3 }],
-  statvfs: [["name"]],
-  readdir: [[3], { bufferSize: 512 }],
-  access: [["name"], { read: true, write: true, execute: true }],
-  chmod: [["name", 0o600]],
-  chown: [["name"], { follow: false, uid: 1, gid: 2 }],
-  utimes: [["name"], { follow: false, atimeNs: 1n, mtimeNs: 2n }],
-  copyFileRange: [[3, 4], { offset: 1, toOffset: 2, length: 3 }],
-  pollFd: [[3], { readable: true, writable: true, priority: true }],
-  flock: [[3, "shared"], { wait: false }]
-}
+const calls = operationCalls({ path: "name", absent: "absent", other: "other", fd: 3, at: 4 })
 
 const names = Object.keys(calls) as Array<keyof typeof calls>
 

@@ -18,6 +18,7 @@ import {
   ThreadPool
 } from "effect-aio"
 import { backends } from "../../support/backends.ts"
+import { type Named, type OperationName, operationCalls } from "../../support/operationCalls.ts"
 import { descriptorOf } from "../../support/world.ts"
 
 const fail = (): never => {
@@ -119,43 +120,22 @@ const used = (given: unknown): any => (typeof given === "function" ? use : given
 
 const bytes = () => new Uint8Array(4)
 
+const operations = (named: Named): ReadonlyArray<Call> =>
+  Object.entries(operationCalls(named)).map(([name, [positional, options]]) => ({
+    name,
+    run: Aio[name as OperationName] as Call["run"],
+    args: options === undefined ? positional : [...positional, options],
+    // `true` is right for a priority, and no file ever has one.
+    keys: Object.keys(options ?? {}).filter((key) => key !== "priority")
+  }))
+
 /** `Aio`, `AioDirectory`, `AioTree`, `AioFile`: on a directory and a descriptor of the test's own. */
-const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
+const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call> => {
   const [path, to] = [join(directory, "file"), join(directory, "to")]
-  const at = ["at", "mode", "flag"]
+  const openKeys = ["at", "mode", "flag"]
   const operation = AioOperation.nop()
   return [
-    { name: "open", run: Aio.open, args: [path, undefined], keys: at },
-    { name: "close", run: Aio.close, args: [-1] },
-    { name: "read", run: Aio.read, args: [fd, bytes(), { offset: 0 }], keys: ["offset"] },
-    { name: "write", run: Aio.write, args: [fd, bytes(), { offset: 0 }], keys: ["offset"] },
-    { name: "readv", run: Aio.readv, args: [fd, [bytes()], { offset: 0 }], keys: ["offset"] },
-    { name: "writev", run: Aio.writev, args: [fd, [bytes()], { offset: 0 }], keys: ["offset"] },
-    { name: "fsync", run: Aio.fsync, args: [fd] },
-    { name: "fstat", run: Aio.fstat, args: [fd] },
-    { name: "ftruncate", run: Aio.ftruncate, args: [fd, 0] },
-    { name: "fallocate", run: Aio.fallocate, args: [fd, { length: 1 }], keys: ["length", "offset", "mode"] },
-    { name: "fadvise", run: Aio.fadvise, args: [fd, "normal", {}], keys: ["length", "offset"] },
-    { name: "readahead", run: Aio.readahead, args: [fd, { length: 1 }], keys: ["length", "offset"] },
-    {
-      name: "copyFileRange",
-      run: Aio.copyFileRange,
-      args: [fd, fd, { length: 0 }],
-      keys: ["offset", "toOffset", "length"]
-    },
-    { name: "pollFd", run: Aio.pollFd, args: [fd, { readable: true }], keys: ["readable", "writable"] },
-    { name: "flock", run: Aio.flock, args: [fd, "unlock", {}], keys: ["wait"] },
-    { name: "readdir", run: Aio.readdir, args: [fd, {}], keys: ["bufferSize"] },
-    { name: "stat", run: Aio.stat, args: [path, {}], keys: ["at"] },
-    { name: "mkdir", run: Aio.mkdir, args: [path, {}], keys: ["at", "mode"] },
-    { name: "truncate", run: Aio.truncate, args: [path, 0] },
-    { name: "rename", run: Aio.rename, args: [join(directory, "absent"), to, {}], keys: ["existing"] },
-    { name: "symlink", run: Aio.symlink, args: ["target", path, {}], keys: ["at"] },
-    { name: "access", run: Aio.access, args: [path, {}], keys: ["read", "write", "execute"] },
-    { name: "chmod", run: Aio.chmod, args: [path, 0o600] },
-    { name: "chown", run: Aio.chown, args: [path, {}], keys: ["uid", "gid", "follow"] },
-    { name: "utimes", run: Aio.utimes, args: [path, {}], keys: ["atimeNs", "mtimeNs", "follow"] },
-    { name: "statvfs", run: Aio.statvfs, args: [path] },
+    ...operations({ path, absent: join(directory, "absent"), other: to, fd, at }),
     { name: "submit", run: AioOperation.submit, args: [operation] },
     { name: "prepare", run: (o) => Effect.flatMap(AioOperation.prepare(o), ({ run }) => run), args: [operation] },
     { name: "submitAll", run: AioOperation.submitAll, args: [[operation], {}], keys: ["mode"] },
@@ -198,14 +178,14 @@ const callsIn = (directory: string, fd: number): ReadonlyArray<Call> => {
       keys: ["parallel", "overwrite", "preserveTimestamps"]
     },
     { name: "AioTree.scan", run: AioTree.scan, args: [directory, {}], keys: ["maxDepth"] },
-    { name: "AioFile.open", run: AioFile.open, args: [path, {}], keys: [...at, "direct"] },
+    { name: "AioFile.open", run: AioFile.open, args: [path, {}], keys: [...openKeys, "direct"] },
     { name: "AioFile.withFile", run: (p, o, use) => AioFile.withFile(p, o, used(use)), args: [path, {}, use] },
     { name: "AioFile.withFile, two", run: (p, use) => AioFile.withFile(p, used(use)), args: [path, use] },
     {
       name: "AioFile.withFile, options",
       run: (o) => AioFile.withFile(path, o, use),
       args: [{}],
-      keys: at
+      keys: openKeys
     },
     { name: "AioFile.readFile", run: AioFile.readFile, args: [path] },
     { name: "AioFile.readFileString", run: AioFile.readFileString, args: [path, "utf-8"] },
@@ -304,8 +284,9 @@ describe.each(mechanisms)("$name", ({ layer, world }) => {
           const directory = yield* world.directory
           yield* world.writeFile(join(directory, "file"), "content")
           const fd = yield* descriptorOf(join(directory, "file"), "r+")
+          const at = yield* descriptorOf(directory)
           const file = yield* AioFile.open(join(directory, "file"), { flag: "r+" })
-          const problems = yield* wrongOutcomes([...callsIn(directory, fd), ...callsOf(file), ...groupCalls])
+          const problems = yield* wrongOutcomes([...callsIn(directory, fd, at), ...callsOf(file), ...groupCalls])
           expect((yield* Aio.stats).outstanding).toBe(0)
           return problems
         })

@@ -1,0 +1,66 @@
+/** Arguments that fit, of every operation: what tests of what operations make of arguments begin with. */
+import type * as catalogue from "effect-aio/internal/operation/catalogue"
+
+export type OperationName = keyof typeof catalogue
+
+/** What the arguments name. */
+export interface Named {
+  /** A file. */
+  readonly path: string
+  /** Names that nothing has. */
+  readonly absent: string
+  readonly other: string
+  /** A descriptor of the file, and one of a directory. */
+  readonly fd: number
+  readonly at: number
+}
+
+/** The positional arguments, and options with all the keys that the operation knows. */
+export type OperationCall = readonly [positional: ReadonlyArray<unknown>, options?: Readonly<Record<string, unknown>>]
+
+/** An operation without a line does not compile. */
+export const operationCalls = ({
+  absent,
+  at,
+  fd,
+  other,
+  path
+}: Named): { readonly [Name in OperationName]: OperationCall } => {
+  const bytes = new Uint8Array(8)
+  return {
+    nop: [[]],
+    open: [[path], { at, flag: "r", mode: 0o600 }],
+    // Nobody's: it is called.
+    close: [[-1]],
+    read: [[fd, bytes], { offset: 1 }],
+    write: [[fd, bytes], { offset: 1 }],
+    readv: [[fd, [bytes]], { offset: 1 }],
+    writev: [[fd, [bytes]], { offset: 1 }],
+    fsync: [[fd]],
+    fdatasync: [[fd]],
+    stat: [[path], { at }],
+    lstat: [[path], { at }],
+    fstat: [[fd]],
+    ftruncate: [[fd, 5]],
+    truncate: [[path, 5]],
+    fallocate: [[fd], { offset: 1, length: 2, mode: "keepSize" }],
+    fadvise: [[fd, "random"], { offset: 1, length: 2 }],
+    readahead: [[fd], { offset: 1, length: 2 }],
+    unlink: [[absent], { at }],
+    rmdir: [[absent], { at }],
+    rename: [[absent, other], { existing: "noReplace" }],
+    mkdir: [[path], { at, mode: 0o700 }],
+    link: [[absent, other]],
+    symlink: [["target", path], { at }],
+    readlink: [[path], { at }],
+    statvfs: [[path]],
+    readdir: [[fd], { bufferSize: 512 }],
+    access: [[path], { read: true, write: true, execute: true }],
+    chmod: [[path, 0o600]],
+    chown: [[path], { follow: false, uid: 1, gid: 2 }],
+    utimes: [[path], { follow: false, atimeNs: 1n, mtimeNs: 2n }],
+    copyFileRange: [[fd, fd], { offset: 1, toOffset: 2, length: 3 }],
+    pollFd: [[fd], { readable: true, writable: true, priority: true }],
+    flock: [[fd, "shared"], { wait: false }]
+  }
+}
