@@ -5,8 +5,9 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Effect, type Layer } from "effect"
-import { Aio, type AioError, AioOperation, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
+import { Aio, type AioError, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import type { Entry } from "../src/internal/engine/operation.ts"
+import * as catalogue from "../src/internal/operation/catalogue.ts"
 
 const document = fileURLToPath(new URL("../docs/backends.md", import.meta.url))
 
@@ -31,7 +32,7 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 const operations = (): string =>
   table([
     ["operation", "man page", "tried on the spot", ...columns.map(({ name }) => `\`${name}\``)],
-    ...Object.values(AioOperation)
+    ...Object.values(catalogue)
       .map(({ entry }) => entry as Entry<any, any>)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map((entry) => [
