@@ -47,6 +47,7 @@ export type {
   TransferOptions
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
+export type { FsetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
@@ -310,6 +311,15 @@ export const chown = run(catalogue.chown)
  * @category operations
  */
 export const utimes = run(catalogue.utimes)
+
+/**
+ * Gives an open file an extended attribute, or changes it: at most 64 KiB. EEXIST and ENODATA by `mode`, EOPNOTSUPP where the file system
+ * keeps none of that namespace, ENOSPC where it has no room, EPERM for `user.` of what is neither a file nor a directory. fsetxattr(2), xattr(7).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fsetxattr = run(catalogue.fsetxattr)
 
 /**
  * Copies a range from one open file to another without its bytes passing through this process: how many were copied, 0 at the end of

@@ -499,6 +499,14 @@ export const chown = value(catalogue.chown)
 export const utimes = value(catalogue.utimes)
 
 /**
+ * `Aio.fsetxattr` as a value. fsetxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fsetxattr = value(catalogue.fsetxattr)
+
+/**
  * `Aio.copyFileRange` as a value. copy_file_range(2).
  *
  * @since 0.1.0

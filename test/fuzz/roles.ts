@@ -50,6 +50,7 @@ export const path: Role = (material) => {
 }
 export const bytes: Role = ({ after, draw, guards }) => buffer(draw, guards, after)
 export const vector: Role = ({ after, draw, guards }) => buffers(draw, guards, after)
+export const xattrName: Role = of<unknown>("user.a", "user.b", "user.", "trusted.a", "a", Buffer.from("user.a"))
 export const offset: Role = of<unknown>(0, -0, 1, 10, 100, 4096, 5000, 0n, 4096n, 100_000, 1 << 20, 2 ** 40, undefined)
 export const size: Role = of<unknown>(0, -0, 1, 10, 100, 4096, 65536, 100_000, 2 ** 33, undefined)
 export const count: Role = of<unknown>(1, 2, 3, 16, 64, 1000, undefined)

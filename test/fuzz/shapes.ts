@@ -65,6 +65,7 @@ const operations: Record<keyof typeof catalogue, r.Shape> = {
   chmod: [r.path, r.mode],
   chown: [r.path, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
   utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
+  fsetxattr: [r.target, r.xattrName, r.bytes, r.options({ mode: r.choice("create", "replace", undefined) })],
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],

@@ -14,7 +14,7 @@ const PIECES = 64
 const SHREDS = 600
 
 const names =
-  "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled"
+  "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled noted"
 const FILES = names.split(" ")
 
 const scattered = (path: string, pieces = PIECES): void => {
@@ -106,6 +106,7 @@ export const exercise = (directory: string, watch: StallWatch) => {
       )
     )
     yield* withFd("readdir", "listed", O_RDONLY | O_DIRECTORY, (fd) => Aio.readdir(fd))
+    yield* withFd("fsetxattr", "noted", O_RDONLY, (fd) => Aio.fsetxattr(fd, "user.new", bytes.subarray(0, 100)))
     yield* step("truncate", Aio.truncate(at("shortened"), 10))
     yield* step("chmod", Aio.chmod(at("moded"), 0o600))
     yield* step("chown", Aio.chown(at("owned"), { uid: process.getuid!() }))

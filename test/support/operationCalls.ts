@@ -59,6 +59,7 @@ export const operationCalls = ({
     chmod: [[path, 0o600]],
     chown: [[path], { follow: false, uid: 1, gid: 2 }],
     utimes: [[path], { follow: false, atimeNs: 1n, mtimeNs: 2n }],
+    fsetxattr: [[fd, "user.name", bytes], { mode: "replace" }],
     copyFileRange: [[fd, fd], { offset: 1, toOffset: 2, length: 3 }],
     pollFd: [[fd], { readable: true, writable: true, priority: true }],
     flock: [[fd, "shared"], { wait: false }]

@@ -34,7 +34,7 @@ export class Submission {
   most = -1
   /** Views that the kernel does not read into itself, and what it reads into instead. */
   detours: Array<Detour> | null = null
-  /** Memory that the kernel fills and `decode` reads. */
+  /** Memory of its own that the kernel fills and `decode` reads, or that the kernel reads. */
   output: Buffer | null = null
   /** How a thread runs the system call. */
   mode: typeof ONCE | typeof FILL | typeof LIST = ONCE
@@ -89,13 +89,17 @@ export class Submission {
 
   /** The address of a path, NUL-terminated, in the cell or in memory that this keeps. Throws `BadArgument`. */
   path(given: Path, argument = "path"): number {
-    const path = checkPath(given, argument)
+    return this.text(checkPath(given, argument))
+  }
+
+  /** The same of any text without a NUL. */
+  text(given: string | Uint8Array): number {
     const { cell } = this
-    if (!this.cellHoldsPath && writePath(cell, path)) {
+    if (!this.cellHoldsPath && writePath(cell, given)) {
       this.cellHoldsPath = true
       return cell.pathAddress
     }
-    const copy = cString(path)
+    const copy = cString(given)
     this.keepAlso(copy)
     return addressOf(copy)
   }

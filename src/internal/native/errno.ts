@@ -190,7 +190,7 @@ const sentences: { readonly [code in Code]?: string } = {
   EMLINK: "too many links",
   ENAMETOOLONG: "the path is too long",
   ENFILE: "the system has too many open files",
-  ENODATA: "no data available",
+  ENODATA: "no data, or no such attribute",
   ENODEV: "no such device",
   ENOENT: "no such file or directory",
   ENOLCK: "no locks available",

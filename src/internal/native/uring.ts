@@ -19,6 +19,7 @@ export const IORING_OP = {
   MKDIRAT: 37,
   SYMLINKAT: 38,
   LINKAT: 39,
+  FSETXATTR: 41,
   FTRUNCATE: 55
 } as const
 

@@ -3,6 +3,7 @@ import * as attributes from "./attributes.ts"
 import * as copies from "./copies.ts"
 import * as descriptors from "./descriptors.ts"
 import * as directories from "./directories.ts"
+import * as extendedAttributes from "./extendedAttributes.ts"
 import * as paths from "./paths.ts"
 import * as waiting from "./waiting.ts"
 
@@ -12,5 +13,6 @@ export const { fstat, link, lstat, mkdir, open, readlink, rename, rmdir, stat, s
   paths
 export const { readdir } = directories
 export const { access, chmod, chown, utimes } = attributes
+export const { fsetxattr } = extendedAttributes
 export const { copyFileRange } = copies
 export const { flock, pollFd } = waiting

@@ -169,6 +169,13 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
       [1n, -1n]
     )
   ],
+  fsetxattr: ({ fd, spare }) => [
+    AioOperation.fsetxattr(fd, "user.of", Buffer.from("value")),
+    () =>
+      Effect.map(Effect.flip(Aio.fsetxattr(spare, "user.of", Buffer.from("other"), { mode: "create" })), (error) =>
+        expect(error).toMatchObject({ code: "EEXIST" })
+      )
+  ],
   copyFileRange: (place) => [
     AioOperation.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
     moves(4, place, "contenttent")

@@ -176,6 +176,17 @@ export const operations: Lines = {
         expect((yield* place.world.facts(to)).mtimeNs).not.toBe(5_000_000_000n)
       })
   }),
+  ...operation("fsetxattr", {
+    mode: (call, place) =>
+      Effect.gen(function* () {
+        const open = yield* digits(place)
+        const set = (options?: object) => call(open, "user.of", Buffer.from("value"), options)
+        expect(yield* Effect.flip(set({ mode: "replace" }))).toMatchObject({ code: "ENODATA" })
+        yield* set({ mode: "create" })
+        expect(yield* Effect.flip(set({ mode: "create" }))).toMatchObject({ code: "EEXIST" })
+        yield* set({ mode: "replace" })
+      })
+  }),
   ...operation("access", {
     execute: (call, place) =>
       Effect.gen(function* () {

@@ -27,6 +27,8 @@ export abstract class Inode {
   mtime: bigint
   ctime: bigint
   lock = new Lock()
+  /** Extended attributes, by their names as byte strings. Made with the first one. */
+  xattrs: Map<string, Uint8Array> | undefined
 
   constructor(
     readonly ino: number,

@@ -12,6 +12,7 @@ import type * as catalogue from "../../operation/catalogue.ts"
 import { writeNames, writeStat, writeStatFs } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
+import * as xattrs from "./extendedAttributes.ts"
 import { type Attempt, fail } from "./failure.ts"
 import type { Files } from "./files.ts"
 import type { FileSystem } from "./filesystem.ts"
@@ -101,6 +102,8 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     if (atimeNs === undefined && mtimeNs === undefined) return
     attributes.utimes(fs, names.existing(fs, toByteString(path), follow), atimeNs, mtimeNs)
   },
+  fsetxattr: ({ fs, open }, { fd, name }, { a4, output }) =>
+    xattrs.set(fs, open.get(fd).inode, toByteString(name), output!, Number(a4)),
   truncate: ({ files, fs }, { length, path }) => {
     const inode = names.existing(fs, toByteString(path), true)
     if (inode instanceof Directory) fail("EISDIR")

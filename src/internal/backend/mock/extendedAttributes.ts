@@ -1,0 +1,48 @@
+/** Extended attributes, with Linux's rules for their namespaces. xattr(7) Every file has them, and room for them. */
+import { fail } from "./failure.ts"
+import type { FileSystem } from "./filesystem.ts"
+import { MAY_WRITE, S_ISVTX } from "./flags.ts"
+import { Directory, type Inode, RegularFile } from "./inode.ts"
+
+/** `XATTR_*` of setxattr(2). */
+const XATTR_CREATE = 1
+const XATTR_REPLACE = 2
+
+/** What the kernel's `xattr_permission` says. */
+const demandAttribute = (fs: FileSystem, inode: Inode, name: string, wanted: number): void => {
+  const refuse = (): never => fail(wanted === MAY_WRITE ? "EPERM" : "ENODATA")
+  if (name.startsWith("security.")) {
+    if (wanted === MAY_WRITE && !fs.isRoot) fail("EPERM")
+    return
+  }
+  if (name.startsWith("system.")) return
+  if (name.startsWith("trusted.")) return fs.isRoot ? undefined : refuse()
+  if (name.startsWith("user.")) {
+    if (!(inode instanceof RegularFile || inode instanceof Directory)) refuse()
+    const isSticky = inode instanceof Directory && (inode.mode & S_ISVTX) !== 0
+    if (isSticky && wanted === MAY_WRITE && !fs.owns(inode)) fail("EPERM")
+  }
+  fs.demand(inode, wanted)
+}
+
+/** There is nobody who would keep attributes of another namespace. */
+const demandNamespace = (name: string): void => {
+  const namespace = ["user.", "trusted.", "security."].find((prefix) => name.startsWith(prefix))
+  if (namespace === undefined) fail("EOPNOTSUPP")
+  if (namespace === name) fail("EINVAL")
+}
+
+const demandUse = (fs: FileSystem, inode: Inode, name: string, wanted: number): void => {
+  demandAttribute(fs, inode, name, wanted)
+  demandNamespace(name)
+}
+
+export const set = (fs: FileSystem, inode: Inode, name: string, value: Uint8Array, flags: number): void => {
+  demandUse(fs, inode, name, MAY_WRITE)
+  const exists = inode.xattrs?.has(name) === true
+  if (exists && (flags & XATTR_CREATE) !== 0) fail("EEXIST")
+  if (!exists && (flags & XATTR_REPLACE) !== 0) fail("ENODATA")
+  inode.xattrs ??= new Map()
+  inode.xattrs.set(name, new Uint8Array(value))
+  fs.changed(inode)
+}
