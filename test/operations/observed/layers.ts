@@ -134,8 +134,11 @@ export const layerOptions: Lines = {
       expect(other.backend).toBe("none")
     }).pipe(Effect.provide(Aio.layer({ backend: "threads" })))
   },
-  "Aio.setLimits.maxPollRequests": shownBy("threads/poll-limits.test.ts", "maxPollRequests: so many, turn by turn"),
-  "Aio.setLimits.maxPollTime": shownBy("threads/poll-limits.test.ts", "maxPollTime: a turn ends early"),
+  "Aio.setLimits.maxPollRequests": shownBy(
+    "conformance/scheduling/poll-limits.test.ts",
+    "maxPollRequests: so many, turn by turn"
+  ),
+  "Aio.setLimits.maxPollTime": shownBy("conformance/scheduling/poll-limits.test.ts", "maxPollTime: a turn ends early"),
   "Aio.setLimits.maxOutstanding": {
     on: ({ world }) =>
       Effect.gen(function* () {

@@ -273,10 +273,10 @@ const faults: Lines = {
 }
 
 const testing: Lines = {
-  "testing.aio.backends": shownBy("mock/testing.test.ts", "only on those that are named"),
-  "testing.aio.mock": shownBy("mock/testing.test.ts", "only on those that are named"),
-  "testing.mock.seeds": shownBy("mock/testing.test.ts", "ran as often as it was told to"),
-  "testing.mock.mock": shownBy("mock/testing.test.ts", "has a clock of its own, and a seed for every run")
+  "testing.aio.backends": shownBy("backends/mock/testing.test.ts", "only on those that are named"),
+  "testing.aio.mock": shownBy("backends/mock/testing.test.ts", "only on those that are named"),
+  "testing.mock.seeds": shownBy("backends/mock/testing.test.ts", "ran as often as it was told to"),
+  "testing.mock.mock": shownBy("backends/mock/testing.test.ts", "has a clock of its own, and a seed for every run")
 }
 
 export const mock: Lines = { ...settings, ...layer, ...faults, ...testing }
