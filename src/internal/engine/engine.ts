@@ -2,8 +2,8 @@
  * The part all backends share: trying without waiting, queueing by priority, one flush and one drain per turn of the event loop,
  * cancelling, and an orderly end.
  *
- * No Effect in here: plain objects, numbers and callbacks. One turn is one `setImmediate`: whatever fibers submitted before it goes
- * to the kernel in one call, and completions that are there already are delivered in the same turn.
+ * No Effect in here: plain objects, numbers and callbacks. Whatever fibers submitted before a turn goes to the kernel in one call, and
+ * completions that are there already are delivered in the same turn. When turns are: turns.ts.
  */
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
@@ -21,6 +21,7 @@ import { OverdueClock } from "./overdue.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, type Lane, QUEUED, type Request, type Slot } from "./request.ts"
 import type { Submission } from "./submission.ts"
+import { Turns } from "./turns.ts"
 import { Watchdog } from "./watchdog.ts"
 
 /** Completions between two looks at the clock. */
@@ -36,7 +37,7 @@ export class Engine implements Host {
   private readonly lanes: Array<BackendLane> = []
   private readonly overdueClock = new OverdueClock()
   private readonly watchdog = new Watchdog(() => (this.outstanding === 0 ? -1 : this.poll()))
-  private scheduled = false
+  private readonly turns = new Turns(this)
   private polling = false
   /** The lane that comes first in this turn. */
   private first = 0
@@ -301,9 +302,7 @@ export class Engine implements Host {
 
   /** Called by backends, see `Host`. */
   wake(): void {
-    if (this.scheduled) return
-    this.scheduled = true
-    setImmediate(this.turn)
+    this.turns.ask()
   }
 
   /**
@@ -360,13 +359,19 @@ export class Engine implements Host {
     return this.lanes[this.lanes.length - 1]
   }
 
-  private readonly turn = (): void => {
-    this.scheduled = false
-    this.poll()
+  /** Called by `Turns`: the event loop has had its turn, and there is a new budget. */
+  beginTurns(): void {
+    this.attempts.refill(this.room)
   }
 
   /** One turn: dispatches, enters the kernel, delivers at most `limit` completions. How many requests ended. */
   poll(limit = this.limits.maxPollRequests): number {
+    this.beginTurns()
+    return this.runTurn(limit)
+  }
+
+  /** The same within the budget of the turn before. */
+  runTurn(limit: number): number {
     // Not from inside a completion: the ring is being read.
     if (this.ended || this.polling) return 0
     this.polling = true
@@ -379,7 +384,6 @@ export class Engine implements Host {
 
   private turnOnce(limit: number): number {
     const { limits } = this
-    this.attempts.refill(this.room)
     const before = this.counters.completed
     const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : now() + limits.maxPollTime
     let left = limit

@@ -3,6 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBlocking } from "effect-aio"
 import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { defaultLimits } from "../../../src/internal/engine/limits.ts"
+import { Turns } from "../../../src/internal/engine/turns.ts"
 import { block } from "../../backends/threads/fixtures/pool.ts"
 import { realBackends as backends } from "../../support/backends.ts"
 import { nextTurn } from "../../support/moments.ts"
@@ -72,5 +74,58 @@ describe.each(backends)("$name", ({ layer }) => {
       expect(yield* AioBlocking.poll).toBe(pending)
       yield* Fiber.joinAll(fibers)
     }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("turns that follow each other without an iteration of the event loop", () => {
+  /** What is done in turns, each of which ends `ended` requests and asks for another one, on a clock that each moves by `step`. */
+  const turnsOf = (ended: number, step: number, maxPollRequests = 1024) =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      let time = 0
+      const host = {
+        limits: { ...defaultLimits(), maxPollRequests },
+        beginTurns: () => void log.push("loop"),
+        runTurn: (limit: number) => {
+          log.push(`turn ${limit}`)
+          time += step
+          // As a fiber that was resumed: in a microtask of its own.
+          void Promise.resolve().then(() => log.length < 20 && turns.ask())
+          return ended
+        }
+      }
+      const turns = new Turns(host, () => time)
+      turns.ask()
+      turns.ask()
+      while (log.length < 20) yield* nextTurn
+      return log
+    })
+
+  it.live("while fibers that were resumed ask for more, for a quarter of a millisecond", () =>
+    Effect.gen(function* () {
+      const log = yield* turnsOf(1, 0.1)
+      expect(log.slice(0, 8)).toEqual([
+        "loop",
+        "turn 1024",
+        "turn 1023",
+        "turn 1022",
+        "loop",
+        "turn 1024",
+        "turn 1023",
+        "turn 1022"
+      ])
+    })
+  )
+
+  it.live("up to the limit of completions", () =>
+    Effect.gen(function* () {
+      expect((yield* turnsOf(4, 0, 8)).slice(0, 6)).toEqual(["loop", "turn 8", "turn 4", "loop", "turn 8", "turn 4"])
+    })
+  )
+
+  it.live("not after a turn in which nothing has ended", () =>
+    Effect.gen(function* () {
+      expect((yield* turnsOf(0, 0)).slice(0, 4)).toEqual(["loop", "turn 1024", "loop", "turn 1024"])
+    })
   )
 })
