@@ -10,6 +10,7 @@ import { type FILL, type LIST, ONCE } from "../native/machine/layout.ts"
 import { Cell, cString, writePath } from "../native/memory.ts"
 import { BadArgument, checkPath, type Path } from "./arguments.ts"
 import { type Detour, endDetours } from "./detours.ts"
+import { giveRoomBack } from "./nameRoom.ts"
 import type { OnFile } from "./openDescriptor.ts"
 
 /** What writes an operation into a submission: a catalogue entry. */
@@ -36,6 +37,8 @@ export class Submission {
   detours: Array<Detour> | null = null
   /** Memory of its own that the kernel fills and `decode` reads, or that the kernel reads. */
   output: Buffer | null = null
+  /** The same for the names of a directory, which `decode` copies: it is used again. */
+  names: Buffer | null = null
   /** How a thread runs the system call. */
   mode: typeof ONCE | typeof FILL | typeof LIST = ONCE
   /** A directory's names were read to their end. */
@@ -118,6 +121,10 @@ export class Submission {
     this.keep = null
     this.detours = null
     this.output = null
+    if (this.names !== null) {
+      giveRoomBack(this.names)
+      this.names = null
+    }
     this.cellHoldsPath = false
     this.mode = ONCE
     this.atEnd = false

@@ -2,6 +2,7 @@
 import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
 import { BadArgument, checkFd, show } from "../engine/arguments.ts"
+import { NAME_ROOM, takeRoom } from "../engine/nameRoom.ts"
 import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { define, PENDING } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
@@ -90,20 +91,20 @@ export const openDirectory = define(
   }
 )
 
-const decodeChunk = ({ atEnd, output }: Submission, result: number): DirectoryChunk => ({
-  entries: decodeEntries(output!, result),
+const decodeChunk = ({ atEnd, names }: Submission, result: number): DirectoryChunk => ({
+  entries: decodeEntries(names!, result),
   // The kernel says the end only by an empty answer.
   done: atEnd || result === 0
 })
 
-/** New memory for names, which lives as long as the submission holds it. */
+/** Memory for names, which is the submission's until it is cleared. */
 const outputOf = (submission: Submission, bytes: number): number => {
   try {
-    submission.output = Buffer.allocUnsafeSlow(bytes)
+    submission.names = takeRoom(bytes)
   } catch {
     throw new BadArgument("bufferSize", `there is no memory for ${bytes} bytes`)
   }
-  return addressOf(submission.output)
+  return addressOf(submission.names)
 }
 
 const readdirOptions = optionsReader<ReaddirOptions>({ bufferSize: true })
@@ -113,7 +114,7 @@ export const readdir = define(
   {
     name: "readdir",
     man: "getdents64(2)",
-    encode: (submission, { bufferSize = 32768, fd }) => {
+    encode: (submission, { bufferSize = NAME_ROOM, fd }) => {
       if (!Number.isInteger(bufferSize) || bufferSize < 288 || bufferSize > 0x7fffffff) {
         throw new BadArgument("bufferSize", `an integer from 288 to 2147483647, not ${show(bufferSize)}`)
       }
@@ -126,9 +127,6 @@ export const readdir = define(
     decode: decodeChunk
   }
 )
-
-/** Bytes for the names of most directories, of about a thousand entries. */
-export const LIST_SIZE = 32768
 
 /**
  * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. What has more

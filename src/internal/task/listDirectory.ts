@@ -1,13 +1,14 @@
 /** The names in a directory: one request, or, for many names, as many attempts as it takes to have room for all. */
+import { NAME_ROOM } from "../engine/nameRoom.ts"
 import { errno } from "../native/errno.ts"
-import { type DirectoryChunk, type DirectoryEntry, LIST_SIZE, list } from "../operation/directories.ts"
+import { type DirectoryChunk, type DirectoryEntry, list } from "../operation/directories.ts"
 import { PathSequence } from "./sequence.ts"
 
 /** Bytes that getdents64(2) can be asked for. */
 const MOST = 2 ** 31 - 1
 
 export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
-  private size = LIST_SIZE
+  private size = NAME_ROOM
 
   protected begin(): void {
     this.run(list(this.path, this.size), this.listed)

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioDirectory } from "effect-aio"
 import { backends, realBackends } from "../../support/backends.ts"
@@ -29,6 +29,26 @@ const opened = (path: string) =>
 const sortedNames = (entries: ReadonlyArray<Aio.DirectoryEntry>) => entries.map(({ name }) => name).sort()
 
 describe.each(realBackends)("$name: readdir", ({ layer }) => {
+  it.scopedLive("memory for names serves one directory after the other", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const names = ["a".repeat(200), "b", "short"]
+      for (const name of names) fs.mkdirSync(join(directory, name))
+      for (const name of names.slice(0, 2)) fs.writeFileSync(join(directory, name, name), "")
+      const read = (name: string) => Effect.map(AioDirectory.read(join(directory, name)), sortedNames)
+      expect(yield* read("")).toEqual(names)
+      const made = vi.spyOn(Buffer, "allocUnsafeSlow")
+      yield* Effect.addFinalizer(() => Effect.sync(() => made.mockRestore()))
+      for (let i = 0; i < 20; i++) {
+        // What stood there before is not told again.
+        expect(yield* read(names[0])).toEqual([names[0]])
+        expect(yield* read(names[1])).toEqual([names[1]])
+        expect(yield* read(names[2])).toEqual([])
+      }
+      expect(made.mock.calls.length).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("an empty directory has no entries, a file is none", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

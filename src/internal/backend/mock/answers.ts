@@ -81,7 +81,7 @@ const writeName = (output: Buffer, at: number, name: string, inode: Inode, posit
  * while others come and go is told once: positions are given in the order in which names came, and not again.
  */
 export const writeNames = (submission: Submission, description: Description): number => {
-  const output = submission.output!
+  const output = submission.names!
   const { inode } = description
   if (!(inode instanceof Directory)) return fail("ENOTDIR")
   if (inode.isRemoved) fail("ENOENT")
