@@ -30,7 +30,7 @@ offset() { echo $((16#$("${2}nm" "$directory/$1.elf" | awk -v name="$3" '$3 == n
 emit() {
   local name=$1 prefix=$2
   echo "  $name: {"
-  for entry in pool_thread abandon_pool settle_estate; do
+  for entry in pool_thread abandon_pool run_cleanups; do
     echo "    $entry: $(offset "$name" "$prefix" "$entry"),"
   done
   echo "    bytes:"

@@ -1,7 +1,7 @@
 /** What is known and done about descriptors without a request, and what an open file remembers between its requests. */
 import { type Alignment, directAlignment } from "../native/direct.ts"
-import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/estate.ts"
 import { takesOffsets, type Way } from "../native/positions.ts"
+import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/threadCleanup.ts"
 import { type Trust, UNASKED } from "../native/trust.ts"
 import { BadArgument, checkFd, type Path } from "./arguments.ts"
 

@@ -1,11 +1,11 @@
 /** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See aioSuspendProtocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
 import { COUNT, INSIDE, MOST_WATCHED, ORDER, SHARED_SIZE, SIGNALLED, STOP, TID, views } from "./aioSuspendProtocol.js"
-import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { waitForThreads } from "./exit.ts"
 import { addressOf, syscall } from "./libc.ts"
 import { posixAioLibrary } from "./posixAio.ts"
 import { NR } from "./syscalls.ts"
+import { closeDescriptor, ownDescriptor } from "./threadCleanup.ts"
 import { wakeThread } from "./wakeSignal.ts"
 
 export { MOST_WATCHED }

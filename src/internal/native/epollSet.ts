@@ -1,9 +1,9 @@
 /** Several descriptors as one that is readable when any of them is ready: epoll(7). */
 import { errno } from "./errno.ts"
-import { closeDescriptor, ownDescriptor } from "./estate.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
+import { closeDescriptor, ownDescriptor } from "./threadCleanup.ts"
 
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1

@@ -1,12 +1,12 @@
 /**
  * A `uv_poll` of our own, for worker threads: that of koffi ends the process when a descriptor becomes readable just while the thread is
  * ended by `worker.terminate()`. A function registered with koffi is called in its place: that one may fail. The handle is left to the
- * thread's estate, and so closed before Node looks whether all are.
+ * thread's clean-ups, and so closed before Node looks whether all are.
  */
 
 import { eventLoop } from "./environment.ts"
-import { bequeath, hasEstate, POLL, revoke } from "./estate.ts"
 import { functionAddress, koffi, lib } from "./libc.ts"
+import { hasCleanups, POLL, registerCleanup, unregisterCleanup } from "./threadCleanup.ts"
 
 const UV_POLL = 8
 const UV_READABLE = 1
@@ -32,7 +32,7 @@ interface Functions {
 const onReady = new Map<number, () => void>()
 
 const load = (): Functions | null => {
-  if (!hasEstate()) return null
+  if (!hasCleanups()) return null
   const loop = eventLoop()
   if (loop === 0) return null
   const handle = ["int64_t"]
@@ -64,7 +64,7 @@ export class LoopHandle {
   private constructor(
     private readonly uv: Functions,
     private readonly handle: number,
-    private readonly bequest: number
+    private readonly cleanup: number
   ) {}
 
   /** Calls `ready` while `fd` is readable, once a turn of the loop. `undefined` where there is no such thing. */
@@ -78,7 +78,11 @@ export class LoopHandle {
       return undefined
     }
     onReady.set(handle, ready)
-    const made = new LoopHandle(functions, handle, bequeath(POLL, handle, stopAddress, closeAddress, freeAddress))
+    const made = new LoopHandle(
+      functions,
+      handle,
+      registerCleanup(POLL, handle, stopAddress, closeAddress, freeAddress)
+    )
     start(handle, UV_READABLE, callback)
     return made
   }
@@ -101,7 +105,7 @@ export class LoopHandle {
 
   /** Its memory is freed when the loop has let go of it. */
   close(): void {
-    revoke(this.bequest)
+    unregisterCleanup(this.cleanup)
     onReady.delete(this.handle)
     this.uv.close(this.handle, this.uv.freeAddress)
   }

@@ -69,7 +69,7 @@ export const loadMachine = (): number => {
 }
 
 /** The address of a function of machine.c, after `loadMachine`. */
-export const machineAddress = (name: "pool_thread" | "abandon_pool" | "settle_estate"): number => base! + program[name]
+export const machineAddress = (name: "pool_thread" | "abandon_pool" | "run_cleanups"): number => base! + program[name]
 
 /** Ends what a pool's threads are in, and waits for it. For the end of the thread that the pool belongs to. */
 export const abandonPool = (pool: number): void => {

@@ -2,13 +2,13 @@
  * POSIX AIO as glibc has it, aio(7): the functions, and tables of `struct aiocb`.
  *
  * The control blocks are mapped memory, not a JavaScript array: a worker thread that is terminated frees its arrays, and glibc keeps
- * lists that lead through these blocks. The thread's estate sees to what is in flight then.
+ * lists that lead through these blocks. The clean-up of the thread (threadCleanup.ts) sees to what is in flight then.
  */
 import { constants } from "node:os"
-import { BLOCKS, bequeath, revoke } from "./estate.ts"
 import { foreignMemory, koffi, lib, syscall, type Word } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
+import { BLOCKS, registerCleanup, unregisterCleanup } from "./threadCleanup.ts"
 
 /** `struct aiocb` of glibc, 64 bits, x64 and arm64: indices of 32-bit words. `selfTest` compares the private ones with the functions. */
 const AIOCB = {
@@ -58,7 +58,7 @@ interface Functions {
   readonly aio_init: (options: number) => void
   /** Where they were found; `null` is the process itself. */
   readonly library: string | null
-  /** For the thread's estate. */
+  /** For the clean-up of the thread. */
   readonly cancelAddress: number
   readonly errorAddress: number
 }
@@ -146,7 +146,7 @@ export class ControlBlocks {
   private readonly functions = functions()
   private readonly address: number
   private readonly length: number
-  private readonly bequest: number
+  private readonly cleanup: number
   private words: Int32Array
   private unsigned: Uint32Array
   private wide: BigInt64Array
@@ -173,7 +173,7 @@ export class ControlBlocks {
       this.words[slot * WORDS + AIOCB.errorCode] = UNTOUCHED
     }
     const { cancelAddress, errorAddress } = this.functions
-    this.bequest = bequeath(BLOCKS, address, count, STRIDE, this.length, cancelAddress, errorAddress)
+    this.cleanup = registerCleanup(BLOCKS, address, count, STRIDE, this.length, cancelAddress, errorAddress)
   }
 
   addressOf(slot: number): number {
@@ -300,7 +300,7 @@ export class ControlBlocks {
     this.words = new Int32Array(0)
     this.unsigned = new Uint32Array(0)
     this.wide = new BigInt64Array(0)
-    revoke(this.bequest)
+    unregisterCleanup(this.cleanup)
     syscall(NR.munmap, this.address, this.length)
   }
 }

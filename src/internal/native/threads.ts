@@ -1,5 +1,5 @@
 /** Threads that execute system calls from shared memory: starting, feeding, waking and ending them. See machine/machine.c. */
-import { bequeath, POOL as POOL_KIND, revoke } from "./estate.ts"
+
 import { abandonAtExit, forget } from "./exit.ts"
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "./libc.ts"
 import { setImmediate, setTimeout } from "./loop.ts"
@@ -47,6 +47,7 @@ import { abandonPool, loadMachine, machineAddress } from "./machine.ts"
 import { mapMemory } from "./memory.ts"
 import { startThread } from "./pthread.ts"
 import { NR } from "./syscalls.ts"
+import { POOL as POOL_KIND, registerCleanup, unregisterCleanup } from "./threadCleanup.ts"
 import { wakeSignal, wakeThread } from "./wakeSignal.ts"
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
@@ -98,7 +99,7 @@ export class Threads {
   /** By index: whether a thread has that place. */
   private readonly places: Array<boolean> = []
   private readonly freeSlots: Array<number> = []
-  private readonly bequest: number = -1
+  private readonly cleanup: number = -1
   private completionHead = 0
   /** Cancelled calls whose slots have not come back. */
   private dequeued = 0
@@ -136,7 +137,7 @@ export class Threads {
     const words = new Int32Array(memory)
     words[POOL_EVENT_FD / 4] = this.eventFd
     words[POOL_WAKE_SIGNAL / 4] = wakeSignal() ?? 0
-    this.bequest = bequeath(POOL_KIND, address)
+    this.cleanup = registerCleanup(POOL_KIND, address)
     // A thread that is in a system call when this one exits would go on writing into memory that is freed.
     abandonAtExit(this)
   }
@@ -375,7 +376,7 @@ export class Threads {
     this.closed = true
     forget(this)
     if (this.eventFd < 0) return
-    revoke(this.bequest)
+    unregisterCleanup(this.cleanup)
     // The views first: touching memory that is unmapped would end the process.
     this.views = viewsOf(new ArrayBuffer(POOL_SIZE))
     syscall(NR.munmap, this.address, POOL_SIZE)

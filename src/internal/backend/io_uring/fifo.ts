@@ -12,11 +12,11 @@
 import { constants } from "node:fs"
 import type { Request, Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
-import { closeDescriptor, disownDescriptor, ownDescriptor } from "../../native/estate.ts"
 import { O_PATH, S_IFIFO } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { descriptorType, isSeekable, POLLHUP, POLLIN, pollEvents } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
+import { closeDescriptor, disownDescriptor, ownDescriptor } from "../../native/threadCleanup.ts"
 
 /** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
 const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH

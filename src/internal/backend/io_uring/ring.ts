@@ -7,10 +7,17 @@
 
 import type { SubmissionEntry } from "../../engine/operation.ts"
 import { errno } from "../../native/errno.ts"
-import { bequeath, closeDescriptor, MEMORY, ownDescriptor, RING, revoke } from "../../native/estate.ts"
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
+import {
+  closeDescriptor,
+  MEMORY,
+  ownDescriptor,
+  RING,
+  registerCleanup,
+  unregisterCleanup
+} from "../../native/threadCleanup.ts"
 import {
   CQE_WORDS,
   IO_URING_OP_SUPPORTED,
@@ -49,7 +56,7 @@ export class RingUnavailable {
 interface Mapping {
   readonly address: number
   readonly length: number
-  readonly bequest: number
+  readonly cleanup: number
 }
 
 export class Ring implements SubmissionEntry {
@@ -60,7 +67,7 @@ export class Ring implements SubmissionEntry {
   readonly supported: ReadonlySet<number>
 
   private readonly mappings: Array<Mapping> = []
-  private bequest = -1
+  private cleanup = -1
   private words: Uint32Array
   private results: Int32Array
   private sqes: Uint32Array
@@ -105,7 +112,7 @@ export class Ring implements SubmissionEntry {
     this.cqes = params[PARAMS.cqCqes] / 4
     const [{ address }] = this.mappings
     const fields = [PARAMS.sqHead, PARAMS.cqHead, PARAMS.cqTail, PARAMS.cqCqes].map((at) => address + params[at])
-    this.bequest = bequeath(RING, fd, ...fields, this.cqMask)
+    this.cleanup = registerCleanup(RING, fd, ...fields, this.cqMask)
     // The indirection array is not used: entry i of the ring is always submission entry i.
     const array = params[PARAMS.sqArray] / 4
     for (let i = 0; i < this.entries; i++) this.words[array + i] = i
@@ -130,7 +137,7 @@ export class Ring implements SubmissionEntry {
   private map(length: number, offset: number): ArrayBuffer {
     const address = syscall(NR.mmap, 0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, this.fd, offset)
     if (address < 0) this.fail("mmap", -address)
-    this.mappings.push({ address, length, bequest: bequeath(MEMORY, address, length) })
+    this.mappings.push({ address, length, cleanup: registerCleanup(MEMORY, address, length) })
     return foreignMemory(address, length)
   }
 
@@ -263,11 +270,11 @@ export class Ring implements SubmissionEntry {
     this.words = new Uint32Array(0)
     this.results = new Int32Array(0)
     this.sqes = new Uint32Array(0)
-    for (const { address, bequest, length } of this.mappings.splice(0)) {
-      revoke(bequest)
+    for (const { address, cleanup, length } of this.mappings.splice(0)) {
+      unregisterCleanup(cleanup)
       syscall(NR.munmap, address, length)
     }
-    revoke(this.bequest)
+    unregisterCleanup(this.cleanup)
     closeDescriptor(this.fd)
   }
 }

@@ -11,7 +11,6 @@
 
 import type { ControlBlock } from "../../engine/operation.ts"
 import { errno } from "../../native/errno.ts"
-import { bequeath, CONTEXT, closeDescriptor, ownDescriptor, revoke } from "../../native/estate.ts"
 import {
   AIO_RING,
   AIO_RING_MAGIC,
@@ -25,6 +24,13 @@ import {
 import { addressOf, foreignMemory, setWord, syscall, type Word } from "../../native/libc.ts"
 import { permanent } from "../../native/memory.ts"
 import { NR } from "../../native/syscalls.ts"
+import {
+  CONTEXT,
+  closeDescriptor,
+  ownDescriptor,
+  registerCleanup,
+  unregisterCleanup
+} from "../../native/threadCleanup.ts"
 
 /** Completions fetched by one io_getevents(2), where the ring cannot be read. */
 const BATCH = 128
@@ -47,7 +53,7 @@ export class Context implements ControlBlock {
   /** Readable when there are completions; it may be for a moment after they have been taken. */
   readonly eventFd: number
   private readonly address: number
-  private bequest: number
+  private cleanup: number
   private ending: Promise<boolean> | undefined
   private readonly blocks: Uint32Array
   private readonly blocksAddress: number
@@ -92,7 +98,7 @@ export class Context implements ControlBlock {
     }
     this.eventFd = ownDescriptor(eventFd)
     this.address = Number(context[0])
-    this.bequest = bequeath(CONTEXT, this.address)
+    this.cleanup = registerCleanup(CONTEXT, this.address)
     this.blocks = new Uint32Array(entries * IOCB.words)
     this.blocksAddress = addressOf(this.blocks)
     this.pointers = new Uint32Array(entries * 2)
@@ -250,8 +256,8 @@ export class Context implements ControlBlock {
     this.ring = new Uint32Array(0)
     this.ringResults = new Int32Array(0)
     this.mayHaveMore = false
-    revoke(this.bequest)
-    this.bequest = -1
+    unregisterCleanup(this.cleanup)
+    this.cleanup = -1
   }
 
   /** Ends what is in flight, which nobody will be told of: false where the kernel does not (a seccomp filter). */

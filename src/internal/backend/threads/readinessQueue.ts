@@ -11,12 +11,12 @@
 import type { Request } from "../../engine/request.ts"
 import type { EpollSet } from "../../native/epollSet.ts"
 import { errno } from "../../native/errno.ts"
-import { closeDescriptor, ownDescriptor } from "../../native/estate.ts"
 import { F_DUPFD_CLOEXEC } from "../../native/layout.ts"
 import { syscall } from "../../native/libc.ts"
 import { descriptorLimit } from "../../native/limits.ts"
 import { areReady } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
+import { closeDescriptor, ownDescriptor } from "../../native/threadCleanup.ts"
 
 /** Descriptors that are left to others. */
 const LEFT_TO_OTHERS = 48

@@ -1,10 +1,10 @@
 /** Made by scripts/machine-code.sh. Addresses in it are relative to its start. */
 export const code = {
-  sources: "90a32a3f29350c16ae5b5b14af27a2e124f3e11074bf66ab19f10f472ee8f405",
+  sources: "492fc1e9c8c6a57b0d536a0686b19754775e76ed913b3200f0a92edc72dcb352",
   x64: {
     pool_thread: 347,
     abandon_pool: 1352,
-    settle_estate: 1579,
+    run_cleanups: 1579,
     bytes:
       "SIn4SGPSQVdIic9BVkG/2QAAAEyNtJDIsQEAQVVNicVBVEmJ9FVMic1TMdtIiepKjTQrSCnaRTHSRTHARTHJTIn4DwVIicFIg/j8dRFBiwaD+AN14UjH" +
       "wYP////rBUiFwHkUSIXbdDhIg/nqdC/2RCQ4AXQr6yZ1C0HHRCQEAwAAAOsZSAHDSInoSCnYSD0fAQAAfghBiwaD+AN1j0iJ2VtIichdQVxBXUFeQV/D" +
@@ -40,7 +40,7 @@ export const code = {
   arm64: {
     pool_thread: 452,
     abandon_pool: 1636,
-    settle_estate: 1916,
+    run_cleanups: 1916,
     bytes:
       "6wMBqkGOjdIiwCKL7AMDqu0DBKrqAwWqCQgCiwcAgNLhAA2LQgEHy+ADDKqoB4DSAwCA0gQAgNIFAIDSAQAA1B8QALHBAABUIP3fiB8MAHHB/v9UgA+A" +
       "kgMAABQfAADxKgEAVOcAALQfWACxxgAAEuEXnxohAAYqPwAAcQAAh5rAA1/WoQAAVGAAgFJgBQC54AMHqvv//xfnAACLQAEHyx98BPFt//9UIP3fiB8M" +

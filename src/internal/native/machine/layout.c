@@ -15,7 +15,7 @@ int main(void) {
   NUMBER(NOTHING); NUMBER(RETIRED);
   NUMBER(ONCE); NUMBER(FILL); NUMBER(LIST); NUMBER(FILLED_TO_END);
   NUMBER(POLL); NUMBER(RING); NUMBER(CONTEXT); NUMBER(POOL); NUMBER(BLOCKS); NUMBER(MEMORY); NUMBER(OF_OPEN);
-  NUMBER(NO_BEQUEST); NUMBER(MOST_BEQUESTS); NUMBER(DESCRIPTOR_WORDS);
+  NUMBER(NO_CLEANUP); NUMBER(MAX_CLEANUPS); NUMBER(DESCRIPTOR_WORDS);
   OFFSET(POOL_EVENT_FD, Pool, eventFd);
   OFFSET(POOL_WAKE_SIGNAL, Pool, wakeSignal);
   OFFSET(POOL_RESULTS, Pool, results);
@@ -29,8 +29,8 @@ int main(void) {
   printf("export const THREAD_WORDS = %zu\n", sizeof(struct Thread) / 4);
   printf("export const THREAD_TID = %zu\n", offsetof(struct Thread, tid) / 4);
   printf("export const THREAD_CURRENT = %zu\n", offsetof(struct Thread, current) / 4);
-  printf("export const BEQUEST_WORDS = %zu\n", sizeof(struct Bequest) / 8);
-  OFFSET(ESTATE_DESCRIPTORS, Estate, descriptors);
-  printf("export const ESTATE_SIZE = %zu\n", sizeof(struct Estate));
+  printf("export const CLEANUP_WORDS = %zu\n", sizeof(struct Cleanup) / 8);
+  OFFSET(CLEANUPS_DESCRIPTORS, Cleanups, descriptors);
+  printf("export const CLEANUPS_SIZE = %zu\n", sizeof(struct Cleanups));
   return 0;
 }

@@ -297,7 +297,7 @@ void abandon_pool(struct Pool *pool) {
   }
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ the estate */
+/* ---------------------------------------------------------------- clean-up of a thread */
 
 /* Closes what was opened, and whose completion nobody has taken; and what was to be closed, and no thread has come to. */
 static void close_opened(struct Pool *pool) {
@@ -324,7 +324,7 @@ static unsigned take_from_ring(struct Ring *ring) {
  * Cancels whatever is in flight in a ring (IORING_REGISTER_SYNC_CANCEL, Linux 6.0), and waits until each entry that the kernel has taken
  * has had its completion. The call itself does not wait for what is beyond cancelling: a transfer of a disk, an open in a worker.
  */
-static void settle_ring(struct Ring *ring) {
+static void clean_up_ring(struct Ring *ring) {
   for (int look = 0; look < LOOKS; look++) {
     long order[8];
     for (int i = 0; i < 8; i++) order[i] = 0;
@@ -344,7 +344,7 @@ static void settle_ring(struct Ring *ring) {
  * descriptor's line makes glibc forget the others, which only a cancel of their own ends. By their blocks, since whoever else has
  * requests on the same descriptor keeps them. glibc's lists lead through blocks that have not ended: these stay mapped.
  */
-static void settle_blocks(struct Blocks *blocks) {
+static void clean_up_blocks(struct Blocks *blocks) {
   for (int look = 0; look < LOOKS; look++) {
     int isBusy = 0;
     for (long i = blocks->count - 1; i >= 0; i--) {
@@ -361,7 +361,7 @@ static void settle_blocks(struct Blocks *blocks) {
   }
 }
 
-static void settle(struct Bequest *it) {
+static void clean_up(struct Cleanup *it) {
   switch (it->kind) {
     case POLL: {
       void (*stop)(void *) = (void (*)(void *))it->b;
@@ -372,7 +372,7 @@ static void settle(struct Bequest *it) {
     }
     case RING: {
       struct Ring ring = {it->a, (unsigned *)it->b, (unsigned *)it->c, (unsigned *)it->d, (struct Completion *)it->e, (unsigned)it->f};
-      settle_ring(&ring);
+      clean_up_ring(&ring);
       break;
     }
     case CONTEXT: CALL(NR_io_destroy, it->a, 0, 0, 0); break;
@@ -383,7 +383,7 @@ static void settle(struct Bequest *it) {
       break;
     case BLOCKS: {
       struct Blocks blocks = {(char *)it->a, it->b, it->c, it->d, (int (*)(int, void *))it->e, (int (*)(void *))it->f};
-      settle_blocks(&blocks);
+      clean_up_blocks(&blocks);
       break;
     }
     case MEMORY: CALL(NR_munmap, it->a, it->b, 0, 0); break;
@@ -394,17 +394,17 @@ static void settle(struct Bequest *it) {
  * A clean-up hook of a worker thread's environment: runs on that thread after its last JavaScript, and before its memory is freed.
  * First whatever may still write into that memory, then what is left.
  */
-void settle_estate(struct Estate *estate) {
+void run_cleanups(struct Cleanups *cleanups) {
   for (int kind = POLL; kind <= MEMORY; kind++) {
-    for (int i = 0; i < MOST_BEQUESTS; i++) {
-      if (estate->bequests[i].kind == kind) settle(&estate->bequests[i]);
+    for (int i = 0; i < MAX_CLEANUPS; i++) {
+      if (cleanups->entries[i].kind == kind) clean_up(&cleanups->entries[i]);
     }
   }
   for (int i = 0; i < DESCRIPTOR_WORDS; i++) {
-    unsigned bits = (unsigned)estate->descriptors[i];
+    unsigned bits = (unsigned)cleanups->descriptors[i];
     for (int bit = 0; bits != 0; bit++, bits >>= 1) {
       if (bits & 1) CALL(NR_close, i * 32 + bit, 0, 0, 0);
     }
   }
-  CALL(NR_munmap, estate, sizeof(struct Estate), 0, 0);
+  CALL(NR_munmap, cleanups, sizeof(struct Cleanups), 0, 0);
 }

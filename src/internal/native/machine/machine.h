@@ -102,7 +102,7 @@ struct Pool {
 
 /* What a worker thread leaves behind, in the order in which it is seen to. */
 enum {
-  NO_BEQUEST = 0,
+  NO_CLEANUP = 0,
   /* A handle of libuv: its address, then those of uv_poll_stop, uv_close, free. */
   POLL = 1,
   /* An io_uring: the fields of struct Ring. */
@@ -117,11 +117,11 @@ enum {
   MEMORY = 6
 };
 
-#define MOST_BEQUESTS 1024
+#define MAX_CLEANUPS 1024
 /* A bit for each descriptor. */
 #define DESCRIPTOR_WORDS 32768
 
-struct Bequest {
+struct Cleanup {
   long kind, a, b, c, d, e, f;
 };
 
@@ -156,7 +156,7 @@ struct Blocks {
 /* The upper half of the user data of a request that produces a descriptor. */
 #define OF_OPEN 3
 
-struct Estate {
-  struct Bequest bequests[MOST_BEQUESTS];
+struct Cleanups {
+  struct Cleanup entries[MAX_CLEANUPS];
   int descriptors[DESCRIPTOR_WORDS];
 };

@@ -10,12 +10,12 @@ import { isMainThread } from "node:worker_threads"
 import { atCleanUp } from "./environment.ts"
 import { foreignMemory, setWord, syscall } from "./libc.ts"
 import {
-  BEQUEST_WORDS,
+  CLEANUP_WORDS,
+  CLEANUPS_DESCRIPTORS,
+  CLEANUPS_SIZE,
   DESCRIPTOR_WORDS,
-  ESTATE_DESCRIPTORS,
-  ESTATE_SIZE,
-  MOST_BEQUESTS,
-  NO_BEQUEST
+  MAX_CLEANUPS,
+  NO_CLEANUP
 } from "./machine/layout.ts"
 import { loadMachine, machineAddress } from "./machine.ts"
 import { mapMemory } from "./memory.ts"
@@ -23,70 +23,70 @@ import { NR } from "./syscalls.ts"
 
 export { BLOCKS, CONTEXT, MEMORY, OF_OPEN, POLL, POOL, RING } from "./machine/layout.ts"
 
-interface Estate {
-  /** Entries of `BEQUEST_WORDS` words of 64 bits: what it is, and up to six values. */
-  readonly bequests: Int32Array
+interface Cleanups {
+  /** Entries of `CLEANUP_WORDS` words of 64 bits: what it is, and up to six values. */
+  readonly entries: Int32Array
   /** A bit for each descriptor that is to be closed. */
   readonly descriptors: Int32Array
   readonly free: Array<number>
 }
 
-const make = (): Estate | null => {
+const make = (): Cleanups | null => {
   if (isMainThread || loadMachine() < 0) return null
-  const address = mapMemory(ESTATE_SIZE)
+  const address = mapMemory(CLEANUPS_SIZE)
   if (address < 0) return null
-  const memory = foreignMemory(address, ESTATE_SIZE)
-  const estate = {
-    bequests: new Int32Array(memory, 0, MOST_BEQUESTS * BEQUEST_WORDS * 2),
-    descriptors: new Int32Array(memory, ESTATE_DESCRIPTORS, DESCRIPTOR_WORDS),
-    free: Array.from({ length: MOST_BEQUESTS }, (_, index) => MOST_BEQUESTS - 1 - index)
+  const memory = foreignMemory(address, CLEANUPS_SIZE)
+  const cleanups = {
+    entries: new Int32Array(memory, 0, MAX_CLEANUPS * CLEANUP_WORDS * 2),
+    descriptors: new Int32Array(memory, CLEANUPS_DESCRIPTORS, DESCRIPTOR_WORDS),
+    free: Array.from({ length: MAX_CLEANUPS }, (_, index) => MAX_CLEANUPS - 1 - index)
   }
-  return atCleanUp(machineAddress("settle_estate"), address) ? estate : null
+  return atCleanUp(machineAddress("run_cleanups"), address) ? cleanups : null
 }
 
-let made: Estate | null | undefined
-const own = (): Estate | null => {
+let made: Cleanups | null | undefined
+const ofThisThread = (): Cleanups | null => {
   if (made === undefined) made = make()
   return made
 }
 
 /** Whether what this thread leaves behind will be seen to. */
-export const hasEstate = (): boolean => own() !== null
+export const hasCleanups = (): boolean => ofThisThread() !== null
 
-/** Writes down what is to be done when this thread has ended, until `revoke`. The meaning of the values depends on the kind, see machine.h. */
-export const bequeath = (kind: number, ...values: ReadonlyArray<number>): number => {
-  const estate = own()
+/** Writes down what is to be done when this thread has ended, until `unregisterCleanup`. The meaning of the values depends on the kind, see machine.h. */
+export const registerCleanup = (kind: number, ...values: ReadonlyArray<number>): number => {
+  const cleanups = ofThisThread()
   // Without room, this one is not seen to; nobody has so many.
-  const index = estate?.free.pop()
-  if (estate === null || index === undefined) return -1
-  const at = index * BEQUEST_WORDS * 2
-  values.forEach((value, i) => setWord(estate.bequests, at + 2 + i * 2, value))
+  const index = cleanups?.free.pop()
+  if (cleanups === null || index === undefined) return -1
+  const at = index * CLEANUP_WORDS * 2
+  values.forEach((value, i) => setWord(cleanups.entries, at + 2 + i * 2, value))
   // Last: it counts from here on.
-  setWord(estate.bequests, at, kind)
+  setWord(cleanups.entries, at, kind)
   return index
 }
 
 /** It has been done. */
-export const revoke = (index: number): void => {
+export const unregisterCleanup = (index: number): void => {
   if (index < 0) return
-  const estate = own()!
-  setWord(estate.bequests, index * BEQUEST_WORDS * 2, NO_BEQUEST)
-  estate.free.push(index)
+  const cleanups = ofThisThread()!
+  setWord(cleanups.entries, index * CLEANUP_WORDS * 2, NO_CLEANUP)
+  cleanups.free.push(index)
 }
 
 /** The descriptor is to be closed with this thread, until `disownDescriptor`. Returns it; a failure (`-errno`) is none. */
 export const ownDescriptor = (fd: number): number => {
   if (fd < 0 || isMainThread) return fd
-  const estate = own()
-  if (estate !== null && fd < DESCRIPTOR_WORDS * 32) estate.descriptors[fd >> 5] |= 1 << (fd & 31)
+  const cleanups = ofThisThread()
+  if (cleanups !== null && fd < DESCRIPTOR_WORDS * 32) cleanups.descriptors[fd >> 5] |= 1 << (fd & 31)
   return fd
 }
 
 /** Before a descriptor is closed: its number may be somebody else's right after. */
 export const disownDescriptor = (fd: number): void => {
   if (isMainThread || fd < 0 || fd >= DESCRIPTOR_WORDS * 32) return
-  const estate = own()
-  if (estate !== null) estate.descriptors[fd >> 5] &= ~(1 << (fd & 31))
+  const cleanups = ofThisThread()
+  if (cleanups !== null) cleanups.descriptors[fd >> 5] &= ~(1 << (fd & 31))
 }
 
 /** Closes a descriptor that was owned. */
