@@ -90,19 +90,19 @@ export interface Use {
   readonly alignment: number | undefined
 }
 
-const detour = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array => {
+const bounced = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array => {
   const memory = use.alignment === undefined ? new Uint8Array(length) : allocateAligned(length, use.alignment)
   if (use.fills) {
-    const detours = submission.detours ?? []
-    detours.push({ view, memory, at })
-    submission.detours = detours
+    const bounceBuffers = submission.bounceBuffers ?? []
+    bounceBuffers.push({ view, memory, at })
+    submission.bounceBuffers = bounceBuffers
   } else memory.set(plainView(view).subarray(0, length))
   return memory
 }
 
 /** The memory that a request uses for a view of `length` bytes: the view's own, unless that can be taken away from it. */
 const memoryFor = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array =>
-  submission.outlivesCall && isResizable(view) ? detour(submission, view, length, at, use) : view
+  submission.outlivesCall && isResizable(view) ? bounced(submission, view, length, at, use) : view
 
 /** `most` of -1 is no limit. Numbers stay small integers, which cost no memory: every request passes here. */
 const atMost = (most: number, length: number): number => (most >= 0 && most < length ? most : length)

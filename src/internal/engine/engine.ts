@@ -242,7 +242,7 @@ export class Engine implements Host {
   complete(submission: Slot, result: number): void {
     const request = submission.request!
     request.submission = null
-    const problem = submission.endDetours(result)
+    const problem = submission.copyFromBounceBuffers(result)
     if (problem !== undefined) {
       request.problem = problem
       return this.settle(request, -errno.EINVAL, null)

@@ -9,7 +9,7 @@ import { addressOf, type Word } from "../native/libc.ts"
 import { type FILL, type LIST, ONCE } from "../native/machine/layout.ts"
 import { Cell, cString, writePath } from "../native/memory.ts"
 import { BadArgument, checkPath, type Path } from "./arguments.ts"
-import { type Detour, endDetours } from "./detours.ts"
+import { type BounceBuffer, copyFromBounceBuffers } from "./bounceBuffers.ts"
 import { giveRoomBack } from "./nameRoom.ts"
 import type { OnFile } from "./openDescriptor.ts"
 
@@ -34,7 +34,7 @@ export class Submission {
   /** Bytes that it may move at most, or -1. */
   most = -1
   /** Views that the kernel does not read into itself, and what it reads into instead. */
-  detours: Array<Detour> | null = null
+  bounceBuffers: Array<BounceBuffer> | null = null
   /** Memory of its own that the kernel fills and `decode` reads, or that the kernel reads. */
   output: Buffer | null = null
   /** The same for the names of a directory, which `decode` copies: it is used again. */
@@ -108,8 +108,8 @@ export class Submission {
   }
 
   /** What was read past the buffers goes into them. What is wrong, where one of them has no room for it any more. */
-  endDetours(count: number): BadArgument | undefined {
-    return this.detours === null ? undefined : endDetours(this.detours, count)
+  copyFromBounceBuffers(count: number): BadArgument | undefined {
+    return this.bounceBuffers === null ? undefined : copyFromBounceBuffers(this.bounceBuffers, count)
   }
 
   keepAlso(memory: unknown): void {
@@ -119,7 +119,7 @@ export class Submission {
   /** Lets go of its memory. Only after the completion has been read and decoded. */
   clear(): void {
     this.keep = null
-    this.detours = null
+    this.bounceBuffers = null
     this.output = null
     if (this.names !== null) {
       giveRoomBack(this.names)

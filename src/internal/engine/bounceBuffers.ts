@@ -6,7 +6,7 @@ import { BadArgument } from "./arguments.ts"
  * Memory of our own in the place of a view whose buffer can be resized. While a request is under way, its program may make the buffer
  * shorter: V8 then takes the pages away, from under the kernel, and promises zeros to whoever makes it longer again.
  */
-export interface Detour {
+export interface BounceBuffer {
   readonly view: Uint8Array
   readonly memory: Uint8Array
   /** Bytes of the transfer before it. */
@@ -14,9 +14,12 @@ export interface Detour {
 }
 
 /** Hands what a request has read past their views to the views, as they are now: what is wrong with them, if anything is. */
-export const endDetours = (detours: ReadonlyArray<Detour>, count: number): BadArgument | undefined => {
+export const copyFromBounceBuffers = (
+  bounceBuffers: ReadonlyArray<BounceBuffer>,
+  count: number
+): BadArgument | undefined => {
   let problem: BadArgument | undefined
-  for (const { at, memory, view } of detours) {
+  for (const { at, memory, view } of bounceBuffers) {
     const moved = Math.min(memory.length, count - at)
     if (moved <= 0) continue
     const into = plainView(view)
