@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Request } from "../engine/request.ts"
 import { errnoName } from "../native/errno.ts"
-import { type Kind, kinds, makeSpecimen } from "../native/specimens.ts"
+import { type Kind, kinds, makeSample } from "../native/sampleDescriptors.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import { type Aio, withEngine } from "./service.ts"
 
@@ -87,7 +87,7 @@ const attempt = (engine: Engine, operation: Operation<any>): Effect.Effect<Outco
 
 const tryKind = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => makeSpecimen(kind)),
+    Effect.sync(() => makeSample(kind)),
     ({ fd, reason = errnoName(-fd) }) => {
       if (fd < 0) return Effect.succeed({ kind, read: reason, poll: reason })
       const { seekable } = engine.descriptors.describe(fd, false)
@@ -100,7 +100,7 @@ const tryKind = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
         ([poll, read]) => ({ kind, read, poll })
       )
     },
-    (specimen) => Effect.sync(specimen.close)
+    (sample) => Effect.sync(sample.close)
   )
 
 /** What has been found out, by mechanism: the kernel does not change its mind, and some of the files are dear. */

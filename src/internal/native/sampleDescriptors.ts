@@ -22,7 +22,7 @@ export const kinds = [
 
 export type Kind = (typeof kinds)[number]
 
-export interface Specimen {
+export interface Sample {
   /** There is something to read, or -errno where this process cannot have one. */
   readonly fd: number
   /** Why it cannot, where that is no error number: what Node refuses. */
@@ -55,7 +55,7 @@ const fill = (fd: number): void => {
   syscall(NR.write, fd, addressOf(line), line.length)
 }
 
-const specimen = (fd: number, ...others: ReadonlyArray<number>): Specimen => ({
+const sample = (fd: number, ...others: ReadonlyArray<number>): Sample => ({
   fd,
   close: () => {
     for (const each of [fd, ...others]) if (each >= 0) syscall(NR.close, each)
@@ -63,22 +63,22 @@ const specimen = (fd: number, ...others: ReadonlyArray<number>): Specimen => ({
 })
 
 /** `make` writes two descriptors. */
-const pair = (make: (address: number) => number): Specimen => {
+const pair = (make: (address: number) => number): Sample => {
   const fds = new Int32Array(2)
   const result = make(addressOf(fds))
-  if (result < 0) return specimen(result)
+  if (result < 0) return sample(result)
   fill(fds[1])
-  return specimen(fds[0], fds[1])
+  return sample(fds[0], fds[1])
 }
 
-const makers: Record<Kind, () => Specimen> = {
+const makers: Record<Kind, () => Sample> = {
   "regular file": () => {
     const name = cString("effect-aio")
     const fd = syscall(NR.memfd_create, addressOf(name), 1)
     if (fd >= 0 && name.length > 0) fill(fd)
-    return specimen(fd)
+    return sample(fd)
   },
-  directory: () => specimen(open("/", O_DIRECTORY)),
+  directory: () => sample(open("/", O_DIRECTORY)),
   pipe: () => pair((address) => syscall(NR.pipe2, address, O_CLOEXEC)),
   FIFO: () => {
     let directory: string
@@ -87,7 +87,7 @@ const makers: Record<Kind, () => Specimen> = {
     } catch (problem) {
       // No such directory, a full or read-only one, or Node's permission model.
       const { code, errno: number } = problem as NodeJS.ErrnoException
-      return { ...specimen(number !== undefined && number < 0 ? number : -errno.EACCES), reason: code }
+      return { ...sample(number !== undefined && number < 0 ? number : -errno.EACCES), reason: code }
     }
     const path = join(directory, "fifo")
     try {
@@ -96,7 +96,7 @@ const makers: Record<Kind, () => Specimen> = {
       // Both ends at once: nobody is waited for.
       const fd = made < 0 || name.length === 0 ? made : open(path, O_RDWR)
       if (fd >= 0) fill(fd)
-      return specimen(fd)
+      return sample(fd)
     } finally {
       remove(path, 0)
       remove(directory, AT_REMOVEDIR)
@@ -105,15 +105,15 @@ const makers: Record<Kind, () => Specimen> = {
   socket: () => pair((address) => syscall(NR.socketpair, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, address)),
   terminal: () => {
     const main = open("/dev/ptmx", O_RDWR | O_NOCTTY)
-    if (main < 0) return specimen(main)
+    if (main < 0) return sample(main)
     const unlocked = new Int32Array(1)
     syscall(NR.ioctl, main, TIOCSPTLCK, addressOf(unlocked))
     const peer = unlocked.length > 0 ? syscall(NR.ioctl, main, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1
     fill(main)
-    return specimen(peer, main)
+    return sample(peer, main)
   },
-  "character device": () => specimen(open("/dev/zero", constants.O_RDONLY)),
-  eventfd: () => specimen(syscall(NR.eventfd2, 1, O_CLOEXEC | O_NONBLOCK))
+  "character device": () => sample(open("/dev/zero", constants.O_RDONLY)),
+  eventfd: () => sample(syscall(NR.eventfd2, 1, O_CLOEXEC | O_NONBLOCK))
 }
 
-export const makeSpecimen = (kind: Kind): Specimen => makers[kind]()
+export const makeSample = (kind: Kind): Sample => makers[kind]()
