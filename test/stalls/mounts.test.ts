@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { parseMounts, typeIn, UNTOLD } from "../../src/internal/native/mountTable.ts"
 import { mayWaitToOpen } from "../../src/internal/native/nonblocking.ts"
-import { CALLS, DISK, type Way, wayOf } from "../../src/internal/native/positions.ts"
+import { DISK, SYSCALL, type TransferKind, transferKindOf } from "../../src/internal/native/positions.ts"
 import { isRoot } from "../fixtures/child.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 import { hasUserFileSystems, userFileSystem } from "../support/userFileSystem.ts"
@@ -104,9 +104,9 @@ describe.runIf(hasUserFileSystems && isRoot)("real mounts", () => {
         mounted.push(path)
         return path
       }
-      const way = (path: string): Way => {
+      const way = (path: string): TransferKind => {
         const fd = openSync(join(path, "file"), "r")
-        const found = wayOf(fd)
+        const found = transferKindOf(fd)
         closeSync(fd)
         return found
       }
@@ -125,7 +125,7 @@ describe.runIf(hasUserFileSystems && isRoot)("real mounts", () => {
       if (local === undefined) return context.skip("no overlay can be mounted here")
       const ofServer = over("of-server", `lowerdir=${served.path}:${lower}`)
       const untold = over("untold", "lowerdir=upper:lower")
-      expect([way(lower), way(local), way(ofServer!), way(untold!)]).toEqual([DISK, DISK, CALLS, CALLS])
+      expect([way(lower), way(local), way(ofServer!), way(untold!)]).toEqual([DISK, DISK, SYSCALL, SYSCALL])
     })
   )
 })

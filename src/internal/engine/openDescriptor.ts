@@ -1,6 +1,6 @@
 /** What is known and done about descriptors without a request, and what an open file remembers between its requests. */
 import { type Alignment, directAlignment } from "../native/direct.ts"
-import { takesOffsets, type Way } from "../native/positions.ts"
+import { type TransferKind, takesOffsets } from "../native/positions.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/threadCleanup.ts"
 import { type Trust, UNASKED } from "../native/trust.ts"
 import { BadArgument, checkFd, type Path } from "./arguments.ts"
@@ -68,7 +68,7 @@ export class OpenDescriptor implements Description, OpenFiles {
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
   /** What may run its transfers, once that was asked. */
-  way: Way | undefined = undefined
+  transferKind: TransferKind | undefined = undefined
   /** Whether its transfers keep to it. */
   trust: Trust = UNASKED
   /** Its number may be another file's by now. */

@@ -13,20 +13,20 @@ export const DISK = 1
 /**
  * Only the system call itself is right: FUSE and whatever is not known, files of /proc and its like, devices with positions.
  */
-export const CALLS = 2
+export const SYSCALL = 2
 
-export type Way = typeof STREAM | typeof DISK | typeof CALLS
+export type TransferKind = typeof STREAM | typeof DISK | typeof SYSCALL
 
-export const wayOf = (fd: number): Way => {
+export const transferKindOf = (fd: number): TransferKind => {
   switch (typeAndPlace(fd)) {
     case S_IFREG:
     case S_IFBLK:
       return DISK
     case S_IFREG + ELSEWHERE:
     case S_IFDIR:
-      return CALLS
+      return SYSCALL
     case S_IFCHR:
-      return isSeekable(fd) ? CALLS : STREAM
+      return isSeekable(fd) ? SYSCALL : STREAM
     default:
       return STREAM
   }

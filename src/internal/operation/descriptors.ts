@@ -10,7 +10,7 @@ import type { Submission } from "../engine/submission.ts"
 import type { Alignment } from "../native/direct.ts"
 import { F_GETFL, S_IFREG } from "../native/layout.ts"
 import { syscall, type Word } from "../native/libc.ts"
-import { DISK, STREAM, type Way, wayOf } from "../native/positions.ts"
+import { DISK, STREAM, type TransferKind, transferKindOf } from "../native/positions.ts"
 import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { ALWAYS, forgetTrust, hasMoved, trustOf, trustOfAnswer } from "../native/trust.ts"
@@ -93,13 +93,13 @@ const encodeVector = (plain: SyscallName, positional: SyscallName) => (submissio
 }
 
 /** What may run a transfer: of an open file asked once. Whatever was passed as a descriptor. */
-export const wayOfTransfer = ({ fd, file }: TransferInput | VectorInput): Way => {
+export const transferKind = ({ fd, file }: TransferInput | VectorInput): TransferKind => {
   if (file !== undefined) {
-    file.way ??= wayOf(fd)
-    return file.way
+    file.transferKind ??= transferKindOf(fd)
+    return file.transferKind
   }
   // What is none is refused where it is encoded.
-  return Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff ? wayOf(fd) : STREAM
+  return Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff ? transferKindOf(fd) : STREAM
 }
 
 /**
@@ -108,7 +108,7 @@ export const wayOfTransfer = ({ fd, file }: TransferInput | VectorInput): Way =>
  * pread(2) refuses.
  */
 const suitsRing = (input: TransferInput | VectorInput): boolean =>
-  wayOfTransfer(input) === (input.offset === undefined ? STREAM : DISK)
+  transferKind(input) === (input.offset === undefined ? STREAM : DISK)
 
 const transferForm = (opcode: number): UringForm => ({
   opcode,

@@ -5,7 +5,7 @@ import { syscall } from "../../native/libc.ts"
 import { DISK } from "../../native/positions.ts"
 import { NR } from "../../native/syscalls.ts"
 import { ALWAYS, trustOf } from "../../native/trust.ts"
-import { wayOfTransfer } from "../../operation/descriptors.ts"
+import { transferKind } from "../../operation/descriptors.ts"
 
 /**
  * Direct I/O at an offset, on a regular file of a local file system or a disk: FUSE answers it wrongly. Buffered transfers are not asynchronous here: io_submit(2) runs them to their
@@ -18,7 +18,7 @@ export const isSuitable = (input: any): boolean => {
   const { fd, file } = input
   if (file !== undefined) {
     // Only what is known not to look up its place on the disk within the call, see native/trust.ts.
-    if (file.alignment !== undefined) return wayOfTransfer(input) === DISK && trustOf(fd, file) === ALWAYS
+    if (file.alignment !== undefined) return transferKind(input) === DISK && trustOf(fd, file) === ALWAYS
     // Opened here, and buffered. Of others' descriptors that is not known.
     if (file.noWait) return false
   }
@@ -27,5 +27,5 @@ export const isSuitable = (input: any): boolean => {
   const flags = syscall(NR.fcntl, fd, F_GETFL)
   if (flags < 0 || (flags & constants.O_DIRECT) === 0) return false
   // A pipe may have the flag, and means packets by it.
-  return wayOfTransfer(input) === DISK && trustOf(fd, file) === ALWAYS
+  return transferKind(input) === DISK && trustOf(fd, file) === ALWAYS
 }

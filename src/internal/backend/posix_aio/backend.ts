@@ -28,7 +28,7 @@ import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { DISK } from "../../native/positions.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
-import { wayOfTransfer } from "../../operation/descriptors.ts"
+import { transferKind } from "../../operation/descriptors.ts"
 import { type Line, Lines } from "./lines.ts"
 import { MOST_WATCHED, type Notification } from "./notification.ts"
 
@@ -94,7 +94,7 @@ export class PosixAioBackend implements Backend {
     const { fd, file } = input
     // At the current position: two of them would have to be kept in order, and it may be a pipe. Where the kernel takes no offset
     // (ESPIPE), glibc leaves it out instead of saying so.
-    if (entry.posixAio.call !== "aio_fsync") return input.offset !== undefined && wayOfTransfer(input) === DISK
+    if (entry.posixAio.call !== "aio_fsync") return input.offset !== undefined && transferKind(input) === DISK
     if (file === undefined) return !Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff || endsByItself(fd)
     let answer = this.suitable.get(file)
     if (answer === undefined) {
