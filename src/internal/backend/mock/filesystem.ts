@@ -49,7 +49,7 @@ export class Place {
 export type Follow = "no" | "yes" | "toCreate"
 
 /** One walk, through all the links that it follows. */
-interface Way {
+interface Traversal {
   links: number
 }
 
@@ -132,12 +132,12 @@ export class FileSystem {
     }
   }
 
-  private walk(from: Directory, path: string, follow: Follow, way: Way): Place {
+  private walk(from: Directory, path: string, follow: Follow, traversal: Traversal): Place {
     const parts = path.split("/").filter((part) => part !== "")
     const trailing = parts.length > 0 && path.endsWith("/")
     let directory = path.startsWith("/") ? this.root : from
     const name = parts.pop() ?? ""
-    for (const part of parts) directory = this.enter(directory, part, way)
+    for (const part of parts) directory = this.enter(directory, part, traversal)
     const place = new Place(directory, name, trailing)
     if (name === "") return place
     this.demand(directory, MAY_EXECUTE)
@@ -145,21 +145,21 @@ export class FileSystem {
     if (follow === "no" || (follow === "toCreate" && trailing)) return place
     const { inode } = place
     if (!(inode instanceof SymbolicLink)) return place
-    const target = this.walkLink(directory, inode, follow, way)
+    const target = this.walkLink(directory, inode, follow, traversal)
     if (trailing) demandDirectory(target.inode, "ENOENT")
     return new Place(target.directory, target.name, target.trailing || trailing)
   }
 
-  private enter(directory: Directory, name: string, way: Way): Directory {
+  private enter(directory: Directory, name: string, traversal: Traversal): Directory {
     this.demand(directory, MAY_EXECUTE)
     const inode = lookup(directory, name)
-    const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, "yes", way).inode : inode
+    const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, "yes", traversal).inode : inode
     return demandDirectory(target, "ENOENT")
   }
 
-  private walkLink(directory: Directory, link: SymbolicLink, follow: Follow, way: Way): Place {
-    if (way.links++ >= MAX_LINKS) fail("ELOOP")
-    return this.walk(directory, link.target, follow, way)
+  private walkLink(directory: Directory, link: SymbolicLink, follow: Follow, traversal: Traversal): Place {
+    if (traversal.links++ >= MAX_LINKS) fail("ELOOP")
+    return this.walk(directory, link.target, follow, traversal)
   }
 
   // --- Inodes
