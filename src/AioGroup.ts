@@ -34,7 +34,7 @@ import { optionsReader } from "./internal/engine/options.ts"
 import type { Complete } from "./internal/task/completionBuffer.ts"
 import { cancelledWith, Feed, type Summary } from "./internal/task/feed.ts"
 import { Group } from "./internal/task/group.ts"
-import type { Surroundings } from "./internal/task/line.ts"
+import type { Clock } from "./internal/task/rateQueue.ts"
 import type { SubmitContext } from "./internal/task/submitContext.ts"
 import { bucketsOf } from "./internal/task/throttle.ts"
 
@@ -192,7 +192,7 @@ class GroupImpl implements AioGroup {
 
   constructor(
     private readonly core: Group,
-    private readonly surroundings: Surroundings
+    private readonly clock: Clock
   ) {
     this.results = resultsOf(core)
   }
@@ -314,7 +314,7 @@ class GroupImpl implements AioGroup {
   }
 
   group(options?: Options): Effect.Effect<AioGroup, AioBadArgument> {
-    return makeIn(this.core.engine, this.surroundings, options, this.core)
+    return makeIn(this.core.engine, this.clock, options, this.core)
   }
 
   get limit(): Effect.Effect<number> {
@@ -390,7 +390,7 @@ const checked = (options: Options | undefined): Options & { readonly limit: numb
 
 const makeIn = (
   engine: Group["engine"],
-  surroundings: Surroundings,
+  clock: Clock,
   options: Options | undefined,
   parent: Group | undefined
 ): Effect.Effect<GroupImpl, AioBadArgument> =>
@@ -401,10 +401,10 @@ const makeIn = (
       // The look and the addition in one step: a group within one that is closed would never end.
       if (parent?.refusal !== undefined) return refused("group", parent.refusal)
       const { limit, name, onFailure } = options
-      const buckets = bucketsOf(options, surroundings.now())
+      const buckets = bucketsOf(options, clock.now())
       const continues = onFailure === "continue"
-      const core = new Group(engine, surroundings, { name, limit, continues, buckets }, parent)
-      return Effect.succeed(new GroupImpl(core, surroundings))
+      const core = new Group(engine, clock, { name, limit, continues, buckets }, parent)
+      return Effect.succeed(new GroupImpl(core, clock))
     }
   )
 
@@ -412,7 +412,7 @@ const makeIn = (
 const LONGEST_SLEEP = 2 ** 31 - 1
 
 /** Time as the program has it, so that a TestClock holds for rates. */
-const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
+const surroundingsHere: Effect.Effect<Clock> = Effect.map(
   Effect.all([Effect.clock, Effect.runtime<never>()]),
   ([clock, runtime]) => ({
     now: () => clock.unsafeCurrentTimeMillis(),
@@ -443,6 +443,6 @@ const surroundingsHere: Effect.Effect<Surroundings> = Effect.map(
  *   }))
  */
 export const make = (options?: Options): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
-  Effect.flatMap(Effect.all([currentEngine, surroundingsHere]), ([engine, surroundings]) =>
-    Effect.acquireRelease(makeIn(engine, surroundings, options, undefined), (group) => group.close)
+  Effect.flatMap(Effect.all([currentEngine, surroundingsHere]), ([engine, clock]) =>
+    Effect.acquireRelease(makeIn(engine, clock, options, undefined), (group) => group.close)
   )

@@ -10,10 +10,10 @@ import type { Operation } from "../engine/operation.ts"
 import { setImmediate } from "../native/loop.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
-import { Line, type Surroundings, type Waiter } from "./line.ts"
 import { type Owner, orphansOf } from "./member.ts"
 import { giveBack } from "./orphans.ts"
 import { type Next, Pending, sizeOf } from "./pending.ts"
+import { type Clock, RateQueue, type Waiter } from "./rateQueue.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import type { Bucket } from "./throttle.ts"
 import { transferSize } from "./transfers.ts"
@@ -53,7 +53,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   failed = 0
   private readonly continues: boolean
   readonly buckets: ReadonlyArray<Bucket>
-  private readonly line: Line
+  private readonly rateQueue: RateQueue
   private readonly children = new Set<Group>()
   private readonly inFlight = new Set<GroupMember>()
   private readonly waiting = new Pending()
@@ -78,7 +78,7 @@ export class Group implements Owner<GroupMember>, Waiter {
 
   constructor(
     readonly engine: Engine,
-    surroundings: Surroundings,
+    clock: Clock,
     settings: Settings,
     readonly parent: Group | undefined
   ) {
@@ -86,7 +86,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.limit = settings.limit
     this.continues = settings.continues
     this.buckets = [...(parent?.buckets ?? []), ...settings.buckets]
-    this.line = parent?.line ?? new Line(surroundings)
+    this.rateQueue = parent?.rateQueue ?? new RateQueue(clock)
     if (parent !== undefined) {
       parent.children.add(this)
       parent.pending++
@@ -151,7 +151,8 @@ export class Group implements Owner<GroupMember>, Waiter {
       if (next.member !== undefined && next.member.end !== LATER) continue
       // User code in the iterable may have used up the room meanwhile, in another group.
       const mayStart =
-        (next.feed === undefined || this.hasRoom) && (this.buckets.length === 0 || this.line.admits(this, sizeOf(next)))
+        (next.feed === undefined || this.hasRoom) &&
+        (this.buckets.length === 0 || this.rateQueue.admits(this, sizeOf(next)))
       if (!mayStart) {
         this.waiting.held = next
         break
@@ -213,7 +214,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   /** What it held back has ended: others need not wait behind that. */
   private dropHeld(): void {
     this.waiting.held = undefined
-    this.line.leave(this)
+    this.rateQueue.leave(this)
   }
 
   private run({ feed, member, operation }: Next): void {
@@ -251,7 +252,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   private countMoved(operation: Operation<any>, result: number): void {
     if (this.buckets.length === 0) return
     const size = transferSize(operation) ?? 0
-    if (size > result) this.line.refund(this, size - Math.max(0, result))
+    if (size > result) this.rateQueue.refund(this, size - Math.max(0, result))
   }
 
   /** Called by a member. */

@@ -8,7 +8,7 @@ import { queueMicrotask } from "../native/loop.ts"
 import type { Bucket } from "./throttle.ts"
 
 /** What groups need of the program around them. */
-export interface Surroundings {
+export interface Clock {
   readonly now: () => number
   /** Calls `wake` after so many milliseconds, or before; what it returns calls that off. */
   readonly sleep: (milliseconds: number, wake: () => void) => () => void
@@ -43,18 +43,18 @@ const delayOf = ({ buckets }: Waiter, bytes: number, now: number, awaited: Set<B
   return delay
 }
 
-export class Line {
+export class RateQueue {
   private readonly waiting = new Set<Waiter>()
   private alarm: (() => void) | undefined
   private wakesAt = Number.POSITIVE_INFINITY
   private isServing = false
   private isToServe = false
 
-  constructor(private readonly surroundings: Surroundings) {}
+  constructor(private readonly clock: Clock) {}
 
   /** Whether so many bytes may start now; then they are counted. Otherwise it has a place in the line, and is pumped in its time. */
   admits(waiter: Waiter, bytes: number): boolean {
-    const now = this.surroundings.now()
+    const now = this.clock.now()
     const awaited = new Set<Bucket>()
     for (const ahead of this.waiting) {
       if (ahead === waiter) break
@@ -99,7 +99,7 @@ export class Line {
     this.isToServe = false
     this.isServing = true
     this.callOff()
-    const now = this.surroundings.now()
+    const now = this.clock.now()
     const awaited = new Set<Bucket>()
     // Those that wait again come last.
     for (const waiter of this.waiting) {
@@ -115,7 +115,7 @@ export class Line {
     if (delay === Number.POSITIVE_INFINITY || now + delay >= this.wakesAt) return
     this.alarm?.()
     this.wakesAt = now + delay
-    this.alarm = this.surroundings.sleep(delay, this.serve)
+    this.alarm = this.clock.sleep(delay, this.serve)
   }
 
   private callOff(): void {
