@@ -10,7 +10,7 @@
  *   terminals and everything else go to the pool.
  * - Completions are told by signals or threads, both unusable here: see notification.ts.
  * - aio_cancel ends what no thread has begun. What is running is waited for.
- * - aio_cancel loses requests: when the first of a descriptor's line is cancelled before a thread has taken it, glibc never runs those
+ * - aio_cancel loses requests: when the first of a descriptor's queue is cancelled before a thread has taken it, glibc never runs those
  *   behind it (glibc 2.36, and every version since 1997). They are called back and submitted again, see `rescue`.
  * - aio_fsync(3) overtakes transfers of lower priority, since glibc gives it the highest. So a sync waits here until everything that
  *   was submitted before it, on its descriptor, has ended.
@@ -29,14 +29,14 @@ import { DISK } from "../../native/positions.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
 import { transferKind } from "../../operation/descriptors.ts"
-import { type Line, Lines } from "./lines.ts"
+import { type DescriptorQueue, DescriptorQueues } from "./descriptorQueues.ts"
 import { MOST_WATCHED, type Notification } from "./notification.ts"
 
 const HIGHEST_PRIORITY = 4
 
 /** States of a slot. */
 const FREE = 0
-/** A sync that waits for what is before it in its line. */
+/** A sync that waits for what is before it in its queue. */
 const HELD = 1
 /** To be given to glibc by the next `flush`. */
 const READY = 2
@@ -46,7 +46,7 @@ const STARTED = 3
 /** Blocks of one descriptor that are watched: the first ends first, but for priorities. */
 const WATCHED_OF_LINE = 4
 
-/** Milliseconds in which nothing of a line ends before it is looked at closely. */
+/** Milliseconds in which nothing of a queue ends before it is looked at closely. */
 const WATCHDOG_INTERVAL = 1000
 
 /** Milliseconds that the exit of the process waits for what is running. */
@@ -61,9 +61,9 @@ export class PosixAioBackend implements Backend {
   private readonly slots: Array<Slot> = []
   private readonly states: Uint8Array
   private readonly priorities: Uint8Array
-  private readonly lineOf: Array<Line> = []
+  private readonly queueOf: Array<DescriptorQueue> = []
   private readonly freeSlots: Array<number> = []
-  private readonly lines = new Lines()
+  private readonly queues = new DescriptorQueues()
   private toStart: Array<number> = []
   /** Requests that glibc has. */
   private started = 0
@@ -114,11 +114,11 @@ export class PosixAioBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    const line = this.lines.enter(submission.a0 as number, slot)
-    this.lineOf[slot] = line
+    const queue = this.queues.enter(submission.a0 as number, slot)
+    this.queueOf[slot] = queue
     // 0 is the priority of the process itself, and there are only lower ones: 4 to -4 become 0 to 8.
     this.priorities[slot] = HIGHEST_PRIORITY - request.priority
-    if (isSync(submission) && line.slots.length > 1) this.states[slot] = HELD
+    if (isSync(submission) && queue.slots.length > 1) this.states[slot] = HELD
     else this.makeReady(slot)
     this.watchdog ??= setInterval(this.watch, WATCHDOG_INTERVAL).unref()
     return true
@@ -185,7 +185,7 @@ export class PosixAioBackend implements Backend {
     this.inFlight--
     this.states[slot] = FREE
     this.freeSlots.push(slot)
-    const next = this.lines.leave(this.lineOf[slot], slot)
+    const next = this.queues.leave(this.queueOf[slot], slot)
     // A sync that has waited for this one.
     if (next !== -1 && this.states[next] === HELD) {
       this.makeReady(next)
@@ -212,7 +212,7 @@ export class PosixAioBackend implements Backend {
   /** Appends complete requests to `into`, at most `limit`; whether there are more. */
   private look(limit: number, into: Array<number>): boolean {
     if (this.started === 0) return false
-    for (const { slots } of this.lines.values()) {
+    for (const { slots } of this.queues.values()) {
       for (const slot of slots) {
         if (this.states[slot] !== STARTED || !this.blocks.isComplete(slot)) continue
         if (into.length === limit) return true
@@ -230,10 +230,10 @@ export class PosixAioBackend implements Backend {
     this.started--
     if (result === -errno.ECANCELED && this.slots[slot].request!.cancelled === false) {
       // Somebody else called back everything of this descriptor: aio_cancel(3) without a block.
-      const line = this.lineOf[slot]
-      this.lines.enterAgain(line, slot)
+      const queue = this.queueOf[slot]
+      this.queues.enterAgain(queue, slot)
       this.makeReady(slot)
-      if (this.states[line.slots[0]] === HELD) this.makeReady(line.slots[0])
+      if (this.states[queue.slots[0]] === HELD) this.makeReady(queue.slots[0])
       this.host.wake()
       return
     }
@@ -250,8 +250,8 @@ export class PosixAioBackend implements Backend {
   /** Addresses of blocks of which one ends first. */
   private readonly watched = (): ReadonlyArray<number> => {
     const addresses: Array<number> = []
-    const share = Math.max(1, Math.min(WATCHED_OF_LINE, Math.floor(MOST_WATCHED / this.lines.size)))
-    for (const { slots } of this.lines.values()) {
+    const share = Math.max(1, Math.min(WATCHED_OF_LINE, Math.floor(MOST_WATCHED / this.queues.size)))
+    for (const { slots } of this.queues.values()) {
       let left = share
       for (const slot of slots) {
         if (this.states[slot] !== STARTED) continue
@@ -277,12 +277,12 @@ export class PosixAioBackend implements Backend {
       this.deliver(slot, -errno.ECANCELED)
       return
     }
-    const line = this.lineOf[slot]
-    switch (this.blocks.cancel(line.fd, slot)) {
+    const queue = this.queueOf[slot]
+    switch (this.blocks.cancel(queue.fd, slot)) {
       case AIO_CANCELED: {
-        const wasBehind = this.isBehindOthers(line, slot)
+        const wasBehind = this.isBehindOthers(queue, slot)
         this.harvest(slot)
-        if (!wasBehind) this.rescue(line)
+        if (!wasBehind) this.rescue(queue)
         break
       }
       case AIO_ALLDONE:
@@ -292,9 +292,9 @@ export class PosixAioBackend implements Backend {
     }
   }
 
-  /** Whether something that glibc runs before this request has not ended: then this one was not the first of its line. */
-  private isBehindOthers(line: Line, slot: number): boolean {
-    for (const other of line.slots) {
+  /** Whether something that glibc runs before this request has not ended: then this one was not the first of its queue. */
+  private isBehindOthers(queue: DescriptorQueue, slot: number): boolean {
+    for (const other of queue.slots) {
       if (other === slot) return false
       if (
         this.states[other] === STARTED &&
@@ -308,15 +308,15 @@ export class PosixAioBackend implements Backend {
   }
 
   /**
-   * Calls back what glibc may have forgotten of a line, and submits it again. From the last to the first, because each of these cancels
+   * Calls back what glibc may have forgotten of a queue, and submits it again. From the last to the first, because each of these cancels
    * would make glibc forget what is behind.
    */
-  private rescue(line: Line): void {
+  private rescue(queue: DescriptorQueue): void {
     const again: Array<number> = []
-    for (let i = line.slots.length - 1; i >= 0; i--) {
-      const slot = line.slots[i]
+    for (let i = queue.slots.length - 1; i >= 0; i--) {
+      const slot = queue.slots[i]
       if (this.states[slot] !== STARTED || this.blocks.isComplete(slot)) continue
-      if (this.blocks.cancel(line.fd, slot) !== AIO_CANCELED) continue
+      if (this.blocks.cancel(queue.fd, slot) !== AIO_CANCELED) continue
       if (this.slots[slot].request!.cancelled) {
         this.harvest(slot)
         continue
@@ -341,9 +341,9 @@ export class PosixAioBackend implements Backend {
       this.watchdog = undefined
       return
     }
-    for (const line of this.lines.values()) {
-      if (!line.moved) this.rescue(line)
-      line.moved = false
+    for (const queue of this.queues.values()) {
+      if (!queue.moved) this.rescue(queue)
+      queue.moved = false
     }
     this.host.wake()
   }
@@ -390,12 +390,12 @@ export class PosixAioBackend implements Backend {
   /** Calls back what has not begun, and waits for what has, without the event loop. */
   abandon(): void {
     const end = now() + EXIT_PATIENCE
-    for (const line of this.lines.values()) {
-      for (let i = line.slots.length - 1; i >= 0; i--) {
-        if (this.states[line.slots[i]] === STARTED) this.blocks.cancel(line.fd, line.slots[i])
+    for (const queue of this.queues.values()) {
+      for (let i = queue.slots.length - 1; i >= 0; i--) {
+        if (this.states[queue.slots[i]] === STARTED) this.blocks.cancel(queue.fd, queue.slots[i])
       }
     }
-    for (const { slots } of this.lines.values()) {
+    for (const { slots } of this.queues.values()) {
       for (const slot of slots) {
         if (this.states[slot] !== STARTED) continue
         while (!this.blocks.isComplete(slot) && now() < end) this.blocks.suspend([slot], 50)

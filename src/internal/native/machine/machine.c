@@ -341,7 +341,7 @@ static void clean_up_ring(struct Ring *ring) {
 
 /*
  * Calls back what no thread of glibc's has begun, and waits for what one has. Again with each look: a cancel that takes the first of a
- * descriptor's line makes glibc forget the others, which only a cancel of their own ends. By their blocks, since whoever else has
+ * descriptor's queue makes glibc forget the others, which only a cancel of their own ends. By their blocks, since whoever else has
  * requests on the same descriptor keeps them. glibc's lists lead through blocks that have not ended: these stay mapped.
  */
 static void clean_up_blocks(struct Blocks *blocks) {
