@@ -11,7 +11,7 @@ import type { Entry } from "../engine/operation.ts"
 import { IN_FLIGHT, type Request } from "../engine/request.ts"
 import { type Code, errnoName } from "../native/errno.ts"
 import { now, timeOrigin } from "../native/loop.ts"
-import { Underway } from "./underway.ts"
+import { RequestTimes } from "./requestTimes.ts"
 
 /**
  * The end of a request.
@@ -151,7 +151,7 @@ const SHARE = 16
 
 export class Completions implements Observer {
   private readonly listeners = new Set<Listener>()
-  private readonly underway = new Underway()
+  private readonly times = new RequestTimes()
   /** Requests that have been asked to end and have not yet. */
   private readonly ending = new Set<Request>()
   private events: Array<Completion> = []
@@ -209,7 +209,7 @@ export class Completions implements Observer {
 
   private stop(): void {
     this.engine.observer = null
-    this.underway.clear()
+    this.times.clear()
   }
 
   private get now(): number {
@@ -229,11 +229,11 @@ export class Completions implements Observer {
   }
 
   submitted(request: Request): void {
-    this.underway.add(request, this.now)
+    this.times.add(request, this.now)
   }
 
   started(request: Request): void {
-    if (request.place >= 0) this.underway.start(request, this.nearlyNow)
+    if (request.place >= 0) this.times.start(request, this.nearlyNow)
   }
 
   cancelled(request: Request): void {
@@ -243,11 +243,11 @@ export class Completions implements Observer {
   settled(request: Request): void {
     if (this.ending.size > 0) this.ending.delete(request)
     if (request.place < 0) return
-    const { underway } = this
+    const { times } = this
     const { entry, groupName, input, lane, priority, reported, result } = request
-    const submitted = underway.submitted(request)
-    const started = underway.started(request)
-    underway.remove(request)
+    const submitted = times.submitted(request)
+    const started = times.started(request)
+    times.remove(request)
     const now = this.nearlyNow
     // Tried when it left the queue: no backend has had it.
     const inline = request.state !== IN_FLIGHT && result >= 0

@@ -6,7 +6,7 @@ import type { Request } from "../engine/request.ts"
 
 const FIRST_SIZE = 256
 
-export class Underway {
+export class RequestTimes {
   /** Two of each. */
   private times = new Float64Array(2 * FIRST_SIZE)
   private readonly requests: Array<Request | null> = []
