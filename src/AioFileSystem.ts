@@ -16,9 +16,9 @@ import * as Aio from "./Aio.ts"
 import { AioError, type AioFailure, type AioUnavailable } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
 import { exitOf } from "./internal/effect/exits.ts"
+import { engineOrReplacement } from "./internal/effect/replacementEngine.ts"
 import { runSequence as runToExit } from "./internal/effect/run.ts"
 import { currentEngine } from "./internal/effect/service.ts"
-import { living } from "./internal/effect/successor.ts"
 import { BadArgument } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
 import type { Engine } from "./internal/engine/engine.ts"
@@ -55,7 +55,7 @@ const isErrno = (error: AioFailure, number: number): boolean => error._tag === "
 const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => {
   /** With whatever serves the call at the moment when it is run. */
   const using = <A, E, R>(use: (engine: Engine) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => use(living(own)))
+    Effect.suspend(() => use(engineOrReplacement(own)))
 
   /** One request. */
   const run = <A>(
@@ -93,7 +93,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     Effect.flatMap(makeDirectoryOfOwn(options, method), (directory) => {
       const path = join(directory, `${randomHex()}${options?.suffix ?? ""}`)
       return Effect.as(
-        runSequence(() => new Create(living(own), { method, of: path, path }, path)),
+        runSequence(() => new Create(engineOrReplacement(own), { method, of: path, path }, path)),
         path
       )
     })
@@ -138,13 +138,14 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
     )
   }
 
-  const readFile = (method: string) => (path: string) => runSequence(() => readWhole(living(own), path, method))
+  const readFile = (method: string) => (path: string) =>
+    runSequence(() => readWhole(engineOrReplacement(own), path, method))
 
   const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
     Effect.suspend(() => {
       try {
         const bytes = checkBytes(data, "data")
-        return runSequence(() => writeWhole(living(own), path, bytes, options, method))
+        return runSequence(() => writeWhole(engineOrReplacement(own), path, bytes, options, method))
       } catch (problem) {
         return problem instanceof BadArgument ? Effect.fail(fromWrongArgument(method, problem)) : Effect.die(problem)
       }

@@ -63,7 +63,7 @@ export interface Backend {
   /** Where descriptors are not this process's. */
   readonly descriptors?: Descriptors
   /** Where files are its own: another backend on the same files and descriptors, for who still has some after its end. */
-  successor?(host: Host): Backend
+  replacement?(host: Host): Backend
   /** Called first in every turn. */
   beginTurn(): void
   /**

@@ -16,10 +16,10 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { execute, executeMasked } from "../effect/execute.ts"
 import { release } from "../effect/release.ts"
+import { engineOrReplacement } from "../effect/replacementEngine.ts"
 import { runMasked } from "../effect/run.ts"
 import { inSpan, wantsSpan } from "../effect/spans.ts"
 import { submitContextOf } from "../effect/submitContext.ts"
-import { living } from "../effect/successor.ts"
 import type { Restore } from "../effect/wait.ts"
 import { BadArgument, bad, show } from "../engine/arguments.ts"
 import { checkBytes, checkView, newBuffer } from "../engine/buffers.ts"
@@ -68,7 +68,7 @@ export class OpenFile implements File {
 
   /** Whoever serves it now. */
   get engine(): Engine {
-    return living(this.own)
+    return engineOrReplacement(this.own)
   }
 
   get release(): Effect.Effect<void> {
@@ -237,7 +237,7 @@ export const acquire = (
 ): Effect.Effect<OpenFile, PlatformError> =>
   Effect.suspend(() => {
     const { flag = "r", mode } = options ?? {}
-    return Effect.mapBoth(executeMasked(living(own), catalogue.open(path, { flag, mode }), restore), {
+    return Effect.mapBoth(executeMasked(engineOrReplacement(own), catalogue.open(path, { flag, mode }), restore), {
       onFailure: translate({ method: "open", of: path, path }),
       onSuccess: (fd) =>
         new OpenFile(

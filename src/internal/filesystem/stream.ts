@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { executeMasked, executeUninterruptibly } from "../effect/execute.ts"
 import { fileStream, type ToFailure } from "../effect/fileStream.ts"
-import { living } from "../effect/successor.ts"
+import { engineOrReplacement } from "../effect/replacementEngine.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
@@ -52,14 +52,14 @@ export const stream = (
   const acquire = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       Effect.mapError(
-        executeMasked(living(engine), open(path), restore),
+        executeMasked(engineOrReplacement(engine), open(path), restore),
         translate({ method: "open", of: path, path })
       ),
       (fd) => {
         const file = new OpenDescriptor(fd, regularFile)
-        const size = sizeOf(living(engine), file)
+        const size = sizeOf(engineOrReplacement(engine), file)
         return fileStream(
-          { engine: () => living(engine), file, offset, length, size, chunkSize, first: most, most },
+          { engine: () => engineOrReplacement(engine), file, offset, length, size, chunkSize, first: most, most },
           failureOf(fd),
           Effect.ignore(executeUninterruptibly(engine, close(fd)))
         )

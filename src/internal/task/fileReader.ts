@@ -154,7 +154,7 @@ export class FileReader implements Owner<SlabRead> {
     this.engine.cancel(ahead)
   }
 
-  /** Cancelled by those who gave it up, or by the end of an engine that has a successor. */
+  /** Cancelled by those who gave it up, or by the end of an engine that has a replacement. */
   private isToBeRepeated({ isGivenUp }: SlabRead, end: Failed): boolean {
     return end.errno === errno.ECANCELED && (isGivenUp || this.server !== this.engine)
   }

@@ -110,7 +110,7 @@ export class MockBackend implements Backend {
     this.hasPower = before?.hasPower ?? true
   }
 
-  successor(host: Host): MockBackend {
+  replacement(host: Host): MockBackend {
     this.heir = new MockBackend(host, this.options, this)
     return this.heir
   }

@@ -38,8 +38,8 @@ const startPool = (): Engine => {
   return engine
 }
 
-const follow = (engine: Engine): Engine => {
-  const makeBackend = engine.backend.successor?.bind(engine.backend)
+const replacementOf = (engine: Engine): Engine => {
+  const makeBackend = engine.backend.replacement?.bind(engine.backend)
   if (makeBackend === undefined) {
     pool ??= startPool()
     return pool
@@ -49,5 +49,5 @@ const follow = (engine: Engine): Engine => {
   return found
 }
 
-/** The engine, or what has taken its place. To be asked anew for every call, and not kept: a successor may end, too, when it is idle. */
-export const living = (engine: Engine): Engine => (engine.closed ? follow(engine) : engine)
+/** The engine, or what has taken its place. To be asked anew for every call, and not kept: a replacement may end, too, when it is idle. */
+export const engineOrReplacement = (engine: Engine): Engine => (engine.closed ? replacementOf(engine) : engine)
