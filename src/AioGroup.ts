@@ -412,7 +412,7 @@ const makeIn = (
 const LONGEST_SLEEP = 2 ** 31 - 1
 
 /** Time as the program has it, so that a TestClock holds for rates. */
-const surroundingsHere: Effect.Effect<Clock> = Effect.map(
+const clockHere: Effect.Effect<Clock> = Effect.map(
   Effect.all([Effect.clock, Effect.runtime<never>()]),
   ([clock, runtime]) => ({
     now: () => clock.unsafeCurrentTimeMillis(),
@@ -443,6 +443,6 @@ const surroundingsHere: Effect.Effect<Clock> = Effect.map(
  *   }))
  */
 export const make = (options?: Options): Effect.Effect<AioGroup, AioBadArgument, Aio | Scope.Scope> =>
-  Effect.flatMap(Effect.all([currentEngine, surroundingsHere]), ([engine, clock]) =>
+  Effect.flatMap(Effect.all([currentEngine, clockHere]), ([engine, clock]) =>
     Effect.acquireRelease(makeIn(engine, clock, options, undefined), (group) => group.close)
   )

@@ -85,7 +85,7 @@ export interface Backend {
   forEachInFlight(visit: (request: Request) => void): void
   /** How many those are. */
   readonly inFlight: number
-  readonly counts: BackendCounts
+  readonly requestCounts: BackendCounts
   /** Readable while completions wait. */
   readonly descriptor: number
   /** Whether to call `Host.wake` when completions come. They stay where they are meanwhile. */

@@ -113,7 +113,7 @@ export class Engine implements Host {
     let executing = 0
     let pending = 0
     for (const { backend, queue } of this.lanes) {
-      const { counts } = backend
+      const { requestCounts: counts } = backend
       ready += queue.size + counts.ready
       executing += counts.executing
       pending += counts.pending

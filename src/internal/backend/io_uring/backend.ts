@@ -421,7 +421,7 @@ export class IoUringBackend implements Backend {
     this.host.wake()
   }
 
-  get counts(): BackendCounts {
+  get requestCounts(): BackendCounts {
     const { ready } = this.ring
     return {
       ready: this.ring.unsubmitted,

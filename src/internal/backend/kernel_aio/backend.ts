@@ -331,7 +331,7 @@ export class KernelAioBackend implements Backend {
     this.host.wake()
   }
 
-  get counts(): BackendCounts {
+  get requestCounts(): BackendCounts {
     const ready = this.unsubmitted.length + this.punted.length
     const { inFlight, givenUp } = this
     // What the ring has may be of polls that were given up.

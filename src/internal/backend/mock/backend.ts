@@ -318,7 +318,7 @@ export class MockBackend implements Backend {
     return this.calls.size
   }
 
-  get counts(): BackendCounts {
+  get requestCounts(): BackendCounts {
     const pending = Math.min(this.ready.length, this.calls.size)
     return { ready: 0, executing: this.calls.size - pending, pending }
   }

@@ -44,7 +44,7 @@ const READY = 2
 const STARTED = 3
 
 /** Blocks of one descriptor that are watched: the first ends first, but for priorities. */
-const WATCHED_OF_LINE = 4
+const WATCHED_OF_QUEUE = 4
 
 /** Milliseconds in which nothing of a queue ends before it is looked at closely. */
 const WATCHDOG_INTERVAL = 1000
@@ -250,7 +250,7 @@ export class PosixAioBackend implements Backend {
   /** Addresses of blocks of which one ends first. */
   private readonly watched = (): ReadonlyArray<number> => {
     const addresses: Array<number> = []
-    const share = Math.max(1, Math.min(WATCHED_OF_LINE, Math.floor(MOST_WATCHED / this.queues.size)))
+    const share = Math.max(1, Math.min(WATCHED_OF_QUEUE, Math.floor(MOST_WATCHED / this.queues.size)))
     for (const { slots } of this.queues.values()) {
       let left = share
       for (const slot of slots) {
@@ -348,7 +348,7 @@ export class PosixAioBackend implements Backend {
     this.host.wake()
   }
 
-  get counts(): BackendCounts {
+  get requestCounts(): BackendCounts {
     let pending = 0
     this.states.forEach((state, slot) => {
       if (state === STARTED && this.blocks.isComplete(slot)) pending++

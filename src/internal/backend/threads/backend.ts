@@ -278,7 +278,7 @@ export class ThreadsBackend implements Backend {
     return this.threads?.hasCompletions === true
   }
 
-  get counts(): BackendCounts {
+  get requestCounts(): BackendCounts {
     const { threads } = this
     return threads === undefined
       ? { ready: 0, executing: 0, pending: 0 }

@@ -1,6 +1,6 @@
 /** Made by scripts/machine-code.sh. Addresses in it are relative to its start. */
 export const code = {
-  sources: "492fc1e9c8c6a57b0d536a0686b19754775e76ed913b3200f0a92edc72dcb352",
+  sources: "4b8c9d7b1f432c4d7e267ee4d80b8b420334a187d848e960fe54c3376862dbab",
   x64: {
     pool_thread: 347,
     abandon_pool: 1352,
