@@ -74,10 +74,10 @@ export interface Backend {
   /** Hands everything submitted since the last call to the kernel, in one call where the mechanism can. */
   flush(): void
   /** Delivers at most `limit` completions; how many it delivered. */
-  drain(limit: number): number
+  reap(limit: number): number
   /** What it does by the clock: called now and then while the thread is blocked, and its timers do not run. */
   tick(): void
-  /** Whether more completions are known to wait: a `drain` would deliver. */
+  /** Whether more completions are known to wait: a `reap` would deliver. */
   readonly hasCompletions: boolean
   /** Asks for an early completion of a request that this backend has. Its completion comes either way. */
   cancel(request: Request): void

@@ -393,20 +393,20 @@ export class Engine implements Host {
       const lane = this.lanes[(this.first + i) % this.lanes.length]
       const { backend, queue } = lane
       backend.beginTurn()
-      let drained: number
+      let reaped: number
       do {
         if (this.gate.size > 0) this.admitWaiting()
         if (this.observer !== null) this.observer.beginRow()
         if (queue.size > 0) this.dispatch(lane)
         backend.flush()
         if (this.observer !== null) this.observer.beginRow()
-        drained = this.drain(backend, Math.min(left, this.room), deadline)
-        left -= drained
+        reaped = this.reap(backend, Math.min(left, this.room), deadline)
+        left -= reaped
         this.attempts.restrict(this.room)
         // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
-      } while (drained > 0 && queue.size > 0 && left > 0 && now() < deadline)
+      } while (reaped > 0 && queue.size > 0 && left > 0 && now() < deadline)
       // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
-      if ((drained > 0 && queue.size > 0) || (backend.hasCompletions && !this.paused)) this.wake()
+      if ((reaped > 0 && queue.size > 0) || (backend.hasCompletions && !this.paused)) this.wake()
       backend.keepAlive(backend.inFlight > 0)
     }
     if (this.observer !== null) this.observeTurn(this.observer)
@@ -440,11 +440,11 @@ export class Engine implements Host {
     for (const { backend } of this.lanes) backend.watchCompletions?.(!yes)
   }
 
-  private drain(backend: Backend, limit: number, deadline: number): number {
-    if (deadline === Number.POSITIVE_INFINITY) return backend.drain(limit)
+  private reap(backend: Backend, limit: number, deadline: number): number {
+    if (deadline === Number.POSITIVE_INFINITY) return backend.reap(limit)
     let total = 0
     while (total < limit) {
-      const count = backend.drain(Math.min(limit - total, TIME_CHECK))
+      const count = backend.reap(Math.min(limit - total, TIME_CHECK))
       total += count
       if (count < TIME_CHECK || now() >= deadline) break
     }

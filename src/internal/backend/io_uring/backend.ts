@@ -326,7 +326,7 @@ export class IoUringBackend implements Backend {
     return this.ring.room > 0
   }
 
-  drain(limit: number): number {
+  reap(limit: number): number {
     const count = this.ring.reap(limit, this.deliver)
     this.completions += count
     return count

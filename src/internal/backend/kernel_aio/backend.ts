@@ -191,7 +191,7 @@ export class KernelAioBackend implements Backend {
     this.reuse(submission)
   }
 
-  drain(limit: number): number {
+  reap(limit: number): number {
     let count = 0
     for (; count < limit && this.ended.length > 0; count++) {
       const { result, submission } = this.ended.pop()!

@@ -202,7 +202,7 @@ export class MockBackend implements Backend {
 
   flush(): void {}
 
-  drain(limit: number): number {
+  reap(limit: number): number {
     let done = 0
     while (done < limit && this.ready.length > 0) {
       const calls = this.ready

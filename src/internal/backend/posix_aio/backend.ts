@@ -67,7 +67,7 @@ export class PosixAioBackend implements Backend {
   private toStart: Array<number> = []
   /** Requests that glibc has. */
   private started = 0
-  /** What `drain` found complete, and may deliver. */
+  /** What `reap` found complete, and may deliver. */
   private readonly found: Array<number> = []
   private watchdog: NodeJS.Timeout | undefined
   /** Whether a file's syncs are for glibc: asked once for each file. */
@@ -193,7 +193,7 @@ export class PosixAioBackend implements Backend {
     }
   }
 
-  drain(limit: number): number {
+  reap(limit: number): number {
     this.notification.clear()
     const { found } = this
     const more = this.look(limit, found)

@@ -270,7 +270,7 @@ export class ThreadsBackend implements Backend {
     for (let i = 0; i < wanted; i++) threads.start()
   }
 
-  drain(limit: number): number {
+  reap(limit: number): number {
     return this.threads === undefined ? 0 : this.threads.take(limit, this.deliver)
   }
 
