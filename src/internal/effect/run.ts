@@ -52,7 +52,7 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
   }
 
   releaseOrphan(): Effect.Effect<void> {
-    return Effect.uninterruptible(Effect.async((resume) => this.task.giveBack(() => resume(Effect.void))))
+    return Effect.uninterruptible(Effect.async((resume) => this.task.releaseObtained(() => resume(Effect.void))))
   }
 
   handOut(): void {

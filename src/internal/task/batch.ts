@@ -7,7 +7,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Member, type Owner, obtains, orphansOf } from "./member.ts"
-import { giveBack } from "./orphans.ts"
+import { releaseOrphans } from "./orphans.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 
@@ -99,15 +99,15 @@ export class Batch extends Task<Results> implements Owner<Member> {
     this.members = []
     const { failure } = this
     if (failure === undefined) this.finish(this.results)
-    else this.giveBack(() => this.finish(failure))
+    else this.releaseObtained(() => this.finish(failure))
   }
 
   cancel(): void {
     for (const member of this.members) this.engine.cancel(member)
   }
 
-  override giveBack(done: () => void): void {
-    giveBack(this.engine, orphansOf(this.obtained.splice(0)), done)
+  override releaseObtained(done: () => void): void {
+    releaseOrphans(this.engine, orphansOf(this.obtained.splice(0)), done)
   }
 
   override handOut(): void {

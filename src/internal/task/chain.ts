@@ -15,7 +15,7 @@ import { bytesOf, type Request } from "../engine/request.ts"
 import { errno } from "../native/errno.ts"
 import type { Mode, Results } from "./batch.ts"
 import { Member, type Owner, orphansOf } from "./member.ts"
-import { giveBack } from "./orphans.ts"
+import { releaseOrphans } from "./orphans.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 import { transferSize } from "./transfers.ts"
@@ -146,7 +146,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     // Nothing else can be the reason why one was not run.
     if (this.cancelling && this.current < this.operations.length) this.failure ??= this.notRun(this.current)
     const { failure } = this
-    if (this.mode === "values" && failure !== undefined) return this.giveBack(() => this.finish(failure))
+    if (this.mode === "values" && failure !== undefined) return this.releaseObtained(() => this.finish(failure))
     for (let i = this.current; i < this.operations.length; i++) this.ends[i] = this.notRun(i)
     this.finish(this.ends)
   }
@@ -156,8 +156,8 @@ export class Chain extends Task<Results> implements Owner<Link> {
     return new Failed(entry.name, input, errno.ECANCELED, undefined)
   }
 
-  override giveBack(done: () => void): void {
-    giveBack(this.engine, orphansOf(this.obtained.splice(0)), done)
+  override releaseObtained(done: () => void): void {
+    releaseOrphans(this.engine, orphansOf(this.obtained.splice(0)), done)
   }
 
   override handOut(): void {

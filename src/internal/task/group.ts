@@ -11,7 +11,7 @@ import { setImmediate } from "../native/loop.ts"
 import { cancelledWith, type Feed } from "./feed.ts"
 import { GroupMember } from "./groupMember.ts"
 import { type Owner, orphansOf } from "./member.ts"
-import { giveBack } from "./orphans.ts"
+import { releaseOrphans } from "./orphans.ts"
 import { type Next, Pending, sizeOf } from "./pending.ts"
 import { type Clock, RateQueue, type Waiter } from "./rateQueue.ts"
 import type { SubmitContext } from "./submitContext.ts"
@@ -311,7 +311,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   /** Nobody can ever ask for it. */
   private discard(member: GroupMember): void {
     this.pending++
-    giveBack(this.engine, orphansOf([member]), () => {
+    releaseOrphans(this.engine, orphansOf([member]), () => {
       this.pending--
       this.endIfDone()
     })
@@ -436,7 +436,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       this.unclaimed.clear()
       // Whoever asks from now on is not to get a number that is another file's.
       for (const member of orphans) member.end = cancelledWith(member.entry.name)
-      giveBack(this.engine, orphansOf(orphans), () => this.whenEnded(done))
+      releaseOrphans(this.engine, orphansOf(orphans), () => this.whenEnded(done))
     }
     for (const child of [...this.children]) child.close(ended)
     this.cancelAll(reason, ended)

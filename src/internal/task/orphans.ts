@@ -5,7 +5,7 @@ import { Member, type Owner } from "./member.ts"
 import { noContext } from "./submitContext.ts"
 
 /** Several operations, and what to do when the last of them has ended. */
-class GivingBack implements Owner<Member> {
+class OrphanRelease implements Owner<Member> {
   readonly wantsOverdue = false
   private left = 1
 
@@ -33,7 +33,7 @@ class GivingBack implements Owner<Member> {
 }
 
 /** Runs them, then calls `done`, which may be before this returns. */
-export const giveBack = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>, done: () => void): void => {
+export const releaseOrphans = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>, done: () => void): void => {
   if (orphans.length === 0) done()
-  else new GivingBack(engine, done).run(orphans)
+  else new OrphanRelease(engine, done).run(orphans)
 }

@@ -25,7 +25,7 @@ export abstract class Task<out A> {
   abstract cancel(): void
 
   /** Gives back what it has obtained, for a fiber that will not get it; `done` may be called before this returns. */
-  giveBack(done: () => void): void {
+  releaseObtained(done: () => void): void {
     done()
   }
 

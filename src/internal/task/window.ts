@@ -9,7 +9,7 @@ import { type Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
 import { type Complete, CompletionBuffer, type CompletionSource } from "./completionBuffer.ts"
 import { Member, type Owner, orphansOf } from "./member.ts"
-import { giveBack } from "./orphans.ts"
+import { releaseOrphans } from "./orphans.ts"
 import type { SubmitContext } from "./submitContext.ts"
 
 class Source extends Member {
@@ -148,6 +148,6 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
     const { onEnd } = this
     if (onEnd === undefined || this.inFlight.size > 0) return
     this.onEnd = undefined
-    giveBack(this.engine, orphansOf([...this.ready.left, ...this.late]), onEnd)
+    releaseOrphans(this.engine, orphansOf([...this.ready.left, ...this.late]), onEnd)
   }
 }
