@@ -38,7 +38,7 @@ class Link extends Member {
 }
 
 export class Chain extends Task<Results> implements Owner<Link> {
-  private readonly ends: Array<unknown | Failed>
+  private readonly results: Array<unknown | Failed>
   /** Of their buffers, as they were when the chain was made. */
   private readonly bytes: ReadonlyArray<number>
   /** The first without an end. */
@@ -63,7 +63,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     private readonly context: SubmitContext
   ) {
     super()
-    this.ends = new Array(operations.length)
+    this.results = new Array(operations.length)
     this.bytes = operations.map(bytesOf)
   }
 
@@ -131,7 +131,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
   /** The end of the current one. */
   private conclude(end: unknown | Failed, size: number | undefined): void {
     const index = this.current++
-    this.ends[index] = end
+    this.results[index] = end
     if (end instanceof Failed) {
       this.failure ??= end
       this.stopped = true
@@ -147,8 +147,8 @@ export class Chain extends Task<Results> implements Owner<Link> {
     if (this.cancelling && this.current < this.operations.length) this.failure ??= this.notRun(this.current)
     const { failure } = this
     if (this.mode === "values" && failure !== undefined) return this.releaseObtained(() => this.finish(failure))
-    for (let i = this.current; i < this.operations.length; i++) this.ends[i] = this.notRun(i)
-    this.finish(this.ends)
+    for (let i = this.current; i < this.operations.length; i++) this.results[i] = this.notRun(i)
+    this.finish(this.results)
   }
 
   private notRun(index: number): Failed {

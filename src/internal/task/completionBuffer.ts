@@ -7,23 +7,23 @@ export type Complete<C> = (index: number, operation: Operation<any>, end: unknow
 
 /** What is taken at once; `owner` is that of the one descriptor in it. */
 export interface Taken<Owner, C> {
-  readonly ends: Array<C>
+  readonly completions: Array<C>
   readonly owner: Owner | undefined
 }
 
 export class CompletionBuffer<Owner, C> {
-  private ends: Array<C> = []
+  private completions: Array<C> = []
   /** Of those with a descriptor, in order; `place` counts from the first end of all. */
   private owned: Array<{ readonly place: number; readonly owner: Owner }> = []
   private taken = 0
 
   get size(): number {
-    return this.ends.length
+    return this.completions.length
   }
 
   push(end: C, owner: Owner | undefined): void {
-    if (owner !== undefined) this.owned.push({ place: this.taken + this.ends.length, owner })
-    this.ends.push(end)
+    if (owner !== undefined) this.owned.push({ place: this.taken + this.completions.length, owner })
+    this.completions.push(end)
   }
 
   /** Whether a descriptor is next. */
@@ -34,16 +34,16 @@ export class CompletionBuffer<Owner, C> {
   /** All, up to the first descriptor. That one comes alone: of several the consumer may use a part (`Stream.take`), and drop the rest. */
   take(): Taken<Owner, C> {
     if (this.owned.length === 0) {
-      const { ends } = this
-      this.ends = []
-      this.taken += ends.length
-      return { ends, owner: undefined }
+      const { completions } = this
+      this.completions = []
+      this.taken += completions.length
+      return { completions, owner: undefined }
     }
     const before = this.owned[0].place - this.taken
     const owner = before === 0 ? this.owned.shift()!.owner : undefined
-    const ends = this.ends.splice(0, Math.max(1, before))
-    this.taken += ends.length
-    return { ends, owner }
+    const completions = this.completions.splice(0, Math.max(1, before))
+    this.taken += completions.length
+    return { completions, owner }
   }
 
   /** Owners of the descriptors that were not taken. */

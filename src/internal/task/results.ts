@@ -52,15 +52,15 @@ export class Results<C> implements Listener, CompletionSource<C> {
 
   take(): ReadonlyArray<C> {
     const wasFull = this.isFull
-    const { ends, owner } = this.ready.take()
+    const { completions, owner } = this.ready.take()
     if (owner !== undefined) {
       this.group.claim(owner)
       // Its descriptor may have been closed with the group.
-      ends[0] = this.complete(owner.index, owner.operation, owner.end)
+      completions[0] = this.complete(owner.index, owner.operation, owner.end)
     }
     // There is room again.
     if (wasFull) this.group.pump()
-    return ends
+    return completions
   }
 
   whenReady(tell: (() => void) | undefined): void {

@@ -114,10 +114,10 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
   }
 
   take(): ReadonlyArray<C> {
-    const { ends, owner } = this.ready.take()
+    const { completions, owner } = this.ready.take()
     owner?.handOut()
     this.fill()
-    return ends
+    return completions
   }
 
   whenReady(tell: (() => void) | undefined): void {
