@@ -21,8 +21,8 @@ const ownAddress = Number(koffi.address(own))
 
 // A signal that asks for another list can come just before this thread sleeps in aio_suspend, and is lost then. So it looks at ORDER
 // again after ten milliseconds; while nothing is in flight it does not get here.
-const patience = new BigInt64Array([0n, 10_000_000n])
-const patienceAddress = Number(koffi.address(patience))
+const timeout = new BigInt64Array([0n, 10_000_000n])
+const timeoutAddress = Number(koffi.address(timeout))
 
 const tell = () => {
   if (Atomics.exchange(control, SIGNALLED, 1) === 0) call(writeNumber, eventFd, oneAddress, one.byteLength, 0, 0, 0)
@@ -36,7 +36,7 @@ const tell = () => {
 const wait = (order, count) => {
   while (Atomics.load(control, ORDER) === order) {
     // 0: complete. Otherwise the time is over (EAGAIN), or a signal came (EINTR).
-    if (suspend(ownAddress, count, patience.length === 2 ? patienceAddress : 0) === 0) return true
+    if (suspend(ownAddress, count, timeout.length === 2 ? timeoutAddress : 0) === 0) return true
   }
   return false
 }
