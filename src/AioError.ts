@@ -223,11 +223,14 @@ export type WithCode<C extends Code> = AioError & { readonly code: C }
 export const hasCode: {
   <const C extends Code>(code: C | ReadonlyArray<C>): (error: unknown) => error is WithCode<C>
   <const C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C>
-} = dual(
-  2,
-  <C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C> =>
-    error instanceof AioError && (error.code === code || (Array.isArray(code) && code.includes(error.code)))
-)
+} = dual(2, <C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C> => {
+  try {
+    return error instanceof AioError && (error.code === code || (Array.isArray(code) && code.includes(error.code)))
+  } catch {
+    // What cannot be looked at (a Proxy that was revoked) is no error and no code.
+    return false
+  }
+})
 
 /**
  * Goes on with `handler` where an `AioError` with this code, or with one of these, is the failure. All other failures stay, and so do

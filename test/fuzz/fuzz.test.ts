@@ -1,6 +1,7 @@
 /**
  * The whole public API, called with values of all kinds on every backend, each in a process of its own: none ends by a signal, nothing is
- * thrown that nobody catches, nothing hangs, nothing ends in a way that is not documented, and no call touches what it was not told.
+ * thrown that nobody catches, nothing hangs, nothing ends in a way that is not documented or fails with what its type does not say, and no
+ * call touches what it was not told.
  *
  * `SEED=... CALLS=... npx vitest run test/fuzz` runs others, or more of them. What is wrong is printed with its call.
  */
@@ -11,6 +12,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { isRoot, runFixture } from "../fixtures/child.ts"
 import { backends } from "../support/backends.ts"
+import { declaredFailures } from "./declared.ts"
 import type { Report } from "./program.ts"
 
 /** The same for every run that is not told otherwise: what fails fails for everybody. */
@@ -45,6 +47,9 @@ const canConfine = (directory: string): boolean => {
   }
 }
 
+/** What types say of failures: what fails with anything else is found. */
+const declared = JSON.stringify(declaredFailures())
+
 const mechanisms = [...new Set(backends.map(({ mechanism }) => mechanism))]
 
 const run = async (backend: string): Promise<Report> => {
@@ -53,7 +58,7 @@ const run = async (backend: string): Promise<Report> => {
   try {
     const { code, signal, stderr, stdout } = await runFixture("../fuzz/program.ts", {
       args: [backend, String(SEED), String(CALLS), directory],
-      env: { TMPDIR: join(directory, "tmp") },
+      env: { TMPDIR: join(directory, "tmp"), DECLARED: declared },
       // Files of a few MiB, wherever they are.
       under: [...(canConfine(directory) ? confinement(directory) : []), "prlimit", "--fsize=4194304", "--core=0"],
       timeout: 2 ** 31 - 1,

@@ -14,6 +14,7 @@ import { descriptors } from "../support/processState.ts"
 import { type Random, random } from "../support/random.ts"
 import { Guards } from "./arrays.ts"
 import { type Around, blocking, type Call, changesAll, chooser, makeOperation, objectsIn, running } from "./calls.ts"
+import type { Declared } from "./declared.ts"
 import { chance, hostileOf } from "./hostile.ts"
 import type { Material } from "./roles.ts"
 import { leftOpen, mockScene, realScene, type Scene } from "./scene.ts"
@@ -22,6 +23,8 @@ import { textOf, wrongThrow, wrongWith } from "./verdict.ts"
 const [backend, seedText, callsText, root] = process.argv.slice(2)
 const SEED = Number(seedText)
 const CALLS = Number(callsText)
+/** What the types say that calls fail with. */
+const declared: Declared = JSON.parse(process.env.DECLARED!)
 const LIFE = 400
 /** Calls with the services of a Layer that has ended. */
 const AFTERLIFE = 20
@@ -118,6 +121,7 @@ const perform = (
     const { after, draw, objects } = material
     made++
     called.add(call.name)
+    if (!(call.name in declared)) found("nothing is known of its type", call.name)
     recent.push(call.text)
     if (recent.length > 100) recent.splice(0, 50)
     say(`${made} @${Math.round(performance.now())} ${call.text}`)
@@ -152,7 +156,7 @@ const perform = (
     fiber.addObserver((exit) => {
       clearTimeout(timer)
       live.delete(entry)
-      const wrong = wrongWith(exit)
+      const wrong = wrongWith(exit, declared[call.name])
       if (wrong !== undefined) found(wrong, call.text)
       if (Exit.isSuccess(exit)) {
         succeeded++

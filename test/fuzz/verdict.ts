@@ -54,8 +54,11 @@ const placeOf = (error: unknown): string => {
   return frame === null ? "" : ` at ${frame[0]}`
 }
 
-/** What is wrong with it, or `undefined`. */
-export const wrongWith = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
+/** What is wrong with it, or `undefined`. `declared` is what its type says that it may fail with, `null` where anything may come through. */
+export const wrongWith = (
+  exit: Exit.Exit<unknown, unknown>,
+  declared: ReadonlyArray<string> | null = null
+): string | undefined => {
   if (Exit.isSuccess(exit)) {
     const { value } = exit
     if (!(value instanceof Uint8Array)) return undefined
@@ -69,6 +72,8 @@ export const wrongWith = (exit: Exit.Exit<unknown, unknown>): string | undefined
     const tag = (failure as { _tag?: unknown } | null)?._tag
     if (isMine(failure)) continue
     if (typeof tag !== "string" || !documented.has(tag)) return `failure ${textOf(failure)}`
+    if (declared !== null && !declared.includes(tag))
+      return `${tag}, of which its type says nothing: ${textOf(failure)}`
     const wrong = messageFails(failure)
     if (wrong !== undefined) return `${tag} cannot be shown: ${wrong}`
   }

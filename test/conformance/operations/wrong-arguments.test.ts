@@ -7,6 +7,7 @@ import {
   Aio,
   AioBlocking,
   AioDirectory,
+  AioError,
   AioFile,
   AioGroup,
   AioOperation,
@@ -168,6 +169,17 @@ const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call>
       },
       args: [{}],
       keys: ["strategy", "capacity", "scoped"]
+    },
+    { name: "AioError.hasCode", run: AioError.hasCode, args: [new Error(), "ENOENT"] },
+    {
+      name: "AioError.hasCode of an AioError",
+      run: (code) => AioError.hasCode(AioError.AioError.fromErrno(2, "open", {}), code),
+      args: ["ENOENT"]
+    },
+    {
+      name: "AioError.catchCode",
+      run: (code) => AioError.catchCode(Aio.stat(join(directory, "absent")), code, use),
+      args: ["ENOENT"]
     },
     { name: "AioDirectory.read", run: AioDirectory.read, args: [path] },
     { name: "AioTree.remove", run: AioTree.remove, args: [to, {}], keys: ["force", "parallel"] },
