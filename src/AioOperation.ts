@@ -238,8 +238,7 @@ export const linked: {
  * `Effect.timeout` it needs no second fiber; on io_uring the kernel itself keeps the time (IORING_OP_LINK_TIMEOUT). Under a TestClock,
  * or any Clock that a program brings, that Clock does.
  *
- * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost. An operation has no `pipe`
- * method: `AioOperation.withDeadline(operation, duration)`, or Effect's `pipe(operation, AioOperation.withDeadline(duration))`.
+ * What cannot be cancelled (a disk read under way, a close) is waited for, and what it gives is not lost.
  *
  * @since 0.1.0
  * @category running

@@ -170,10 +170,14 @@ const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call>
       args: [{}],
       keys: ["strategy", "capacity", "scoped"]
     },
-    { name: "AioError.hasCode", run: AioError.hasCode, args: [new Error(), "ENOENT"] },
+    {
+      name: "AioError.hasCode",
+      run: (error, code) => Effect.succeed(AioError.hasCode(error, code)),
+      args: [new Error(), "ENOENT"]
+    },
     {
       name: "AioError.hasCode of an AioError",
-      run: (code) => AioError.hasCode(AioError.AioError.fromErrno(2, "open", {}), code),
+      run: (code) => Effect.succeed(AioError.hasCode(AioError.AioError.fromErrno(2, "open", {}), code)),
       args: ["ENOENT"]
     },
     {
