@@ -15,7 +15,13 @@ import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { byteLengthOf, isUint8Array, plainView } from "../native/views.ts"
 
-/** With its namespace, `user.` as a rule: a string (encoded as UTF-8), or the bytes themselves. 1 to 255 bytes, none of them 0. */
+/**
+ * The name of an extended attribute with its namespace, `user.` as a rule: a string (encoded as UTF-8), or the bytes
+ * themselves. 1 to 255 bytes, none of them 0.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type XattrName = string | Uint8Array
 
 /** `XATTR_NAME_MAX` and `XATTR_SIZE_MAX`: no kernel takes more. */
@@ -25,6 +31,12 @@ export const XATTR_SIZE_MAX = 65536
 /** `XATTR_*` of setxattr(2). */
 const setFlags = { create: 1, replace: 2 } as const
 
+/**
+ * How fsetxattr(2) treats an attribute that exists, or does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FsetxattrOptions {
   /** `"create"` fails with EEXIST where the attribute is, `"replace"` with ENODATA where it is not. Left out: either will do. */
   readonly mode?: keyof typeof setFlags | undefined
