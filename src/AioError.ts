@@ -168,13 +168,16 @@ export class AioUnavailable extends Data.TaggedError("AioUnavailable")<{
  */
 export class AioEndOfFile extends Data.TaggedError("AioEndOfFile")<{
   readonly fd: number
+  /** The path that the file was opened by, if it was. */
+  readonly path?: Path | undefined
   /** Bytes asked for. */
   readonly expected: number
   /** Bytes that were there. */
   readonly received: number
 }> {
   override get message(): string {
-    return `fd ${this.fd}: the file ended after ${this.received} of ${this.expected} bytes`
+    const file = this.path === undefined ? `fd ${this.fd}` : textOfPath(this.path)
+    return `${file}: the file ended after ${this.received} of ${this.expected} bytes`
   }
 }
 

@@ -163,7 +163,7 @@ export class FileImpl implements AioFile {
         if (!(end instanceof Failed)) return Exit.succeed(whole)
         const { problem } = end
         return problem instanceof EndOfFile
-          ? Exit.fail(new AioEndOfFile({ fd: this.fd, expected, received: problem.received }))
+          ? Exit.fail(new AioEndOfFile({ fd: this.fd, path: this.state.path, expected, received: problem.received }))
           : failureOf(this.engine, end)
       })
     })

@@ -65,15 +65,18 @@ describe.each(backends)("$name: AioFile", ({ layer, real, world }) => {
 
   it.scopedLive("readExactly fills what it is given, or tells how much was there", () =>
     Effect.gen(function* () {
-      const { bytes, file } = yield* randomFile(world)
+      const { bytes, file, path } = yield* randomFile(world)
       const into = new Uint8Array(SIZE)
       expect(yield* file.readExactly(into, { offset: 0 })).toBe(into)
       expect(bytes.equals(into)).toBe(true)
       expect((yield* file.readExactly(0)).length).toBe(0)
       expect((yield* file.readExactly(0, { offset: SIZE * 2 })).length).toBe(0)
       const error = yield* Effect.flip(file.readExactly(1000, { offset: SIZE - 300 }))
-      expect(error).toMatchObject({ _tag: "AioEndOfFile", fd: file.fd, expected: 1000, received: 300 })
-      expect(error.message).toBe(`fd ${file.fd}: the file ended after 300 of 1000 bytes`)
+      expect(error).toMatchObject({ _tag: "AioEndOfFile", fd: file.fd, path, expected: 1000, received: 300 })
+      expect(error.message).toBe(`${path}: the file ended after 300 of 1000 bytes`)
+      const borrowed = yield* AioFile.fromDescriptor(file.fd)
+      const unnamed = yield* Effect.flip(borrowed.readExactly(1000, { offset: SIZE - 300 }))
+      expect(unnamed.message).toBe(`fd ${file.fd}: the file ended after 300 of 1000 bytes`)
       const nothing = yield* Effect.flip(file.readExactly(10, { offset: SIZE }))
       expect(nothing).toMatchObject({ _tag: "AioEndOfFile", expected: 10, received: 0 })
     }).pipe(Effect.provide(layer))

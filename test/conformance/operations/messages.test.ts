@@ -85,6 +85,9 @@ describe("the words of errors", () => {
     expect(new AioError.AioEndOfFile({ fd: 3, expected: 10, received: 4 }).message).toBe(
       "fd 3: the file ended after 4 of 10 bytes"
     )
+    expect(new AioError.AioEndOfFile({ fd: 3, path: "/a/b", expected: 10, received: 4 }).message).toBe(
+      "/a/b: the file ended after 4 of 10 bytes"
+    )
   })
 })
 
