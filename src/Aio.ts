@@ -47,7 +47,7 @@ export type {
   TransferOptions
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
-export type { FsetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
+export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
@@ -313,13 +313,71 @@ export const chown = run(catalogue.chown)
 export const utimes = run(catalogue.utimes)
 
 /**
- * Gives an open file an extended attribute, or changes it: at most 64 KiB. EEXIST and ENODATA by `mode`, EOPNOTSUPP where the file system
- * keeps none of that namespace, ENOSPC where it has no room, EPERM for `user.` of what is neither a file nor a directory. fsetxattr(2), xattr(7).
+ * Gives a file an extended attribute, or changes it: at most 64 KiB. EEXIST and ENODATA by `mode`, EOPNOTSUPP where the file system keeps none
+ * of that namespace, ENOSPC where it has no room, EPERM for `user.` of what is neither a file nor a directory. setxattr(2), lsetxattr(2),
+ * xattr(7).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const setxattr = run(catalogue.setxattr)
+
+/**
+ * Gives an open file, which may be open for reading only, an extended attribute, or changes it. fsetxattr(2). See `setxattr`.
  *
  * @since 0.1.0
  * @category operations
  */
 export const fsetxattr = run(catalogue.fsetxattr)
+
+/**
+ * The bytes of an extended attribute, in memory of their own. ENODATA where there is none of that name. getxattr(2), lgetxattr(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const getxattr = run(catalogue.getxattr)
+
+/**
+ * The bytes of an open file's extended attribute. fgetxattr(2). See `getxattr`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fgetxattr = run(catalogue.fgetxattr)
+
+/**
+ * The names of a file's extended attributes, in no order: those that this process may know of. E2BIG where they are more than 64 KiB.
+ * listxattr(2), llistxattr(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const listxattr = run(catalogue.listxattr)
+
+/**
+ * The names of an open file's extended attributes. flistxattr(2). See `listxattr`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const flistxattr = run(catalogue.flistxattr)
+
+/**
+ * Takes an extended attribute from a file. ENODATA where there is none of that name. removexattr(2), lremovexattr(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const removexattr = run(catalogue.removexattr)
+
+/**
+ * Takes an extended attribute from an open file. fremovexattr(2). See `removexattr`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fremovexattr = run(catalogue.fremovexattr)
 
 /**
  * Copies a range from one open file to another without its bytes passing through this process: how many were copied, 0 at the end of

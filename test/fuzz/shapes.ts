@@ -32,6 +32,8 @@ const group = r.options({
   requestsPerSecond: r.choice(1000, 1e6, undefined),
   bytesPerSecond: r.choice(1e6, undefined)
 })
+const follow = { follow: r.boolean }
+const xattrMode = { mode: r.choice("create", "replace", undefined) }
 const batch = r.options({ mode: r.choice("values", "exits", undefined) })
 
 /** The catalogue's: of `AioOperation` and of `Aio`. */
@@ -65,7 +67,14 @@ const operations: Record<keyof typeof catalogue, r.Shape> = {
   chmod: [r.path, r.mode],
   chown: [r.path, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
   utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
-  fsetxattr: [r.target, r.xattrName, r.bytes, r.options({ mode: r.choice("create", "replace", undefined) })],
+  setxattr: [r.path, r.xattrName, r.bytes, r.options({ ...xattrMode, ...follow })],
+  fsetxattr: [r.target, r.xattrName, r.bytes, r.options(xattrMode)],
+  getxattr: [r.path, r.xattrName, r.options(follow)],
+  fgetxattr: [r.target, r.xattrName],
+  listxattr: [r.path, r.options(follow)],
+  flistxattr: [r.target],
+  removexattr: [r.path, r.xattrName, r.options(follow)],
+  fremovexattr: [r.target, r.xattrName],
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],

@@ -5,6 +5,7 @@ import { FileSystem } from "@effect/platform"
 import { Effect, Stream } from "effect"
 import { Aio, AioBuffer, AioDirectory, AioFile, AioTree } from "effect-aio"
 import type { StallWatch } from "../support/stalls.ts"
+import { setXattr } from "../support/xattrs.ts"
 
 const SMALL = 4096
 /** Blocks of 4096 bytes with holes between them: more places on the disk than an inode has room for. */
@@ -14,7 +15,7 @@ const PIECES = 64
 const SHREDS = 600
 
 const names =
-  "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled noted"
+  "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled noted-1 noted-2 noted-3 noted-4 noted-5 noted-6 noted-7 noted-8"
 const FILES = names.split(" ")
 
 const scattered = (path: string, pieces = PIECES): void => {
@@ -30,6 +31,12 @@ export const prepare = (directory: string): void => {
   for (const name of ["scattered-1", "scattered-2", "scattered-3", "scattered-4", "scattered-5"])
     scattered(join(directory, name))
   scattered(join(directory, "shredded"), SHREDS)
+  // Too long for an inode; not all file systems keep them.
+  setXattr(
+    [3, 4, 5, 6, 7, 8].map((i) => join(directory, `noted-${i}`)),
+    "user.note",
+    "n".repeat(2000)
+  )
   symlinkSync("old", join(directory, "symbolic"))
   mkdirSync(join(directory, "empty"))
   for (const tree of ["listed", "scanned", "removed", "tree"]) {
@@ -106,7 +113,15 @@ export const exercise = (directory: string, watch: StallWatch) => {
       )
     )
     yield* withFd("readdir", "listed", O_RDONLY | O_DIRECTORY, (fd) => Aio.readdir(fd))
-    yield* withFd("fsetxattr", "noted", O_RDONLY, (fd) => Aio.fsetxattr(fd, "user.new", bytes.subarray(0, 100)))
+    const note = bytes.subarray(0, 100)
+    yield* step("setxattr", Effect.ignore(Aio.setxattr(at("noted-1"), "user.new", note)))
+    yield* withFd("fsetxattr", "noted-2", O_RDONLY, (fd) => Effect.ignore(Aio.fsetxattr(fd, "user.new", note)))
+    yield* step("getxattr", Effect.ignore(Aio.getxattr(at("noted-3"), "user.note")))
+    yield* withFd("fgetxattr", "noted-4", O_RDONLY, (fd) => Effect.ignore(Aio.fgetxattr(fd, "user.note")))
+    yield* step("listxattr", Effect.ignore(Aio.listxattr(at("noted-5"))))
+    yield* withFd("flistxattr", "noted-6", O_RDONLY, (fd) => Effect.ignore(Aio.flistxattr(fd)))
+    yield* step("removexattr", Effect.ignore(Aio.removexattr(at("noted-7"), "user.note")))
+    yield* withFd("fremovexattr", "noted-8", O_RDONLY, (fd) => Effect.ignore(Aio.fremovexattr(fd, "user.note")))
     yield* step("truncate", Aio.truncate(at("shortened"), 10))
     yield* step("chmod", Aio.chmod(at("moded"), 0o600))
     yield* step("chown", Aio.chown(at("owned"), { uid: process.getuid!() }))

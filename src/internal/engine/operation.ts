@@ -13,6 +13,8 @@ import type { Submission } from "./submission.ts"
 /** Writes one io_uring submission entry; implemented by the ring. Arguments as in liburing's `io_uring_prep_rw`. */
 export interface SubmissionEntry {
   prepare(opcode: number, fd: number, address: Word, length: number, offset: Word, opFlags: number): void
+  /** `addr3`, of an entry that has been prepared. */
+  address3(address: Word): void
 }
 
 /** How io_uring runs an operation natively. */

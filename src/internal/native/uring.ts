@@ -20,6 +20,9 @@ export const IORING_OP = {
   SYMLINKAT: 38,
   LINKAT: 39,
   FSETXATTR: 41,
+  SETXATTR: 42,
+  FGETXATTR: 43,
+  GETXATTR: 44,
   FTRUNCATE: 55
 } as const
 

@@ -13,6 +13,7 @@ export const { fstat, link, lstat, mkdir, open, readlink, rename, rmdir, stat, s
   paths
 export const { readdir } = directories
 export const { access, chmod, chown, utimes } = attributes
-export const { fsetxattr } = extendedAttributes
+export const { fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr, removexattr, setxattr } =
+  extendedAttributes
 export const { copyFileRange } = copies
 export const { flock, pollFd } = waiting

@@ -4,16 +4,18 @@
  * None is tried without waiting: attributes may be in a block of their own, or with a server, and nothing tells before.
  */
 
-import { bad, checkFd, checkName, show } from "../engine/arguments.ts"
+import { bad, checkFd, checkName, type Path, show } from "../engine/arguments.ts"
 import { checkBytes } from "../engine/buffers.ts"
 import { type Target, targetOf } from "../engine/openDescriptor.ts"
-import { asVoid, define } from "../engine/operation.ts"
+import { asVoid, define, type SubmissionEntry, type UringForm } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
+import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
 import { addressOf } from "../native/libc.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { byteLengthOf, isUint8Array, plainView } from "../native/views.ts"
+import type { LinkOptions } from "./attributes.ts"
 
 /**
  * The name of an extended attribute with its namespace, `user.` as a rule: a string (encoded as UTF-8), or the bytes
@@ -24,9 +26,10 @@ import { byteLengthOf, isUint8Array, plainView } from "../native/views.ts"
  */
 export type XattrName = string | Uint8Array
 
-/** `XATTR_NAME_MAX` and `XATTR_SIZE_MAX`: no kernel takes more. */
-const NAME_MAX = 255
-export const XATTR_SIZE_MAX = 65536
+/** limits.h: no kernel takes more, nor gives more. */
+const XATTR_NAME_MAX = 255
+const XATTR_SIZE_MAX = 65536
+const XATTR_LIST_MAX = 65536
 
 /** `XATTR_*` of setxattr(2). */
 const setFlags = { create: 1, replace: 2 } as const
@@ -42,6 +45,14 @@ export interface FsetxattrOptions {
   readonly mode?: keyof typeof setFlags | undefined
 }
 
+/**
+ * The same, and of which file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SetxattrOptions extends FsetxattrOptions, LinkOptions {}
+
 /** Writes a name as the kernel reads it; its address. The submission keeps the memory. */
 const encodeName = (submission: Submission, name: XattrName): number => {
   if (typeof name !== "string" && !isUint8Array(name)) {
@@ -49,7 +60,7 @@ const encodeName = (submission: Submission, name: XattrName): number => {
   }
   if (typeof name === "string" && !name.isWellFormed()) return bad("name", `not a well-formed string: ${show(name)}`)
   const bytes = typeof name === "string" ? Buffer.from(name) : plainView(name)
-  if (bytes.length === 0 || bytes.length > NAME_MAX) return bad("name", `1 to 255 bytes, not ${bytes.length}`)
+  if (bytes.length === 0 || bytes.length > XATTR_NAME_MAX) return bad("name", `1 to 255 bytes, not ${bytes.length}`)
   if (bytes.includes(0)) return bad("name", "cannot contain a NUL")
   return submission.text(bytes)
 }
@@ -78,10 +89,70 @@ const encodeValue = (submission: Submission, { size, value }: Value): void => {
   submission.a3 = size
 }
 
-const encodeMode = (mode: FsetxattrOptions["mode"]): number =>
-  mode === undefined ? 0 : checkName(setFlags, mode, "mode")
+const encodeMode = ({ mode }: FsetxattrOptions): number => (mode === undefined ? 0 : checkName(setFlags, mode, "mode"))
 
+/**
+ * Room for an answer, which the submission keeps; its address. As much as any kernel gives: a smaller one would be
+ * ERANGE, and to ask for the size first would be a second call, between which and the first the answer may grow.
+ */
+const answerRoom = (submission: Submission, bytes: number): number => {
+  submission.output = Buffer.allocUnsafeSlow(bytes)
+  return addressOf(submission.output)
+}
+
+const follows = ({ follow = true }: LinkOptions): boolean => Boolean(follow)
+
+/** io_uring follows links. */
+const suits = follows
+
+const linkOptions = optionsReader<LinkOptions>({ follow: true })
+const setxattrOptions = optionsReader<SetxattrOptions>({ mode: true, follow: true })
 const fsetxattrOptions = optionsReader<FsetxattrOptions>({ mode: true })
+
+// --- Set
+
+/** `offset` is the value's address. */
+const prepareValue = (entry: SubmissionEntry, opcode: number, fd: number, s: Submission): void =>
+  entry.prepare(opcode, fd, s.a1, s.a3 as number, s.a2, s.a4 as number)
+
+/** Of a path, which is the third address. */
+const pathForm = (opcode: number): UringForm => ({
+  opcode,
+  punted: true,
+  suits,
+  prepare: (entry, s) => {
+    prepareValue(entry, opcode, 0, s)
+    entry.address3(s.a0)
+  }
+})
+
+const descriptorForm = (opcode: number): UringForm => ({
+  opcode,
+  punted: true,
+  prepare: (entry, s) => prepareValue(entry, opcode, s.a0 as number, s)
+})
+
+export const setxattr = define(
+  (path: Path, name: XattrName, value: Uint8Array, options?: SetxattrOptions) => ({
+    path,
+    name,
+    ...valueInput(value),
+    ...setxattrOptions(options)
+  }),
+  {
+    name: "setxattr",
+    man: "setxattr(2)",
+    encode: (submission, input) => {
+      submission.nr = follows(input) ? NR.setxattr : NR.lsetxattr
+      submission.a4 = encodeMode(input)
+      submission.a1 = encodeName(submission, input.name)
+      encodeValue(submission, input)
+      submission.a0 = submission.path(input.path)
+    },
+    uring: pathForm(IORING_OP.SETXATTR),
+    decode: asVoid
+  }
+)
 
 export const fsetxattr = define(
   (file: Target, name: XattrName, value: Uint8Array, options?: FsetxattrOptions) => ({
@@ -96,17 +167,107 @@ export const fsetxattr = define(
     encode: (submission, input) => {
       submission.nr = NR.fsetxattr
       submission.a0 = checkFd(input.fd)
-      submission.a4 = encodeMode(input.mode)
+      submission.a4 = encodeMode(input)
       submission.a1 = encodeName(submission, input.name)
       encodeValue(submission, input)
     },
-    uring: {
-      opcode: IORING_OP.FSETXATTR,
-      punted: true,
-      // `offset` is the value's address.
-      prepare: (entry, s) =>
-        entry.prepare(IORING_OP.FSETXATTR, s.a0 as number, s.a1, s.a3 as number, s.a2, s.a4 as number)
-    },
+    uring: descriptorForm(IORING_OP.FSETXATTR),
     decode: asVoid
   }
 )
+
+// --- Get, and remove
+
+const onPath = (path: Path, name: XattrName, options?: LinkOptions) => ({ path, name, ...linkOptions(options) })
+const onFile = (file: Target, name: XattrName) => ({ ...targetOf(file), name })
+
+/** Memory of its own size: the answer's room is much larger. */
+const decodeValue = ({ output }: Submission, result: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(output!.subarray(0, result))
+
+export const getxattr = define(onPath, {
+  name: "getxattr",
+  man: "getxattr(2)",
+  encode: (submission, input) => {
+    submission.nr = follows(input) ? NR.getxattr : NR.lgetxattr
+    submission.a1 = encodeName(submission, input.name)
+    submission.a0 = submission.path(input.path)
+    submission.a2 = answerRoom(submission, XATTR_SIZE_MAX)
+    submission.a3 = XATTR_SIZE_MAX
+  },
+  uring: pathForm(IORING_OP.GETXATTR),
+  decode: decodeValue
+})
+
+export const fgetxattr = define(onFile, {
+  name: "fgetxattr",
+  man: "fgetxattr(2)",
+  encode: (submission, input) => {
+    submission.nr = NR.fgetxattr
+    submission.a0 = checkFd(input.fd)
+    submission.a1 = encodeName(submission, input.name)
+    submission.a2 = answerRoom(submission, XATTR_SIZE_MAX)
+    submission.a3 = XATTR_SIZE_MAX
+  },
+  uring: descriptorForm(IORING_OP.FGETXATTR),
+  decode: decodeValue
+})
+
+export const removexattr = define(onPath, {
+  name: "removexattr",
+  man: "removexattr(2)",
+  encode: (submission, input) => {
+    submission.nr = follows(input) ? NR.removexattr : NR.lremovexattr
+    submission.a1 = encodeName(submission, input.name)
+    submission.a0 = submission.path(input.path)
+  },
+  decode: asVoid
+})
+
+export const fremovexattr = define(onFile, {
+  name: "fremovexattr",
+  man: "fremovexattr(2)",
+  encode: (submission, input) => {
+    submission.nr = NR.fremovexattr
+    submission.a0 = checkFd(input.fd)
+    submission.a1 = encodeName(submission, input.name)
+  },
+  decode: asVoid
+})
+
+// --- List
+
+/** Names, each with a NUL behind it. */
+const decodeNames = ({ output }: Submission, result: number): ReadonlyArray<XattrName> => {
+  const names: Array<XattrName> = []
+  for (let start = 0; start < result; ) {
+    const end = output!.indexOf(0, start)
+    names.push(pathFromBytes(output!, start, end))
+    start = end + 1
+  }
+  return names
+}
+
+export const listxattr = define((path: Path, options?: LinkOptions) => ({ path, ...linkOptions(options) }), {
+  name: "listxattr",
+  man: "listxattr(2)",
+  encode: (submission, input) => {
+    submission.nr = follows(input) ? NR.listxattr : NR.llistxattr
+    submission.a0 = submission.path(input.path)
+    submission.a1 = answerRoom(submission, XATTR_LIST_MAX)
+    submission.a2 = XATTR_LIST_MAX
+  },
+  decode: decodeNames
+})
+
+export const flistxattr = define(targetOf, {
+  name: "flistxattr",
+  man: "flistxattr(2)",
+  encode: (submission, { fd }) => {
+    submission.nr = NR.flistxattr
+    submission.a0 = checkFd(fd)
+    submission.a1 = answerRoom(submission, XATTR_LIST_MAX)
+    submission.a2 = XATTR_LIST_MAX
+  },
+  decode: decodeNames
+})

@@ -203,6 +203,33 @@ const listing = (path: string): Step =>
     see(`readdir ${path}`, AioDirectory.read(at), (entries) => entries.map(({ name, type }) => [name, type]).sort())
   )
 
+/** Of a namespace that everybody has, that root has, that nobody has; and one without a name. */
+const attributes = ["user.a", "user.a", "user.b", "trusted.a", "user.", "a"]
+
+const noting = (random: Random, path: string, follow: boolean): Step => {
+  const name = random.pick(attributes)
+  const index = random.integer(1000)
+  const value = Buffer.from(random.pick(["", "1", "22"]))
+  const mode = random.pick(["create", "replace", undefined, undefined] as const)
+  // Security modules have theirs.
+  const ours = (names: ReadonlyArray<Aio.XattrName>) =>
+    names
+      .map(String)
+      .filter((own) => /^(user|trusted)/.test(own))
+      .sort()
+  const steps: ReadonlyArray<Step> = [
+    onPath(path, (at) => see(`setxattr ${path} ${name} ${mode}`, Aio.setxattr(at, name, value, { mode, follow }))),
+    withDescriptor(index, (fd) => see(`fsetxattr ${name} ${mode}`, Aio.fsetxattr(fd, name, value, { mode }))),
+    onPath(path, (at) => see(`getxattr ${path} ${name}`, Aio.getxattr(at, name, { follow }), String)),
+    withDescriptor(index, (fd) => see(`fgetxattr ${name}`, Aio.fgetxattr(fd, name), String)),
+    onPath(path, (at) => see(`listxattr ${path}`, Aio.listxattr(at, { follow }), ours)),
+    withDescriptor(index, (fd) => see("flistxattr", Aio.flistxattr(fd), ours)),
+    onPath(path, (at) => see(`removexattr ${path} ${name}`, Aio.removexattr(at, name, { follow }))),
+    withDescriptor(index, (fd) => see(`fremovexattr ${name}`, Aio.fremovexattr(fd, name)))
+  ]
+  return random.pick(steps)
+}
+
 /** A program's next request. */
 export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
   const path = pathIn(random)
@@ -243,6 +270,9 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
     () => chmoding(path, random.pick([0o644, 0o000, 0o755, 0o2755, 0o4711, 0o1777])),
     () => chowning(path, random.pick([0, 1000, 65_534]), follow),
     () => timing(path, follow, random.integer(4)),
+    () => noting(random, path, follow),
+    () => noting(random, path, follow),
+    () => noting(random, other, follow),
     () => accessing(path, random.integer(8), asks),
     () => withDescriptor(index, (fd) => see("fsync", Aio.fsync(fd))),
     () => withDescriptor(index, (fd) => see("fadvise", Aio.fadvise(fd, "willNeed"))),
@@ -301,7 +331,13 @@ export const treeOf = (directory: string, prefix = ""): Effect.Effect<ReadonlyAr
         content = String([yield* Aio.read(fd, into, { offset: 0 }), digest(into)])
         yield* Aio.close(fd)
       }
-      lines.push(`${prefix}${name} ${told(stable(stat))} ${content}`)
+      const noted = yield* Effect.filter(yield* Aio.listxattr(path, { follow: false }), (own) =>
+        Effect.succeed(/^(user|trusted)/.test(String(own)))
+      )
+      const values = yield* Effect.forEach(noted.sort(), (own) =>
+        Effect.map(Aio.getxattr(path, own, { follow: false }), (value) => `${own}=${value}`)
+      )
+      lines.push(`${prefix}${name} ${told(stable(stat))} ${content} ${values}`)
       if (stat.type === "Directory") lines.push(...(yield* treeOf(path, `${prefix}${name}/`)))
     }
     return lines

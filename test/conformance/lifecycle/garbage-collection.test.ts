@@ -120,6 +120,11 @@ describe.each(realBackends)("$name", ({ layer }) => {
             Buffer.compare(yield* written.readExactly(5000, { offset: 0 }), bytes.subarray(offset, offset + 5000))
           ).toBe(0)
           expect((yield* Aio.stat(path)).size).toBe(5000n)
+          // Name, path and value of which nobody else knows.
+          const value = () => patterned(1000, index)
+          yield* Aio.setxattr(`${path}`, `user.${"n".repeat(1 + index)}`, value())
+          expect(yield* Aio.listxattr(`${path}`)).toContain(`user.${"n".repeat(1 + index)}`)
+          expect(Buffer.compare(yield* Aio.fgetxattr(written, `user.${"n".repeat(1 + index)}`), value())).toBe(0)
         })
       yield* Effect.forEach(
         Array.from({ length: 150 }, (_, i) => i),

@@ -14,7 +14,7 @@ interface Place {
   readonly world: World
   readonly directory: string
   readonly at: (name: string) => string
-  /** A file that says "content", and two descriptors of it. */
+  /** A file that says "content" and has an attribute "user.here", and two descriptors of it. */
   readonly file: string
   readonly fd: number
   readonly spare: number
@@ -48,6 +48,12 @@ const moves =
   (bytes: number, place: Place, expected: string): Check =>
   (count) =>
     Effect.map(text(place), (found) => expect([count, found]).toEqual([bytes, expected]))
+
+const lacks = (fd: number, name: string): Check =>
+  shows(
+    Effect.map(Effect.flip(Aio.fgetxattr(fd, name)), (error) => "code" in error && error.code),
+    "ENODATA"
+  )
 
 /**
  * One use of every operation, built as a value, and what must be true afterwards. An operation without a line here does not
@@ -169,13 +175,20 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
       [1n, -1n]
     )
   ],
-  fsetxattr: ({ fd, spare }) => [
-    AioOperation.fsetxattr(fd, "user.of", Buffer.from("value")),
-    () =>
-      Effect.map(Effect.flip(Aio.fsetxattr(spare, "user.of", Buffer.from("other"), { mode: "create" })), (error) =>
-        expect(error).toMatchObject({ code: "EEXIST" })
-      )
+  setxattr: ({ fd, file }) => [
+    AioOperation.setxattr(file, "user.of", Buffer.from("value")),
+    shows(Effect.map(Aio.fgetxattr(fd, "user.of"), String), "118,97,108,117,101")
   ],
+  fsetxattr: ({ fd, file }) => [
+    AioOperation.fsetxattr(fd, "user.of", Buffer.from("value")),
+    shows(Effect.map(Aio.getxattr(file, "user.of"), String), "118,97,108,117,101")
+  ],
+  getxattr: ({ file }) => [AioOperation.getxattr(file, "user.here"), gives(Uint8Array.of(1))],
+  fgetxattr: ({ fd }) => [AioOperation.fgetxattr(fd, "user.here"), gives(Uint8Array.of(1))],
+  listxattr: ({ file }) => [AioOperation.listxattr(file), (names) => gives(true)(names.includes("user.here"))],
+  flistxattr: ({ fd }) => [AioOperation.flistxattr(fd), (names) => gives(true)(names.includes("user.here"))],
+  removexattr: ({ fd, file }) => [AioOperation.removexattr(file, "user.here"), lacks(fd, "user.here")],
+  fremovexattr: ({ fd }) => [AioOperation.fremovexattr(fd, "user.here"), lacks(fd, "user.here")],
   copyFileRange: (place) => [
     AioOperation.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
     moves(4, place, "contenttent")
@@ -205,6 +218,7 @@ const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.
     const at = (entry: string) => join(directory, entry)
     const place = { world, directory, at, file: at("file"), empty: at("empty"), pointer: at("pointer") }
     yield* world.writeFile(place.file, "content")
+    yield* Aio.setxattr(place.file, "user.here", Uint8Array.of(1))
     yield* Aio.mkdir(place.empty)
     yield* Aio.symlink("target", place.pointer)
     return {

@@ -176,15 +176,49 @@ export const operations: Lines = {
         expect((yield* place.world.facts(to)).mtimeNs).not.toBe(5_000_000_000n)
       })
   }),
+  ...operation("setxattr", {
+    mode: (call, place) =>
+      Effect.flatMap(noted(place), ({ path }) =>
+        ofMode((name, options) => call(path, name, Buffer.from("value"), options))
+      ),
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const { link } = yield* noted(place)
+        yield* call(link, "user.new", Buffer.from("value"))
+        const ofLink = yield* Effect.flip(call(link, "user.new", Buffer.from("value"), { follow: false }))
+        expect(ofLink).toMatchObject({ code: "EPERM" })
+      })
+  }),
   ...operation("fsetxattr", {
     mode: (call, place) =>
+      Effect.flatMap(digits(place), (open) =>
+        ofMode((name, options) => call(open, name, Buffer.from("value"), options))
+      )
+  }),
+  // A link has no attributes of users.
+  ...operation("getxattr", {
+    follow: (call, place) =>
       Effect.gen(function* () {
-        const open = yield* digits(place)
-        const set = (options?: object) => call(open, "user.of", Buffer.from("value"), options)
-        expect(yield* Effect.flip(set({ mode: "replace" }))).toMatchObject({ code: "ENODATA" })
-        yield* set({ mode: "create" })
-        expect(yield* Effect.flip(set({ mode: "create" }))).toMatchObject({ code: "EEXIST" })
-        yield* set({ mode: "replace" })
+        const { link } = yield* noted(place)
+        expect(yield* call(link, "user.here")).toEqual(Uint8Array.of(1))
+        const ofLink = yield* Effect.flip(call(link, "user.here", { follow: false }))
+        expect(ofLink).toMatchObject({ code: "ENODATA" })
+      })
+  }),
+  ...operation("listxattr", {
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const { link } = yield* noted(place)
+        expect(yield* call(link)).toContain("user.here")
+        expect(yield* call(link, { follow: false })).not.toContain("user.here")
+      })
+  }),
+  ...operation("removexattr", {
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const { link } = yield* noted(place)
+        expect(yield* Effect.flip(call(link, "user.here", { follow: false }))).toMatchObject({ code: "EPERM" })
+        yield* call(link, "user.here")
       })
   }),
   ...operation("access", {
@@ -256,6 +290,24 @@ export const operations: Lines = {
     length: range("readahead", "length", [], {})
   })
 }
+
+/** A file with an attribute, and a link to it. */
+const noted = (place: Place) =>
+  Effect.gen(function* () {
+    const [path, link] = [join(place.directory, "noted"), join(place.directory, "link")]
+    yield* file(place, path)
+    yield* Aio.setxattr(path, "user.here", Uint8Array.of(1))
+    yield* Aio.symlink(path, link)
+    return { path, link }
+  })
+
+const ofMode = (set: (name: string, options?: object) => Effect.Effect<any, any, Aio.Aio>) =>
+  Effect.gen(function* () {
+    expect(yield* Effect.flip(set("user.of", { mode: "replace" }))).toMatchObject({ code: "ENODATA" })
+    yield* set("user.of", { mode: "create" })
+    expect(yield* Effect.flip(set("user.of", { mode: "create" }))).toMatchObject({ code: "EEXIST" })
+    yield* set("user.of", { mode: "replace" })
+  })
 
 const owned = (place: Place, change: (path: string) => Effect.Effect<any, any, Aio.Aio>, to: object) =>
   Effect.gen(function* () {

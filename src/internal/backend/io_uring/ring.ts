@@ -214,6 +214,10 @@ export class Ring implements SubmissionEntry {
     sqes[at + 15] = 0
   }
 
+  address3(address: Word): void {
+    setWord(this.sqes, (this.tail % this.entries) * SQE_WORDS + 12, address)
+  }
+
   /** Completes the entry that `prepare` wrote: `IOSQE_*` flags, `ioprio`, and the two halves of its user data. */
   commit(sqeFlags: number, ioprio: number, userDataLow: number, userDataHigh: number): void {
     const { sqes } = this

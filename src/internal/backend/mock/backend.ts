@@ -69,7 +69,9 @@ const stay = (): void => {}
 
 /** They leave nothing on a disk. */
 const readers = new Set<string>(
-  "nop read readv stat lstat fstat statvfs readlink readdir access pollFd flock readahead fadvise".split(" ")
+  "nop read readv stat lstat fstat statvfs readlink readdir getxattr fgetxattr listxattr flistxattr access pollFd flock readahead fadvise".split(
+    " "
+  )
 )
 
 const KEEP_ALIVE_INTERVAL = 2 ** 31 - 1

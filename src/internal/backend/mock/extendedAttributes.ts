@@ -1,7 +1,7 @@
 /** Extended attributes, with Linux's rules for their namespaces. xattr(7) Every file has them, and room for them. */
 import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
-import { MAY_WRITE, S_ISVTX } from "./flags.ts"
+import { MAY_READ, MAY_WRITE, S_ISVTX } from "./flags.ts"
 import { Directory, type Inode, RegularFile } from "./inode.ts"
 
 /** `XATTR_*` of setxattr(2). */
@@ -45,4 +45,28 @@ export const set = (fs: FileSystem, inode: Inode, name: string, value: Uint8Arra
   inode.xattrs ??= new Map()
   inode.xattrs.set(name, new Uint8Array(value))
   fs.changed(inode)
+}
+
+/** Into `output`, which has room for any. */
+export const get = (fs: FileSystem, inode: Inode, name: string, output: Uint8Array): number => {
+  demandUse(fs, inode, name, MAY_READ)
+  const value = inode.xattrs?.get(name) ?? fail("ENODATA")
+  output.set(value)
+  return value.length
+}
+
+export const remove = (fs: FileSystem, inode: Inode, name: string): void => {
+  demandUse(fs, inode, name, MAY_WRITE)
+  if (inode.xattrs?.delete(name) !== true) fail("ENODATA")
+  fs.changed(inode)
+}
+
+/** Each with a NUL behind it. Nobody but root is told of `trusted.` */
+export const list = (fs: FileSystem, inode: Inode, output: Buffer): number => {
+  const names = [...(inode.xattrs?.keys() ?? [])].filter((name) => fs.isRoot || !name.startsWith("trusted."))
+  const text = names
+    .sort()
+    .map((name) => `${name}\0`)
+    .join("")
+  return text.length > output.length ? fail("E2BIG") : output.write(text, "latin1")
 }

@@ -104,6 +104,18 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   },
   fsetxattr: ({ fs, open }, { fd, name }, { a4, output }) =>
     xattrs.set(fs, open.get(fd).inode, toByteString(name), output!, Number(a4)),
+  setxattr: ({ fs }, { follow = true, name, path }, { a4, output }) =>
+    xattrs.set(fs, names.existing(fs, toByteString(path), follow), toByteString(name), output!, Number(a4)),
+  fgetxattr: ({ fs, open }, { fd, name }, { output }) =>
+    xattrs.get(fs, open.get(fd).inode, toByteString(name), output!),
+  getxattr: ({ fs }, { follow = true, name, path }, { output }) =>
+    xattrs.get(fs, names.existing(fs, toByteString(path), follow), toByteString(name), output!),
+  fremovexattr: ({ fs, open }, { fd, name }) => xattrs.remove(fs, open.get(fd).inode, toByteString(name)),
+  removexattr: ({ fs }, { follow = true, name, path }) =>
+    xattrs.remove(fs, names.existing(fs, toByteString(path), follow), toByteString(name)),
+  flistxattr: ({ fs, open }, { fd }, { output }) => xattrs.list(fs, open.get(fd).inode, output!),
+  listxattr: ({ fs }, { follow = true, path }, { output }) =>
+    xattrs.list(fs, names.existing(fs, toByteString(path), follow), output!),
   truncate: ({ files, fs }, { length, path }) => {
     const inode = names.existing(fs, toByteString(path), true)
     if (inode instanceof Directory) fail("EISDIR")

@@ -1,0 +1,337 @@
+/** The constructors of `AioOperation`: each operation of the catalogue as an opaque value. */
+import type { Operation } from "../engine/operation.ts"
+import * as catalogue from "../operation/catalogue.ts"
+import type { AioOperation } from "./publicOperation.ts"
+
+/** A constructor of the catalogue, without what is the library's own. */
+const value = <Args extends ReadonlyArray<any>, A>(
+  constructor: (...args: Args) => Operation<A>
+): ((...args: Args) => AioOperation<A>) => constructor as never
+
+/**
+ * `Aio.nop` as a value.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const nop = value(catalogue.nop)
+
+/**
+ * `Aio.open` as a value. open(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = value(catalogue.open)
+
+/**
+ * `Aio.close` as a value. close(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const close = value(catalogue.close)
+
+/**
+ * `Aio.read` as a value. pread(2), read(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const read = value(catalogue.read)
+
+/**
+ * `Aio.write` as a value. pwrite(2), write(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const write = value(catalogue.write)
+
+/**
+ * `Aio.readv` as a value. preadv(2), readv(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readv = value(catalogue.readv)
+
+/**
+ * `Aio.writev` as a value. pwritev(2), writev(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const writev = value(catalogue.writev)
+
+/**
+ * `Aio.fsync` as a value. fsync(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fsync = value(catalogue.fsync)
+
+/**
+ * `Aio.fdatasync` as a value. fdatasync(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fdatasync = value(catalogue.fdatasync)
+
+/**
+ * `Aio.stat` as a value. statx(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const stat = value(catalogue.stat)
+
+/**
+ * `Aio.lstat` as a value. statx(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lstat = value(catalogue.lstat)
+
+/**
+ * `Aio.fstat` as a value. statx(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fstat = value(catalogue.fstat)
+
+/**
+ * `Aio.ftruncate` as a value. ftruncate(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ftruncate = value(catalogue.ftruncate)
+
+/**
+ * `Aio.truncate` as a value. truncate(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const truncate = value(catalogue.truncate)
+
+/**
+ * `Aio.fallocate` as a value. fallocate(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fallocate = value(catalogue.fallocate)
+
+/**
+ * `Aio.fadvise` as a value. posix_fadvise(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fadvise = value(catalogue.fadvise)
+
+/**
+ * `Aio.readahead` as a value. readahead(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readahead = value(catalogue.readahead)
+
+/**
+ * `Aio.unlink` as a value. unlink(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const unlink = value(catalogue.unlink)
+
+/**
+ * `Aio.rmdir` as a value. rmdir(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rmdir = value(catalogue.rmdir)
+
+/**
+ * `Aio.rename` as a value. rename(2), renameat2(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rename = value(catalogue.rename)
+
+/**
+ * `Aio.mkdir` as a value. mkdir(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const mkdir = value(catalogue.mkdir)
+
+/**
+ * `Aio.link` as a value. link(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const link = value(catalogue.link)
+
+/**
+ * `Aio.symlink` as a value. symlink(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const symlink = value(catalogue.symlink)
+
+/**
+ * `Aio.readlink` as a value. readlink(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readlink = value(catalogue.readlink)
+
+/**
+ * `Aio.readdir` as a value. getdents64(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readdir = value(catalogue.readdir)
+
+/**
+ * `Aio.access` as a value. access(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const access = value(catalogue.access)
+
+/**
+ * `Aio.chmod` as a value. chmod(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const chmod = value(catalogue.chmod)
+
+/**
+ * `Aio.chown` as a value. chown(2), lchown(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const chown = value(catalogue.chown)
+
+/**
+ * `Aio.utimes` as a value. utimensat(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const utimes = value(catalogue.utimes)
+
+/**
+ * `Aio.setxattr` as a value. setxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const setxattr = value(catalogue.setxattr)
+
+/**
+ * `Aio.fsetxattr` as a value. fsetxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fsetxattr = value(catalogue.fsetxattr)
+
+/**
+ * `Aio.getxattr` as a value. getxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const getxattr = value(catalogue.getxattr)
+
+/**
+ * `Aio.fgetxattr` as a value. fgetxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fgetxattr = value(catalogue.fgetxattr)
+
+/**
+ * `Aio.listxattr` as a value. listxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const listxattr = value(catalogue.listxattr)
+
+/**
+ * `Aio.flistxattr` as a value. flistxattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flistxattr = value(catalogue.flistxattr)
+
+/**
+ * `Aio.removexattr` as a value. removexattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const removexattr = value(catalogue.removexattr)
+
+/**
+ * `Aio.fremovexattr` as a value. fremovexattr(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fremovexattr = value(catalogue.fremovexattr)
+
+/**
+ * `Aio.copyFileRange` as a value. copy_file_range(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const copyFileRange = value(catalogue.copyFileRange)
+
+/**
+ * `Aio.pollFd` as a value. poll(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pollFd = value(catalogue.pollFd)
+
+/**
+ * `Aio.flock` as a value. flock(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flock = value(catalogue.flock)
+
+/**
+ * `Aio.statvfs` as a value. statvfs(3).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const statvfs = value(catalogue.statvfs)
