@@ -30,7 +30,7 @@ export const bad = (argument: string, description: string): never => {
   throw new BadArgument(argument, description)
 }
 
-/** What somebody has passed, for messages. Never throws, whatever it is. */
+/** A value that a caller has passed, as text for messages. Never throws, whatever the value is. */
 export const show = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`
   if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value)
@@ -44,7 +44,7 @@ export const show = (value: unknown): string => {
   }
 }
 
-/** The number that a name stands for. `others`: what else it might have been. */
+/** The number that a name stands for. `others`: the other kinds of values that the argument takes, for the message. */
 export const checkName = (
   table: Readonly<Record<string, number>>,
   name: unknown,
@@ -79,7 +79,7 @@ export const checkOffset = (value: Offset, argument = "offset"): Offset => {
   return value <= 9007199254740991n ? Number(value) : value
 }
 
-/** A position that much further on; none stays none. */
+/** A position moved forward by so many bytes; `undefined` stays `undefined`. */
 export const advance = (offset: Offset | undefined, by: number): Offset | undefined =>
   offset === undefined
     ? undefined

@@ -1,4 +1,4 @@
-/** Operations that are finished on the spot, without waiting, within a budget between two turns: timers and sockets get theirs, too. */
+/** Operations that are finished on the spot, without waiting. A budget between two turns leaves time for timers and sockets. */
 import type { Counters } from "./counters.ts"
 import { Failed, LATER } from "./failed.ts"
 import { Habits } from "./habits.ts"
@@ -16,7 +16,7 @@ interface Host {
 }
 
 export class Attempts {
-  /** Encoded, run and decoded before anything else happens. */
+  /** Encoded, run and decoded before any other code runs. */
   private readonly scratch = new Submission()
   private requests: number
   private bytes: number
@@ -33,7 +33,7 @@ export class Attempts {
     return inlineRequests > 0 && inlineBytes > 0
   }
 
-  /** Whether some of it is left. */
+  /** Whether some of the budget is left. */
   get mayTry(): boolean {
     return this.requests > 0 && this.bytes > 0 && !this.host.closed
   }
@@ -70,7 +70,7 @@ export class Attempts {
     return this.isWorthIt(operation.entry) ? this.endOf(operation, submission) : LATER
   }
 
-  /** Whether this one is to be tried, by how others like it ended. */
+  /** Whether this request is to be tried, judged by how others of its kind ended. */
   private isWorthIt(entry: Entry<any, any>): boolean {
     if (this.habits.tries(entry)) return true
     this.host.counters.untried++
@@ -95,7 +95,9 @@ export class Attempts {
     return end
   }
 
-  /** Tries a request that waits in a queue. Whether that was its end, which `settle` is told. Throws `BadArgument`. */
+  /**
+   * Tries a request that waits in a queue. Returns whether the try ended it; `settle` is called with the result then. Throws `BadArgument`.
+   */
   attemptRequest(request: Request, settle: (request: Request, result: number, memory: Submission) => void): boolean {
     if (!this.isWorthIt(request.entry)) return false
     const { scratch } = this

@@ -1,4 +1,4 @@
-/** The contract between the engine and whatever executes requests. */
+/** The contract between the engine and the backends that execute requests. */
 import type { Descriptors } from "./openDescriptor.ts"
 import type { Entry } from "./operation.ts"
 import type { Request, Slot } from "./request.ts"
@@ -24,13 +24,13 @@ export interface Host {
    * kernel does not touch its memory any more. When this returns, the backend may clear and reuse the submission.
    */
   punt(submission: Slot): void
-  /** There are completions to drain, or room to fill: have a turn soon. Cheap to call twice. */
+  /** There are completions to reap, or there is room to fill: have a turn soon. Cheap to call twice. */
   wake(): void
 }
 
 /** Where a backend's requests are. */
 export interface BackendCounts {
-  /** Taken over, and nobody works on them yet. */
+  /** Taken over, and neither the kernel nor a thread works on them yet. */
   readonly ready: number
   /** In the kernel or in a thread. */
   readonly executing: number
@@ -54,15 +54,18 @@ export interface Backend {
    * They are submitted one after the other otherwise.
    */
   linksAfter?(entry: Entry<any, any>): boolean
-  /** Whether it keeps `Request.deadline` by itself. */
+  /** Whether it keeps `Request.deadline` itself. */
   readonly keepsDeadlines?: boolean
-  /** Whether this mechanism runs the operation itself, if not always. */
+  /** Whether this mechanism runs the operation itself, at least for some inputs. */
   supports(entry: Entry<any, any>): boolean
-  /** Whether it runs this request itself. Asked once for each, before anything is encoded: the input may be wrong in any way. */
+  /** Whether it runs this request itself. Asked once for each request, before anything is encoded: the input may be wrong in any way. */
   accepts(request: Request): boolean
-  /** Where descriptors are not this process's. */
+  /** Set where descriptors do not belong to this process. */
   readonly descriptors?: Descriptors
-  /** Where files are its own: another backend on the same files and descriptors, for who still has some after its end. */
+  /**
+   * Set where files belong to the backend: makes another backend on the same files and descriptors, for programs that still have some open
+   * after its end.
+   */
   replacement?(host: Host): Backend
   /** Called first in every turn. */
   beginTurn(): void
@@ -73,26 +76,26 @@ export interface Backend {
   submit(request: Request): boolean
   /** Hands everything submitted since the last call to the kernel, in one call where the mechanism can. */
   flush(): void
-  /** Delivers at most `limit` completions; how many it delivered. */
+  /** Delivers at most `limit` completions. Returns how many it delivered. */
   reap(limit: number): number
-  /** What it does by the clock: called now and then while the thread is blocked, and its timers do not run. */
+  /** What the backend does by the clock. Called now and then while the thread is blocked, since timers do not run then. */
   tick(): void
   /** Whether more completions are known to wait: a `reap` would deliver. */
   readonly hasCompletions: boolean
-  /** Asks for an early completion of a request that this backend has. Its completion comes either way. */
+  /** Asks for an early completion of a request that this backend has. The completion comes in any case. */
   cancel(request: Request): void
   /** Calls `visit` for every request that is taken over and not completed. */
   forEachInFlight(visit: (request: Request) => void): void
-  /** How many those are. */
+  /** How many requests are taken over and not completed. */
   readonly inFlight: number
   readonly requestCounts: BackendCounts
   /** Readable while completions wait. */
   readonly descriptor: number
-  /** Whether to call `Host.wake` when completions come. They stay where they are meanwhile. */
+  /** Whether to call `Host.wake` when completions come. Without it they stay where they are. */
   watchCompletions?(yes: boolean): void
   /** Whether waiting for completions keeps the process alive. */
   keepAlive(yes: boolean): void
-  /** No more requests will come but closes: whatever holds requests back is to be lifted. */
+  /** No more requests will come but closes: a limit or a fault that holds requests back is lifted. */
   prepareClose(): void
   /** Frees rings, maps, descriptors, threads. Called once, with nothing in flight. */
   close(): Promise<void>

@@ -1,4 +1,4 @@
-/** Waiting for completions with the thread blocked, and a descriptor for event loops of others. */
+/** Waiting for completions with the thread blocked, and a descriptor for other event loops. */
 
 import { EpollSet } from "../native/epollSet.ts"
 import { errno } from "../native/errno.ts"
@@ -10,7 +10,7 @@ import type { Backend } from "./backend.ts"
 /** Milliseconds between two ticks of the backends while the thread is blocked. */
 const TICK = 10
 
-/** What is waited for. */
+/** The engine's side of the wait. */
 interface Pollable {
   readonly backends: ReadonlyArray<Backend>
   readonly hasCompletions: boolean
@@ -36,7 +36,7 @@ export class Blocking {
     return this.epoll.fd
   }
 
-  /** A backend that was not there when the descriptor was made. */
+  /** Adds a backend that did not exist when the descriptor was made. */
   watch(backend: Backend): void {
     this.epoll?.watch(backend.descriptor)
   }
@@ -63,12 +63,12 @@ export class Blocking {
     }
   }
 
-  /** Blocks this thread until nothing is outstanding: for ever, within a turn. */
+  /** Blocks this thread until nothing is outstanding. Called within a turn, it would block without end. */
   flush(): void {
     const { engine } = this
     engine.unobserved(() => {
       while (engine.outstanding > 0) {
-        // A part of the time only: requests may also end through timers of this thread, which do not run meanwhile.
+        // Only a part of the time: requests may also end through timers of this thread, which do not run meanwhile.
         this.wait(TICK)
         engine.poll()
       }

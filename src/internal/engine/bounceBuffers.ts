@@ -1,19 +1,21 @@
-/** Memory that a request reads into where its program could take its own away. */
+/** Memory that a request reads into where the program could take its own memory away. */
 import { plainView } from "../native/views.ts"
 import { BadArgument } from "./arguments.ts"
 
 /**
  * Memory of our own in the place of a view whose buffer can be resized. While a request is under way, its program may make the buffer
- * shorter: V8 then takes the pages away, from under the kernel, and promises zeros to whoever makes it longer again.
+ * shorter. V8 then takes the pages away, while the kernel still writes to them, and promises zeros when the buffer is made longer again.
  */
 export interface BounceBuffer {
   readonly view: Uint8Array
   readonly memory: Uint8Array
-  /** Bytes of the transfer before it. */
+  /** Bytes of the transfer before this view. */
   readonly at: number
 }
 
-/** Hands what a request has read past their views to the views, as they are now: what is wrong with them, if anything is. */
+/**
+ * Copies what a request has read into bounce buffers to the views, as the views are now. Returns what is wrong with a view, if anything is.
+ */
 export const copyFromBounceBuffers = (
   bounceBuffers: ReadonlyArray<BounceBuffer>,
   count: number

@@ -18,7 +18,7 @@ const MOST_BUFFERS = 1024
 
 const GONE = "its memory is gone: it was transferred, or its buffer was made too short for it"
 
-/** Bytes of what must be a view with memory. An empty one is as good as any. */
+/** Bytes of an argument that must be a view with memory. An empty view is accepted. */
 export const checkView = (view: ArrayBufferView, argument: string): number => {
   const length = byteLengthOf(view)
   if (length > 0) return length
@@ -26,15 +26,16 @@ export const checkView = (view: ArrayBufferView, argument: string): number => {
   return isGone(view) ? bad(argument, GONE) : 0
 }
 
-/** What must be a view, as an ordinary array: for whoever goes through it in parts. */
+/** The argument, which must be a view, as an ordinary array: for callers that go through its bytes in parts. */
 export const checkBytes = (view: ArrayBufferView, argument: string): Uint8Array => {
   checkView(view, argument)
   return plainView(view)
 }
 
 /**
- * A new array for what is read from a file, aligned if that is direct; `undefined` where it would be longer than an array can be, or than
- * there is memory. Not zeroed: what is not overwritten by the read is cut off, though it stays in `.buffer`, as with Node's own buffers.
+ * A new array for bytes read from a file, aligned if the file is open for direct I/O. `undefined` where it would be longer than an array
+ * can be, or where there is not enough memory. Not zeroed: bytes that the read does not overwrite are cut off, though they stay in
+ * `.buffer`, as with Node's own buffers.
  */
 export const newBuffer = (length: number, alignment: Alignment | undefined): Uint8Array<ArrayBuffer> | undefined => {
   try {
@@ -46,13 +47,13 @@ export const newBuffer = (length: number, alignment: Alignment | undefined): Uin
   }
 }
 
-/** A list as it is now, each element read once. What is no list, or cannot be read, stays for `encode` to refuse. */
+/** A list as it is now, each element read once. An argument that is not a list, or cannot be read, is returned for `encode` to refuse. */
 export const listOf = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
   try {
     if (!Array.isArray(buffers)) return buffers
     const { length } = buffers
     const list = new Array<Uint8Array>(length)
-    // Of one that is too long nothing but its length is of interest.
+    // A list that is too long is refused, so that only its length matters.
     if (length <= MOST_BUFFERS) for (let i = 0; i < length; i++) list[i] = buffers[i]
     return list
   } catch {
@@ -74,7 +75,7 @@ const checkList = (buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array
 /** Bytes of the buffer in an input, which may be wrong in any way. */
 export const bytesIn = ({ buffer }: { readonly buffer: Uint8Array }): number => Math.max(0, byteLengthOf(buffer))
 
-/** The same of a list. */
+/** The same for a list of buffers. */
 export const bytesInAll = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8Array> }): number => {
   if (!Array.isArray(buffers) || buffers.length > MOST_BUFFERS) return 0
   let sum = 0
@@ -82,11 +83,11 @@ export const bytesInAll = ({ buffers }: { readonly buffers: ReadonlyArray<Uint8A
   return sum
 }
 
-/** What goes on with the bytes of a transfer, and what its memory has to be like. */
+/** What the kernel does with the bytes of a transfer, and what their memory has to be like. */
 export interface Use {
   /** The kernel writes into the buffers. */
   readonly fills: boolean
-  /** Bytes; what addresses have to be multiples of. */
+  /** Bytes. Addresses have to be multiples of them. */
   readonly alignment: number | undefined
 }
 
@@ -100,7 +101,7 @@ const bounced = (submission: Submission, view: Uint8Array, length: number, at: n
   return memory
 }
 
-/** The memory that a request uses for a view of `length` bytes: the view's own, unless that can be taken away from it. */
+/** The memory that a request uses for a view of `length` bytes: that of the view, unless the program can take it away. */
 const memoryFor = (submission: Submission, view: Uint8Array, length: number, at: number, use: Use): Uint8Array =>
   submission.outlivesCall && isResizable(view) ? bounced(submission, view, length, at, use) : view
 
@@ -126,7 +127,9 @@ interface KeptVector {
 
 export const keptVector = ({ keep }: Submission): KeptVector => keep as KeptVector
 
-/** Address and length of an `iovec` array (readv(2)) over the buffers, which `visit` is shown. The submission keeps all of them. */
+/**
+ * Address and length of an `iovec` array (readv(2)) over the buffers. Each buffer is shown to `visit`. The submission keeps all of them.
+ */
 export const encodeBuffers = (
   submission: Submission,
   buffers: ReadonlyArray<Uint8Array>,

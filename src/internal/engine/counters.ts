@@ -1,4 +1,4 @@
-/** What an engine tells of its requests, in numbers. */
+/** Numbers about an engine's requests. */
 
 /** Counts since the engine was made. */
 export interface Counters {
@@ -6,13 +6,13 @@ export interface Counters {
   submitted: number
   /** Requests that have ended, whatever their result. */
   completed: number
-  /** Of those, finished without waiting. */
+  /** Of the requests that have ended: finished without waiting. */
   inline: number
-  /** Tries to finish one without waiting that were in vain. */
+  /** Tries to finish a request without waiting that gave no answer. */
   missed: number
   /** Requests that were not tried, since few of their kind have been answered lately. */
   untried: number
-  /** Of those, ended early because somebody asked. */
+  /** Of the requests that have ended: ended early because a caller asked for it. */
   cancelled: number
 }
 

@@ -1,9 +1,9 @@
 /**
- * The part all backends share: trying without waiting, queueing by priority, one flush and one drain per turn of the event loop,
- * cancelling, and an orderly end.
+ * The part that all backends share: trying without waiting, queueing by priority, cancelling, and an orderly end. In each turn of the event
+ * loop, requests are flushed once and completions reaped once.
  *
- * No Effect in here: plain objects, numbers and callbacks. Whatever fibers submitted before a turn goes to the kernel in one call, and
- * completions that are there already are delivered in the same turn. When turns are: turns.ts.
+ * No Effect in here: plain objects, numbers and callbacks. What fibers submitted before a turn goes to the kernel in one call, and
+ * completions that are there already are delivered in the same turn. turns.ts decides when there is a turn.
  */
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
@@ -45,7 +45,7 @@ export class Engine implements Host {
   private readonly gate = new Queue()
   /** Requests past the gate that have not ended. */
   private admitted = 0
-  /** Who is told of every completion, if anybody is. */
+  /** Told of every completion; `undefined` without observers. */
   observer: Observer | null = null
   /** Completions are not delivered: an observer is full. */
   private paused = false
@@ -56,12 +56,12 @@ export class Engine implements Host {
   ended = false
   /** Observers are not waited for. */
   private isUnobserved = false
-  /** For whoever blocks the thread. */
+  /** For callers that block the thread. */
   readonly blocking = new Blocking(this)
   private readonly attempts: Attempts
   /** The mechanism that the engine was built for. */
   readonly backend: Backend
-  /** Makes another one, preferred to it, when the first file is opened for direct I/O; `undefined` where there is none. */
+  /** Makes another backend, preferred to the others, when the first file is opened for direct I/O; `undefined` where there is none. */
   makeDirect: ((host: Host) => Backend | undefined) | undefined
   readonly counters: Counters = { submitted: 0, completed: 0, inline: 0, missed: 0, untried: 0, cancelled: 0 }
 
@@ -90,7 +90,7 @@ export class Engine implements Host {
     return this.polling
   }
 
-  /** What is known and done about descriptors without a request. */
+  /** What the engine learns and does about descriptors without a request. */
   get descriptors(): Descriptors {
     return this.backend.descriptors ?? nativeDescriptors
   }
@@ -134,7 +134,7 @@ export class Engine implements Host {
     return this.attempts.attempt(operation, bytes)
   }
 
-  /** The same of what has been encoded into a submission, with an inline form, while the budget lasts. */
+  /** The same for an operation that has been encoded into a submission and has an inline form, while the budget lasts. */
   attemptEncoded<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
     return this.attempts.attemptEncoded(operation, submission)
   }
@@ -149,7 +149,7 @@ export class Engine implements Host {
     if (this.closed) return this.refuseAfterEnd(request)
     this.counters.submitted++
     if (this.observer !== null) this.observer.submitted(request)
-    // Behind those that wait already: one that comes at the right moment must not overtake them.
+    // Not before requests that wait already: a request that comes at the right moment must not overtake them.
     if (this.gate.size === 0 && this.admitted < this.limits.maxOutstanding) this.admit(request)
     else this.gate.push(request)
     if (request.mayBecomeOverdue) this.overdueClock.watch(request)
@@ -164,7 +164,7 @@ export class Engine implements Host {
     request.settled(null)
   }
 
-  /** No backend is left to run it. A descriptor can and must still be closed. */
+  /** No backend is left to run the request. A descriptor can still be closed, and must be. */
   private refuseAfterEnd(request: Request): void {
     request.file?.unuse()
     if (request.entry.finalOnInterrupt !== true) return this.refuse(request, -errno.ECANCELED, undefined)
@@ -180,7 +180,7 @@ export class Engine implements Host {
     for (const request of followers) {
       request.lane = leader.lane
       request.state = IN_FLIGHT
-      // The leader has been encoded, and so they have: their files are open.
+      // The leader has been encoded, and so its followers have been: their files are open.
       request.file?.use()
       this.closes(request)
       request.takenLinked()
@@ -192,7 +192,7 @@ export class Engine implements Host {
     return true
   }
 
-  /** What a backend closes from here on is not to be closed again at the end of this thread: its number may be somebody else's by then. */
+  /** A descriptor that a backend closes is not to be closed again at the end of this thread: its number may belong to another file by then. */
   private closes({ entry, input }: Request): void {
     if (entry.finalOnInterrupt === true) this.descriptors.disown(input.fd)
   }
@@ -213,10 +213,10 @@ export class Engine implements Host {
     }
   }
 
-  /** Asks for an early end of a submitted request. `settled` is still the one and only end. */
+  /** Asks for an early end of a submitted request. `settled` is still called exactly once. */
   cancel(request: Request): void {
     if (request.state === DONE || request.cancelled) return
-    // A close that was given up would leave its descriptor open, with nobody who knows it.
+    // If a close were given up, its descriptor would stay open, and no code would know its number.
     if (request.entry.finalOnInterrupt === true) return this.bypassBackpressure(request)
     request.cancelled = true
     const { lane } = request
@@ -231,7 +231,7 @@ export class Engine implements Host {
     }
   }
 
-  /** Somebody who was interrupted waits for the end of this one: it does not wait for slow observers. */
+  /** An interrupted fiber waits for the end of this request: the end is delivered although observers are slow. */
   bypassBackpressure(request: Request): void {
     if (this.observer === null || request.state === DONE) return
     this.observer.cancelled(request)
@@ -282,9 +282,9 @@ export class Engine implements Host {
     if (request.lane !== null) this.admitted--
     if (result === -errno.ECANCELED) this.counters.cancelled++
     request.file?.unuse()
-    // Until it is the program's, it is closed with this thread.
+    // Until the program owns the descriptor, it is closed with this thread.
     if (request.entry.producesDescriptor === true && result >= 0) this.descriptors.own(result)
-    // Whatever it throws: a backend is in the middle of its drain, and others wait for what comes next there.
+    // Whatever `settled` throws is caught: the backend is reaping, and other requests wait for the completions behind this one.
     try {
       request.settled(memory)
     } catch (defect) {
@@ -314,14 +314,14 @@ export class Engine implements Host {
     this.pause(false)
     this.onIdle = done
     if (this.outstanding === 0) return this.finish()
-    // Closes are not cancelled, and must not wait for ever either.
+    // Closes are not cancelled. They must not be held back by a limit either.
     this.limits.maxOutstanding = Number.POSITIVE_INFINITY
     for (const { backend } of this.lanes) backend.prepareClose()
     this.forEachOutstanding((request) => this.cancel(request))
     this.wake()
   }
 
-  /** Of those that there are when it is called: what `visit` ends may end others, and the queues must not be read meanwhile. */
+  /** Visits the requests that exist when it is called. `visit` may end other requests, so that the queues must not be read meanwhile. */
   forEachOutstanding(visit: (request: Request) => void): void {
     const requests: Array<Request> = []
     const collect = (request: Request): void => void requests.push(request)
@@ -343,7 +343,7 @@ export class Engine implements Host {
   private finish(): void {
     const done = this.onIdle!
     this.onIdle = undefined
-    // Not from inside a backend's drain: it is still reading the ring that this frees.
+    // Not while a backend is reaping: it is still reading the ring that this frees.
     setImmediate(() => {
       this.ended = true
       this.observer?.end()
@@ -370,7 +370,7 @@ export class Engine implements Host {
     return this.runTurn(limit)
   }
 
-  /** The same within the budget of the turn before. */
+  /** The same within the budget of the previous turn. */
   runTurn(limit: number): number {
     // Not from inside a completion: the ring is being read.
     if (this.ended || this.polling) return 0
@@ -387,7 +387,7 @@ export class Engine implements Host {
     const before = this.counters.completed
     const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : now() + limits.maxPollTime
     let left = limit
-    // Another one first in every turn: a busy backend must not use up the limits of the others.
+    // Another backend comes first in every turn: a busy one must not use up the limits of the others.
     this.first = (this.first + 1) % this.lanes.length
     for (let i = 0; i < this.lanes.length; i++) {
       const lane = this.lanes[(this.first + i) % this.lanes.length]
@@ -403,9 +403,9 @@ export class Engine implements Host {
         reaped = this.reap(backend, Math.min(left, this.room), deadline)
         left -= reaped
         this.attempts.restrict(this.room)
-        // Completions make room: fill it in this turn, as long as something moves and the turn is not over.
+        // Completions make room: fill it in this turn, as long as completions come and the turn is not over.
       } while (reaped > 0 && queue.size > 0 && left > 0 && now() < deadline)
-      // The turn is over, but not the work: there is room that nobody would tell of, or there are completions left.
+      // The turn is over, but not the work: there is room that no completion would tell of, or there are completions left.
       if ((reaped > 0 && queue.size > 0) || (backend.hasCompletions && !this.paused)) this.wake()
       backend.keepAlive(backend.inFlight > 0)
     }
@@ -413,7 +413,7 @@ export class Engine implements Host {
     return this.counters.completed - before
   }
 
-  /** Completions that may be delivered as far as observers go. */
+  /** How many completions may be delivered before an observer is full. */
   private get room(): number {
     return this.observer === null || this.closed || this.isUnobserved ? Number.POSITIVE_INFINITY : this.observer.room
   }
@@ -424,14 +424,14 @@ export class Engine implements Host {
     this.pause(this.room === 0)
   }
 
-  /** What observers have room for has changed. */
+  /** Observers have more room, or less. */
   resume(): void {
     this.attempts.restrict(this.room)
     this.pause(this.room === 0)
     this.wake()
   }
 
-  /** While paused, nothing is delivered and nothing finished without waiting; what was submitted goes on in the kernel. */
+  /** While paused, nothing is delivered and nothing is finished without waiting. What was submitted goes on in the kernel. */
   private pause(yes: boolean): void {
     if (yes === this.paused) return
     this.paused = yes
@@ -451,7 +451,7 @@ export class Engine implements Host {
     return total
   }
 
-  /** Does what blocks this thread until requests have ended: observers take nothing meanwhile, and waiting for them would be for ever. */
+  /** Runs a function that blocks this thread until requests have ended. Observers take nothing meanwhile: waiting for them would never end. */
   unobserved(block: () => void): void {
     this.isUnobserved = true
     this.pause(false)

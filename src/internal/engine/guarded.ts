@@ -1,9 +1,9 @@
-/** Calls of what is not the engine's own, from loops that have to go on whatever is thrown. */
+/** Calls of functions that are not the engine's own, from loops that have to go on whatever these throw. */
 import { setImmediate } from "../native/loop.ts"
 
 /**
- * What is thrown becomes an uncaught exception: nobody else would ever hear of it. It is one of the event loop, and not of the loop that
- * calls, whose bookkeeping would end half way.
+ * What is thrown becomes an uncaught exception of the event loop: no fiber would hear of it otherwise. It is not thrown in the loop that
+ * calls, whose bookkeeping would stop half way.
  */
 export const guarded = (call: () => void): void => {
   try {

@@ -10,7 +10,7 @@ import type { Entry } from "./operation.ts"
 /** What the latest try counts for. */
 const WEIGHT = 1 / 8
 
-/** The part of its tries that must have been answered lately. Four tries in vain cost about as much as one answer saves. */
+/** The part of the tries that must have been answered lately. Four tries without an answer cost about as much as one answer saves. */
 const WORTH = 1 / 4
 
 /** Of a kind that is not tried, each of so many requests is tried all the same. */
@@ -26,7 +26,7 @@ class Habit {
 
 export class Habits {
   private readonly habits = new Map<Entry<any, any>, Habit>()
-  /** The one asked about last: most programs do the same thing many times. */
+  /** The kind asked about last: most programs do the same thing many times. */
   private entry: Entry<any, any> | undefined
   private habit = new Habit()
 
@@ -59,7 +59,7 @@ export class Habits {
     const habit = this.of(entry)
     const { answered } = habit
     if (!wasAnswered) habit.answered = answered - answered * WEIGHT
-    // The first answer after a while without: whoever begins to read again what is cached by now is not kept waiting.
+    // The first answer after a while without any: a program that begins to read again what is cached by now is not kept waiting.
     else habit.answered = Math.max(WORTH, answered) + (1 - Math.max(WORTH, answered)) * WEIGHT
   }
 }

@@ -1,16 +1,16 @@
 /** The limits of an engine, which may be changed while it runs. */
 
-/** How much one turn may do, so that timers and sockets get theirs, and how much may be under way. Changeable at any time. */
+/** How much one turn may do, so that timers and sockets get their turn, and how many requests may be under way. Changeable at any time. */
 export interface Limits {
   /** Requests finished without waiting between two turns of the event loop. 0 switches that path off. Measured in bench/engine.ts. */
   inlineRequests: number
-  /** Bytes copied by them. */
+  /** Bytes copied by the requests that are finished without waiting. */
   inlineBytes: number
   /** Completions delivered in one turn. */
   maxPollRequests: number
   /** Milliseconds after which a turn delivers no more. */
   maxPollTime: number
-  /** Requests accepted at once; the others wait for theirs, by priority. */
+  /** Requests accepted at once; further ones wait until there is room, by priority. */
   maxOutstanding: number
 }
 

@@ -11,11 +11,11 @@ const KEPT = 64
 
 const free: Array<Buffer> = []
 
-/** So many bytes, of which nobody knows what is in them. Throws where there is no memory. */
+/** So many bytes, with any contents. Throws where there is no memory. */
 export const takeRoom = (bytes: number): Buffer =>
   (bytes === NAME_ROOM ? free.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes)
 
-/** The kernel does not write to it any more, and nobody reads it. */
+/** Takes back memory that the kernel does not write to any more, and that no code reads. */
 export const giveRoomBack = (room: Buffer): void => {
   if (room.byteLength === NAME_ROOM && free.length < KEPT) free.push(room)
 }

@@ -1,4 +1,4 @@
-/** What is known and done about descriptors without a request, and what an open file remembers between its requests. */
+/** What the engine learns and does about descriptors without a request, and what an open file remembers between its requests. */
 import { type Alignment, directAlignment } from "../native/direct.ts"
 import { type TransferKind, takesOffsets } from "../native/positions.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/threadCleanup.ts"
@@ -13,20 +13,20 @@ export interface Description {
   readonly alignment: Alignment | undefined
 }
 
-/** What is to be known and done about descriptors without a request. */
+/** What has to be known and done about descriptors without a request. */
 export interface Descriptors {
   readonly describe: (fd: number, direct: boolean) => Description
   /** Whether it can be read, or written, at an offset. */
   readonly takesOffsets: (fd: number, writes: boolean) => boolean
-  /** For a descriptor that no backend is left to close. */
+  /** Closes a descriptor when no backend is left to run the close. */
   readonly close: (fd: number) => void
-  /** It is closed with this thread, however that ends. */
+  /** The descriptor is closed with this thread, however the thread ends. */
   readonly own: (fd: number) => void
-  /** It is about to be closed. */
+  /** The descriptor is about to be closed. */
   readonly disown: (fd: number) => void
 }
 
-/** Those of this process. */
+/** The descriptors of this process. */
 export const nativeDescriptors: Descriptors = {
   describe: (fd, direct) => ({
     seekable: takesOffsets(fd, false),
@@ -38,7 +38,7 @@ export const nativeDescriptors: Descriptors = {
   disown: disownDescriptor
 }
 
-/** Closes what no backend is left to close. Gives what is wrong with the number, if anything is. */
+/** Closes a descriptor when no backend is left to run the close. Returns what is wrong with the number, if anything is. */
 export const closeAtOnce = (descriptors: Descriptors, fd: number): unknown => {
   try {
     descriptors.close(checkFd(fd))
@@ -55,23 +55,23 @@ export const descriptorOf: unique symbol = Symbol.for("effect-aio/OpenDescriptor
 export interface OpenFiles {
   readonly closed: boolean
   readonly path: Path | undefined
-  /** What is wrong, if one of them is closed already. */
+  /** What is wrong, if one of the files is closed already. */
   use(): BadArgument | undefined
   unuse(): void
   includes(file: OpenDescriptor): boolean
 }
 
-/** An open file: what is known of it, and who uses its descriptor. Shared by all requests that name it. */
+/** An open file: what is known of it, and how many requests use its descriptor. Shared by all requests that name it. */
 export class OpenDescriptor implements Description, OpenFiles {
   readonly seekable: boolean
   readonly alignment: Alignment | undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
-  /** What may run its transfers, once that was asked. */
+  /** What may run its transfers; `undefined` until that was found out. */
   transferKind: TransferKind | undefined = undefined
   /** Whether its transfers keep to it. */
   trust: Trust = UNASKED
-  /** Its number may be another file's by now. */
+  /** Closed: its number may belong to another file by now. */
   closed = false
   readonly [descriptorOf]: OpenDescriptor = this
   /** Requests that name its descriptor and have not ended. */
@@ -81,7 +81,7 @@ export class OpenDescriptor implements Description, OpenFiles {
   constructor(
     readonly fd: number,
     { alignment, seekable }: Description,
-    /** What it was opened by, for messages. */
+    /** The operation that opened it, for messages. */
     readonly path: Path | undefined = undefined
   ) {
     this.seekable = seekable

@@ -55,7 +55,7 @@ export interface KernelAioForm {
   readonly prepare: (block: ControlBlock, submission: Submission) => void
   /** A transfer: only one that cannot wait inside io_submit(2) is for this mechanism. */
   readonly transfers?: boolean
-  /** What has been done of it must not be done again: at the end of a file that is appended to, say. */
+  /** Whether what has been done must not be done again: at the end of a file that is appended to, say. */
   readonly writes?: boolean
   /** Whether this input, which may be wrong in any way, is for this mechanism. Left out: any. */
   readonly suits?: (input: any) => boolean
@@ -69,7 +69,7 @@ export interface PosixAioForm {
 }
 
 export interface Entry<in I, out A> {
-  /** The public name: `Aio.<name>`. */
+  /** The public name: `AioOperation.<name>`. */
   readonly name: string
   /** The manual page that describes it. */
   readonly man: string
@@ -78,9 +78,12 @@ export interface Entry<in I, out A> {
    * kernel will touch referenced by it (`cell`, `keep`, `output`). Throws `BadArgument`, and nothing else.
    */
   readonly encode: (submission: Submission, input: I) => void
-  /** Of a transfer: bytes of the buffers in the input, which may be wrong in any way. */
+  /** For transfers: bytes of the buffers in the input, which may be wrong in any way. */
   readonly bytes?: (input: I) => number
-  /** Of what moves bytes: how many it is asked to move, of an input that may be wrong in any way. Its result is how many it has. */
+  /**
+   * For operations that move bytes: how many they are asked to move. The input may be wrong in any way. The result is how many bytes were
+   * moved.
+   */
   readonly moves?: (input: I) => number
   /** The io_uring form, if there is one. */
   readonly uring?: UringForm
@@ -94,30 +97,36 @@ export interface Entry<in I, out A> {
    */
   readonly inline?: (submission: Submission, input: I) => number
   /**
-   * The events of poll(2) on `input.fd` without which the call would wait for a peer, maybe for ever; 0 if it can go ahead. Asked
+   * The events of poll(2) on `input.fd` without which the call would wait for a peer, with no limit of time; 0 if it can go ahead. Asked
    * without waiting, of input that has been encoded once.
    */
   readonly peerEvents?: (input: I) => number
-  /** What to wait for after the call has answered EAGAIN, if it is to wait although the descriptor says that it does not; otherwise 0. */
+  /**
+   * The events to wait for after the call has answered EAGAIN, where the operation waits although the descriptor is non-blocking; otherwise
+   * 0.
+   */
   readonly eventsAfterRefusal?: (input: I) => number
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
-  /** What gives back what it has obtained, for a fiber that was interrupted meanwhile. A descriptor is closed without. */
+  /**
+   * The operation that gives back what this one has obtained, for a fiber that was interrupted meanwhile. A descriptor is closed without
+   * it.
+   */
   readonly undo?: (input: I) => Operation<unknown> | undefined
-  /** What the result of the system call means in the terms of the other mechanisms, where it says it in its own way. */
+  /** Translates the result of the system call into that of the other mechanisms, where it differs. */
   readonly syscallResult?: (submission: Submission, result: number) => number
-  /** Set when the result is a descriptor that somebody must close: an orphan if its fiber was interrupted. */
+  /** Set when the result is a descriptor that must be closed: an orphan if its fiber was interrupted. */
   readonly producesDescriptor?: boolean
-  /** Set when the system call may wait for somebody else for ever, and nothing tells before. */
+  /** Set when the system call may wait for another process with no limit of time, and no poll tells beforehand. */
   readonly mayWaitForEver?: boolean
-  /** Set when interrupting the call (EINTR) has already done its work: close(2) on Linux. Never repeat it. */
+  /** Set when a call that was interrupted (EINTR) has already done its work: close(2) on Linux. Such a call is never repeated. */
   readonly finalOnInterrupt?: boolean
 }
 
 /** `inline`'s answer when the operation cannot be finished without waiting. No system call returns it. */
 export const PENDING = Number.NEGATIVE_INFINITY
 
-/** The same where the input alone said so, and no cache was asked: it tells nothing about the next request. */
+/** The same where the input alone decided, and no cache was asked: this says nothing about the next request. */
 export const UNFIT = -Number.MAX_VALUE
 
 /** One I/O request as a value: submitting it twice makes two requests. */
@@ -132,10 +141,10 @@ export interface Constructor<Args extends ReadonlyArray<any>, I, A> {
   readonly entry: Entry<I, A>
 }
 
-/** Where the type of its result stands in the public type of an operation. */
+/** Where the type of the result stands in the public type of an operation. */
 export const TypeId: unique symbol = Symbol.for("effect-aio/AioOperation")
 
-/** Told from everything else by a mark that no other object can have, and that is looked at without running anything. */
+/** Operations are recognised by a mark that no other object can have. Looking for it runs no code of the program. */
 class Described<A> implements Operation<A> {
   readonly #mark = true
   declare readonly [TypeId]: { readonly _A: (_: never) => A }
@@ -149,26 +158,26 @@ class Described<A> implements Operation<A> {
     return typeof value === "object" && value !== null && #mark in value
   }
 
-  /** As everything in Effect has it. */
+  /** `pipe`, as every Effect has it. */
   pipe(...functions: ReadonlyArray<(value: any) => unknown>): unknown {
     return functions.reduce<unknown>((value, next) => next(value), this)
   }
 
-  /** What is shown of it: its name, and not its buffers. */
+  /** What is printed of an operation: its name, and not its buffers. */
   toJSON(): unknown {
     return { _id: "AioOperation", name: this.entry.name }
   }
 }
 
-// One for all, and on the prototype: nothing is made for each.
+// Once, on the prototype: nothing is allocated for each operation.
 Object.defineProperty(Described.prototype, TypeId, { value: { _A: (_: never) => _ } })
 
 export const isOperation = Described.is
 
-/** An operation that users get hold of. */
+/** An operation as the program has it. */
 export const operation = <A>(entry: Entry<any, A>, input: unknown): Operation<A> => new Described(entry, input)
 
-/** One that ends with a `BadArgument` as soon as it is encoded, like any other with a wrong argument. */
+/** An operation that ends with a `BadArgument` as soon as it is encoded, like any other with a wrong argument. */
 const refused = (name: string, problem: unknown): Operation<never> => {
   const refuse = (): never => {
     throw problem
@@ -177,8 +186,8 @@ const refused = (name: string, problem: unknown): Operation<never> => {
 }
 
 /**
- * What users pass for an operation, looked at before anybody counts it. In the place of what is none stands one that is refused: it
- * starts and ends like the others.
+ * The argument that a program passes for an operation, checked before it is counted. A value that is not an operation is replaced by one
+ * that is refused: it starts and ends like the others.
  */
 export const operationOf = (value: unknown, name: string): Operation<any> =>
   Described.is(value) ? value : refused(name, notAnOperation(value))
@@ -186,13 +195,15 @@ export const operationOf = (value: unknown, name: string): Operation<any> =>
 const notAnOperation = (value: unknown): BadArgument =>
   new BadArgument("operation", `must be one that a function of AioOperation has made, not ${show(value)}`)
 
-/** The operation that a value is, where there is nothing to put in the place of what is none. Throws `BadArgument`. */
+/**
+ * The operation that a value is, for callers that can put nothing in its place. Throws `BadArgument` where the value is not an operation.
+ */
 export const checkOperation = (value: unknown): Operation<any> => {
   if (!Described.is(value)) throw notAnOperation(value)
   return value
 }
 
-/** A list of operations, as it is now: whoever made it may change it. Throws `BadArgument`. */
+/** A copy of a list of operations: the program may change its own list. Throws `BadArgument`. */
 export const operationsOf = (values: unknown, name: string): Array<Operation<any>> => {
   const elements = elementsOf(values, "operations")
   if (elements !== undefined) return elements.map((value) => operationOf(value, name))
@@ -200,8 +211,8 @@ export const operationsOf = (values: unknown, name: string): Array<Operation<any
 }
 
 /**
- * Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. What is wrong with them
- * is told when the operation runs: to make one does not throw.
+ * Makes a catalogue entry: `input` turns the public arguments into the input that the entry's functions read. Wrong arguments are told when
+ * the operation runs: making an operation does not throw.
  */
 export const define = <Args extends ReadonlyArray<any>, I, A>(
   input: (...args: Args) => I,

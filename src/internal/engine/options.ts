@@ -4,7 +4,7 @@
  */
 import { BadArgument, show } from "./arguments.ts"
 
-/** One property, whose getter may do anything. */
+/** Reads one property, whose getter may do anything. */
 const property = (options: object, name: string): unknown => {
   try {
     return (options as Record<string, unknown>)[name]
@@ -13,17 +13,17 @@ const property = (options: object, name: string): unknown => {
   }
 }
 
-/** An object, or nothing at all. Throws `BadArgument`. */
+/** An object, or `undefined`. Throws `BadArgument` for any other value. */
 const isGiven = (options: unknown, argument: string): options is object => {
   if (options === undefined) return false
   if (typeof options === "object" && options !== null) return true
   throw new BadArgument(argument, `must be an object, not ${show(options)}`)
 }
 
-/** Reads options of one kind. What it gives is the reader's own: plain, without getters. Throws `BadArgument`. */
+/** Makes a reader of one kind of options. The object that it returns is a plain copy, without getters. Throws `BadArgument`. */
 export type OptionsReader<O> = (options: O | undefined, argument?: string) => O
 
-/** `keys`: all that there are. One that is added to the type and not here does not compile. */
+/** `keys`: all keys that there are. A key that is added to the type and not here does not compile. */
 export const optionsReader = <O extends object>(keys: { readonly [Key in keyof O]-?: true }): OptionsReader<O> => {
   const names = Object.keys(keys)
   return (options, argument = "options") => {
@@ -33,13 +33,13 @@ export const optionsReader = <O extends object>(keys: { readonly [Key in keyof O
   }
 }
 
-/** The same for the one option of a transfer, many of which are made. */
+/** The same for the one option of a transfer: transfers are made often. */
 export const offsetOf = <Offset>(options: { readonly offset?: Offset } | undefined): Offset | undefined =>
   options === undefined || !isGiven(options, "options")
     ? undefined
     : (property(options, "offset") as Offset | undefined)
 
-/** Does what may run code of the program's, a Proxy's for instance. What that throws is told of the argument. */
+/** Calls a function that may run code of the program, a Proxy's for instance. What that code throws is told as a wrong argument. */
 const reading = <A>(argument: string, read: () => A): A => {
   try {
     return read()
@@ -48,10 +48,13 @@ const reading = <A>(argument: string, read: () => A): A => {
   }
 }
 
-/** The elements of an array, each read once; `undefined` if it is none. Throws `BadArgument`. */
+/** The elements of an array, each read once; `undefined` if the value is not an array. Throws `BadArgument`. */
 export const elementsOf = (values: unknown, argument: string): Array<unknown> | undefined =>
   reading(argument, () => (Array.isArray(values) ? Array.from(values) : undefined))
 
-/** All that an object has, each read once; `undefined` if it is none. For tables whose keys are the program's. Throws `BadArgument`. */
+/**
+ * All properties of an object, each read once; `undefined` if the value is not an object. For tables whose keys are the program's. Throws
+ * `BadArgument`.
+ */
 export const entriesOf = (values: unknown, argument: string): Array<[string, unknown]> | undefined =>
   reading(argument, () => (typeof values === "object" && values !== null ? Object.entries(values) : undefined))

@@ -4,15 +4,15 @@ import { guarded } from "./guarded.ts"
 import type { Request } from "./request.ts"
 
 /**
- * Milliseconds between two ticks; a request is overdue after one to two of them. Long enough for a disk under load, short enough for
- * whoever interrupts.
+ * Milliseconds between two ticks; a request is overdue after one to two of them. Long enough for a disk under load, short enough for a
+ * fiber that interrupts.
  */
 const TICK = 5
 
 export class OverdueClock {
   /**
-   * The ends of the list of requests, by age. Whoever is done leaves it: kept until the clock has ticked twice, thousands of them would
-   * survive the collections of young objects, and be copied each time (a sixth of the rate at 256 at a time).
+   * The ends of the list of requests, by age. A request that is done leaves the list at once: thousands of them, kept until the clock has
+   * ticked twice, would survive the collections of young objects, and be copied each time (a sixth of the rate at 256 at a time).
    */
   private eldest: Request | null = null
   private youngest: Request | null = null
@@ -27,11 +27,11 @@ export class OverdueClock {
     if (elder === null) this.eldest = request
     else elder.younger = request
     this.youngest = request
-    // Requests in flight keep the process alive, not this.
+    // Requests in flight keep the process alive; this timer does not.
     this.clock ??= setInterval(this.age, TICK).unref()
   }
 
-  /** It is done, or has been told. */
+  /** The request is done, or has been told that it is overdue. */
   forget(request: Request): void {
     const { elder, younger } = request
     if (elder === null) this.eldest = younger
@@ -47,7 +47,7 @@ export class OverdueClock {
     this.ticks++
     for (let request = this.eldest; request !== null && request.tick + 2 <= this.ticks; request = this.eldest) {
       this.forget(request)
-      // It is still under way, so that nothing may end for what this throws.
+      // The request is still under way: what this throws must not end anything.
       guarded(() => request.overdue())
     }
     if (this.eldest === null) this.close()

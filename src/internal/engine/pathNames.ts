@@ -14,7 +14,7 @@ export const pathFromBytes = (bytes: Buffer, start: number, end: number): Path =
   return isFaithful(text, bytes, start, end) ? text : new Uint8Array(bytes.subarray(start, end))
 }
 
-/** A path for people: bytes that are not UTF-8 show as U+FFFD. Of a value that is none, what there is to show. */
+/** A path for people: bytes that are not UTF-8 show as U+FFFD. A value that is not a path is shown as far as possible. */
 export const textOfPath = (path: Path): string => {
   if (typeof path === "string") return path
   if (!isUint8Array(path)) return typeof path

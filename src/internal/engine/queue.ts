@@ -1,4 +1,4 @@
-/** Requests that wait for room in a backend: by priority, in order within one, and removable from the middle. */
+/** Requests that wait for room in a backend: by priority, in order within one priority, and removable from the middle. */
 import { IDLE, QUEUED, type Request } from "./request.ts"
 
 /** Priorities. */
@@ -50,7 +50,7 @@ export class Queue {
     }
   }
 
-  /** Takes a queued request out, wherever it stands. */
+  /** Takes a queued request out, wherever it stands in the queue. */
   remove(request: Request): void {
     const level = levelOf(request.priority)
     const { next, previous } = request

@@ -1,8 +1,8 @@
 /**
  * One request on its way: what the engine queues, a backend runs, and a completion ends.
  *
- * Life: idle -> queued -> in flight -> done. `done` happens exactly once, and only when the kernel no longer touches anything that
- * the request references. Small on purpose: a million of them may wait at once.
+ * Life: idle -> queued -> in flight -> done. `done` happens exactly once, and only when the kernel no longer touches anything that the
+ * request references. Small on purpose: a million requests may wait at once.
  */
 import { Failed } from "./failed.ts"
 import type { OpenFiles } from "./openDescriptor.ts"
@@ -20,9 +20,9 @@ export interface Lane {
  * two hold everything whose address is in it.
  */
 export class Slot extends Submission {
-  /** Whose it is, or null for a free one. */
+  /** The request that the slot belongs to, or null for a free slot. */
   request: Request | null = null
-  /** It keeps its thread for long, and may for ever. */
+  /** Its call keeps its thread for long, perhaps with no limit of time. */
   isStuck = false
 
   constructor(readonly slot: number) {
@@ -49,18 +49,18 @@ export abstract class Request {
   readonly entry: Entry<any, any>
   /** The arguments, which reference the user's buffers: alive as long as the request is. */
   readonly input: any
-  /** Of a transfer: bytes of its buffers, as they were when it was made. -1 of anything else. */
+  /** For transfers: bytes of the buffers, as they were when the request was made. -1 for all others. */
   bytes: number
   state = IDLE
   /** `>= 0`, or `-errno`. Meaningful when done. */
   result = 0
   /** -4 (last) to 4 (first). */
   priority = 0
-  /** Somebody asked for an early completion. */
+  /** A caller asked for an early completion. */
   cancelled = false
-  /** The backend that it was given to; null before it is past the limit on outstanding requests. */
+  /** The backend that it was given to; null before it has passed the limit on outstanding requests. */
   lane: Lane | null = null
-  /** It was tried without waiting, and needs a backend. */
+  /** It was tried without waiting, which gave no answer. */
   triedInline = false
   /** Why it could not be encoded, and so ended without a system call: a `BadArgument`, or a defect of ours. */
   problem: unknown = undefined
@@ -87,7 +87,7 @@ export abstract class Request {
     this.bytes = bytesOf(operation)
   }
 
-  /** The open file, or files, that it names: none is closed before it has ended. */
+  /** The open file, or files, that it names: none of them is closed before the request has ended. */
   get file(): OpenFiles | undefined {
     return this.input.file
   }
@@ -113,8 +113,8 @@ export abstract class Request {
   abstract settled(memory: Submission | null): void
 
   /**
-   * `settled` threw: a defect of ours, or of what was handed in. Whoever waits for this request is to end with it. For everybody else it
-   * has ended like any other.
+   * `settled` threw: a defect of ours, or of code that was handed in. The fiber that waits for this request is to end with this defect. For
+   * all others the request has ended like any other.
    */
   died(defect: unknown): void {
     throw defect
@@ -130,7 +130,7 @@ export abstract class Request {
     return undefined
   }
 
-  /** Those that are to be run right behind it, as a chain, by a backend that can. */
+  /** The requests that a backend which can run chains is to run right behind this one. */
   get followers(): ReadonlyArray<Request> | undefined {
     return undefined
   }
@@ -138,7 +138,7 @@ export abstract class Request {
   /** It was taken over as a follower, and not submitted by itself. */
   takenLinked(): void {}
 
-  /** When a backend that can is to cancel it, in milliseconds of `performance.now()`. */
+  /** When a backend that keeps deadlines is to cancel it, in milliseconds of `performance.now()`. */
   get deadline(): number | undefined {
     return undefined
   }

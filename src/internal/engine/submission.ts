@@ -13,7 +13,7 @@ import { type BounceBuffer, copyFromBounceBuffers } from "./bounceBuffers.ts"
 import { giveRoomBack } from "./nameRoom.ts"
 import type { OnFile } from "./openDescriptor.ts"
 
-/** What writes an operation into a submission: a catalogue entry. */
+/** An object that writes an operation into a submission: a catalogue entry. */
 export interface Encoder {
   readonly encode: (submission: Submission, input: any) => void
 }
@@ -31,9 +31,9 @@ export class Submission {
   keep: unknown = null
   /** Bytes of the buffers of a transfer. */
   bytes = 0
-  /** Bytes that it may move at most, or -1. */
+  /** Bytes that it may move at most, or -1 for no limit. */
   most = -1
-  /** Views that the kernel does not read into itself, and what it reads into instead. */
+  /** Views that the kernel does not read into itself, with the memory that it reads into instead. */
   bounceBuffers: Array<BounceBuffer> | null = null
   /** Memory of its own that the kernel fills and `decode` reads, or that the kernel reads. */
   output: Buffer | null = null
@@ -48,7 +48,7 @@ export class Submission {
   private ownCell: Cell | null = null
 
   constructor(
-    /** The kernel may touch its memory after the call that hands it over: other JavaScript runs meanwhile. */
+    /** Whether the kernel may touch its memory after the call that hands it over: other JavaScript runs meanwhile. */
     readonly outlivesCall = false
   ) {}
 
@@ -61,11 +61,11 @@ export class Submission {
   /**
    * Checks the input and writes it as a system call. Throws `BadArgument`, and holds nothing then.
    *
-   * `bytes`: what the buffers had when the request was made, if that is not known to be now. It is for these: what they have got since is
-   * none of its business. If they have fewer, the answer 0 would be the end of a file to whoever asked.
+   * `bytes`: how many the buffers had when the request was made, unless that is now. The request is for these bytes, not for what the
+   * buffers have got since. If the buffers have fewer, the request is refused: the answer 0 would look like the end of a file.
    */
   encode(entry: Encoder, input: OnFile, bytes = -1): void {
-    // What an entry leaves out is 0, and not what the slot's last request had there.
+    // Arguments that an entry does not set are 0, and not those of the slot's previous request.
     this.a0 = 0
     this.a1 = 0
     this.a2 = 0
@@ -73,7 +73,7 @@ export class Submission {
     this.a4 = 0
     this.a5 = 0
     try {
-      // Its number may be another file's by now.
+      // Its number may belong to another file by now.
       if (input.file?.closed === true) throw new BadArgument("file", "it is closed")
       this.bytes = 0
       this.most = bytes
@@ -95,7 +95,7 @@ export class Submission {
     return this.text(checkPath(given, argument))
   }
 
-  /** The same of any text without a NUL. */
+  /** The same for any text without a NUL. */
   text(given: string | Uint8Array): number {
     const { cell } = this
     if (!this.cellHoldsPath && writePath(cell, given)) {
@@ -107,7 +107,10 @@ export class Submission {
     return addressOf(copy)
   }
 
-  /** What was read past the buffers goes into them. What is wrong, where one of them has no room for it any more. */
+  /**
+   * Copies what was read into bounce buffers to the program's buffers. Returns what is wrong, where one of them has no room for it any
+   * more.
+   */
   copyFromBounceBuffers(count: number): BadArgument | undefined {
     return this.bounceBuffers === null ? undefined : copyFromBounceBuffers(this.bounceBuffers, count)
   }

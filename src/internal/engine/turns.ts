@@ -33,7 +33,7 @@ export class Turns {
     private readonly clock: () => number = now
   ) {}
 
-  /** There is something to do. Cheap, any number of times. */
+  /** Asks for a turn. Cheap, any number of times. */
   ask(): void {
     if (this.asked) return
     this.asked = true

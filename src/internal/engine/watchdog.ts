@@ -1,10 +1,10 @@
 /**
- * Looks now and then for what nobody tells of, while requests are outstanding. Completions are told by descriptors, and those can be
- * closed or replaced by others in this process, or writing them be refused. Requests would wait for ever then.
+ * Looks now and then, while requests are outstanding, for completions that no descriptor has told of. Descriptors can be closed or replaced
+ * by other code in this process, or writing to them can be refused: requests would then wait without end.
  */
 import { clearTimeout, setTimeout } from "../native/loop.ts"
 
-/** Milliseconds between two looks, and between the next two after one that was worth it: each that was not doubles them. */
+/** Milliseconds between two looks, at most, and after a look that found something. A look that found nothing doubles them. */
 const LONGEST = 1000
 const SHORTEST = 10
 
@@ -12,11 +12,11 @@ export class Watchdog {
   private timer: NodeJS.Timeout | undefined
   private interval = LONGEST
 
-  /** `look` has a turn: how many requests it ended, or -1 when none are left to look for. */
+  /** Looks, in a turn: returns how many requests it ended, or -1 when none are left to look for. */
   constructor(private readonly look: () => number) {}
 
   start(): void {
-    // Requests in flight keep the process alive, not this.
+    // Requests in flight keep the process alive; this timer does not.
     this.timer ??= setTimeout(this.wake, this.interval).unref()
   }
 
