@@ -36,8 +36,8 @@ export class Batch extends Task<Results> implements Owner<Member> {
   }
 
   /**
-   * Ends what needs no waiting. Nothing is under way after it: what is left has not been started. False when nothing is left. When it has
-   * failed, that is its closes: whoever asked for them could not tell whether they were done.
+   * Ends the members that need no waiting. Nothing is under way after it: the members that are left have not been started. False when none
+   * is left. When the batch has failed, the closes in it are left: the caller could not tell whether they were done.
    */
   attempt(operations: ReadonlyArray<Operation<any>>, context: SubmitContext): boolean {
     const { engine } = this
@@ -56,22 +56,22 @@ export class Batch extends Task<Results> implements Owner<Member> {
     return this.members.length > 0
   }
 
-  /** What a batch that `attempt` brought to its end gives. */
+  /** The result of a batch that `attempt` brought to its end. */
   get attempted(): Results | Failed {
     return this.failure ?? this.results
   }
 
-  /** Whether a member may obtain what has to be given back. */
+  /** Whether a member may obtain a descriptor or a lock, which has to be given back. */
   get mayObtain(): boolean {
     return this.members.some(obtains)
   }
 
   start(): void {
     this.started = true
-    // One more than there are: a member may end while it is started, and must not be the last one then.
+    // One more than there are members: a member may end while it is started, and must not be the last one then.
     this.left = this.members.length + 1
     for (const member of this.members) {
-      // One that was started has failed already: these are not for the kernel any more.
+      // A member that was started has failed already: the others are not handed to the kernel any more.
       if (this.failure === undefined || isClose(member)) member.start()
       else this.left--
     }
@@ -84,7 +84,7 @@ export class Batch extends Task<Results> implements Owner<Member> {
     this.countDown()
   }
 
-  /** Keeps an end; false when it is the failure that ends the batch. */
+  /** Keeps the end of a member; false when it is the failure that ends the batch. */
   private put(index: number, end: unknown | Failed): boolean {
     if (this.mode === "exits" || !(end instanceof Failed)) this.results[index] = end
     else if (this.failure === undefined) {

@@ -1,12 +1,12 @@
 /**
- * A chain: each operation starts when the one before it has succeeded, and moved all that it was asked to. Otherwise what follows is
- * not done, and ends with ECANCELED.
+ * A chain: each operation starts when the one before it has succeeded and moved all bytes that it was asked to move. Otherwise the
+ * operations behind it are not run, and end with ECANCELED.
  *
- * On io_uring the kernel runs a chain by itself (IOSQE_IO_LINK): one call, and nothing between two members. Elsewhere, and where the
- * kernel cannot (an open, behind an fsync, an argument that it would not refuse, a ring without room), each is started by the completion of the
- * one before, without a fiber in between. Both mean the same. A kernel's chain may also be torn although nothing has failed: by a
- * signal (EINTR, and the member is repeated alone) or by a submission that was cut. Its followers then come back with ECANCELED that
- * nobody asked for, and are run one after the other.
+ * On io_uring the kernel runs a chain itself (IOSQE_IO_LINK): one call, and nothing between two members. Elsewhere, and where the kernel
+ * cannot (an open, a member behind an fsync, an argument that the kernel would not refuse, a ring without room), each member is started by
+ * the completion of the one before, without a fiber in between. Both mean the same. A kernel's chain may also be torn although no member
+ * has failed: by a signal (EINTR, and the member is repeated alone) or by a submission that was cut. Its followers then come back with
+ * ECANCELED although no caller cancelled them, and are run one after the other.
  */
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER, ShortTransfer } from "../engine/failed.ts"
@@ -21,9 +21,9 @@ import { Task } from "./task.ts"
 import { transferSize } from "./transfers.ts"
 
 class Link extends Member {
-  /** Those behind it that the kernel may run by itself. */
+  /** The members behind it that the kernel may run itself. */
   chain: ReadonlyArray<Link> | undefined = undefined
-  /** The kernel ran it behind another. */
+  /** The kernel ran it behind another member. */
   wasTakenLinked = false
 
   override get followers(): ReadonlyArray<Request> | undefined {
@@ -39,20 +39,20 @@ class Link extends Member {
 
 export class Chain extends Task<Results> implements Owner<Link> {
   private readonly results: Array<unknown | Failed>
-  /** Of their buffers, as they were when the chain was made. */
+  /** Bytes of the operations' buffers, as they were when the chain was made. */
   private readonly bytes: ReadonlyArray<number>
-  /** The first without an end. */
+  /** The first operation without an end. */
   private current = 0
   /** Nothing more is to be started. */
   private stopped = false
   private cancelling = false
   private readonly inFlight = new Set<Link>()
   /**
-   * How many are offered to the backend at once. Half as many after an offer that it could not take: one that is longer than its ring
-   * would be made again, as long as the chain, for each member.
+   * How many members are offered to the backend at once. Halved after an offer that the backend could not take: a chain that is longer than
+   * the ring would otherwise be offered whole again for each member.
    */
   private reach = Number.POSITIVE_INFINITY
-  /** What the whole fails with in values mode. */
+  /** What the chain fails with in values mode. */
   private failure: Failed | undefined
   private obtained: Array<Link> = []
 
@@ -82,7 +82,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     this.inFlight.add(link)
   }
 
-  /** Goes on until something is under way, or to the end. */
+  /** Goes on until a member is under way, or to the end. */
   private advance(): void {
     const { engine, operations } = this
     while (this.inFlight.size === 0 && !this.stopped && this.current < operations.length) {
@@ -96,7 +96,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     if (this.inFlight.size === 0 && (this.stopped || this.current === operations.length)) this.conclusion()
   }
 
-  /** Starts the current one, and offers those behind it to a backend that can run chains. */
+  /** Starts the current operation, and offers those behind it to a backend that can run chains. */
   private submit(tried: boolean): void {
     const { current, engine, operations } = this
     const last = Math.min(operations.length, current + this.reach)
@@ -121,14 +121,14 @@ export class Chain extends Task<Results> implements Owner<Link> {
     if (chain !== undefined)
       this.reach = chain[0].wasTakenLinked ? this.reach * 2 : Math.max(2, (chain.length + 1) >> 1)
     if (link.orphan !== undefined) this.obtained.push(link)
-    // Torn off, or behind a failure: the next turn of `advance` tells.
+    // Torn off, or behind a failure: the next turn of `advance` decides.
     const wasNotRun = link.wasTakenLinked && link.result === -errno.ECANCELED && !link.cancelled
     if (index === this.current && !wasNotRun) this.conclude(end, transferSize(this.operations[index]))
-    // From within `start`, its caller goes on by itself.
+    // A member that ends within `start` is looked after by the caller of `start`.
     if (!link.isIdle) this.advance()
   }
 
-  /** The end of the current one. */
+  /** The end of the current operation. */
   private conclude(end: unknown | Failed, size: number | undefined): void {
     const index = this.current++
     this.results[index] = end
@@ -143,7 +143,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
   }
 
   private conclusion(): void {
-    // Nothing else can be the reason why one was not run.
+    // An operation that was not run although none failed was cancelled.
     if (this.cancelling && this.current < this.operations.length) this.failure ??= this.notRun(this.current)
     const { failure } = this
     if (this.mode === "values" && failure !== undefined) return this.releaseObtained(() => this.finish(failure))

@@ -1,11 +1,11 @@
-/** Ends that wait for the consumer of a Stream, and the descriptors among them, which are nobody's until he takes them. */
+/** Ends that wait for the consumer of a Stream. Descriptors among them belong to the library until the consumer takes them. */
 import type { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 
-/** What is told of the end of one of several operations: `index` is its place among them, from 0. */
+/** Makes what the consumer gets of the end of one of several operations: `index` is the operation's place among them, from 0. */
 export type Complete<C> = (index: number, operation: Operation<any>, end: unknown | Failed) => C
 
-/** What is taken at once; `owner` is that of the one descriptor in it. */
+/** What is taken at once. `owner`: of the one descriptor among them, if there is one. */
 export interface Taken<Owner, C> {
   readonly completions: Array<C>
   readonly owner: Owner | undefined
@@ -13,7 +13,7 @@ export interface Taken<Owner, C> {
 
 export class CompletionBuffer<Owner, C> {
   private completions: Array<C> = []
-  /** Of those with a descriptor, in order; `place` counts from the first end of all. */
+  /** The ends that hold a descriptor, in order; `place` counts from the first end of all. */
   private owned: Array<{ readonly place: number; readonly owner: Owner }> = []
   private taken = 0
 
@@ -31,7 +31,10 @@ export class CompletionBuffer<Owner, C> {
     return this.owned.length > 0 && this.owned[0].place === this.taken
   }
 
-  /** All, up to the first descriptor. That one comes alone: of several the consumer may use a part (`Stream.take`), and drop the rest. */
+  /**
+   * All ends up to the first descriptor. A descriptor comes alone: of several ends the consumer may use a part (`Stream.take`), and drop
+   * the rest.
+   */
   take(): Taken<Owner, C> {
     if (this.owned.length === 0) {
       const { completions } = this
@@ -52,16 +55,16 @@ export class CompletionBuffer<Owner, C> {
   }
 }
 
-/** What a Stream of ends is made of. */
+/** What a Stream of ends is made from. */
 export interface CompletionSource<out C> {
   /** Whether there is something to take, there will be, or all has been taken. Looking may start more. */
   look(): "ready" | "waiting" | "ended"
-  /** Whether a descriptor is next: it is for a fiber that goes on. */
+  /** Whether a descriptor is next: it may only be taken by a fiber that goes on. */
   readonly hasOwnerNext: boolean
-  /** What is ready, one at least. What has been obtained is the program's. */
+  /** The ends that are ready, one at least. What they have obtained belongs to the program from then on. */
   take(): ReadonlyArray<C>
   /** Calls `tell`, once, when `look` is worth another try. `undefined` calls it off. */
   whenReady(tell: (() => void) | undefined): void
-  /** What the program's own code threw, after which nothing more comes: a defect. */
+  /** What code of the program threw, after which no more ends come: a defect. */
   readonly thrown: { readonly error: unknown } | undefined
 }

@@ -1,4 +1,4 @@
-/** Where a group gets requests from as slots free up. */
+/** Where a group gets requests from as it has room for them. */
 import { Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
@@ -13,7 +13,7 @@ import type { SubmitContext } from "./submitContext.ts"
  */
 export interface Summary {
   readonly requests: number
-  /** Of those, not with success. */
+  /** Of these requests, how many failed. */
   readonly failed: number
 }
 
@@ -22,26 +22,26 @@ export class Feed {
   inFlight = 0
   index = 0
   failed = 0
-  /** Nothing more comes of it. */
+  /** No more operations come from it. */
   exhausted = false
   hasEnded = false
-  /** User code threw, and its group has not seen to what is under way. */
+  /** User code threw, and the group has not cancelled what is under way yet. */
   isBroken = false
   private end: Summary | Failed | undefined
   private readonly watchers: Array<() => void> = []
-  /** From a Stream: what has come and was not pulled yet. */
+  /** From a Stream: operations that have come and were not pulled yet. */
   private chunk: ReadonlyArray<unknown> = []
   private at = 0
   private hungry: (() => void) | undefined
 
-  /** `iterator`: where it pulls; none for one that is pushed to. `told`: its observer. */
+  /** `iterator`: where the feed pulls operations; undefined for a feed that a Stream pushes to. `told`: its observer. */
   constructor(
     readonly context: SubmitContext,
     private readonly iterator: Iterator<unknown> | undefined,
     private readonly told: Complete<void> | undefined
   ) {}
 
-  /** Whether somebody takes its results. */
+  /** Whether an observer takes its results. */
   get hasObserver(): boolean {
     return this.told !== undefined
   }
@@ -58,7 +58,7 @@ export class Feed {
     }
     try {
       const next = this.iterator.next()
-      // It may have run anything, the end of this feed included.
+      // The iterator may have run any code, which may have ended this feed.
       if (this.exhausted) return undefined
       if (next.done !== true) return operationOf(next.value, "feed")
       this.exhausted = true
@@ -69,7 +69,7 @@ export class Feed {
     return undefined
   }
 
-  /** Operations of a Stream; `started` when they have been, or at once, with what ended the feed, if it pulls no more. */
+  /** Operations of a Stream. `started` is called when they have been started; or at once, with what ended the feed, if it pulls no more. */
   offer(operations: ReadonlyArray<unknown>, fed: () => void, started: (failure?: Failed) => void): void {
     if (this.exhausted) return started(this.end instanceof Failed ? this.end : undefined)
     this.chunk = operations
@@ -78,7 +78,7 @@ export class Feed {
     fed()
   }
 
-  /** All has been offered, and what was offered has been started. */
+  /** All operations have been offered and started. */
   finish(): void {
     this.exhausted = true
   }
@@ -98,7 +98,7 @@ export class Feed {
     this.end ??= new Failed("feed", {}, 0, error)
   }
 
-  /** Pulls no more. What is under way is its group's affair. */
+  /** Pulls no more. The group looks after what is under way. */
   stop(failure: Failed | undefined): void {
     this.end ??= failure
     if (this.exhausted) return
@@ -123,11 +123,11 @@ export class Feed {
     this.watchers.push(watcher)
   }
 
-  /** Its result, when it has ended. */
+  /** The result, or `LATER` before the feed has ended. */
   get result(): Summary | Failed | typeof LATER {
     return this.hasEnded ? this.end! : LATER
   }
 }
 
-/** The end of what was cancelled with its group. */
+/** The end of an operation that was cancelled with its group. */
 export const cancelledWith = (group: string): Failed => new Failed(group, {}, errno.ECANCELED, undefined)

@@ -1,11 +1,11 @@
 /**
- * A file from one place to another, read in slabs of which the chunks are disjoint parts, and one slab ahead of whoever takes them.
+ * Reads a file from one offset to another, in slabs of which the chunks are disjoint parts, and one slab ahead of the consumer.
  *
- * What the chunks of a cached file cost is memory that is allocated, one array each, and the turns of fibers, one or more each. A slab
- * costs both once, and its chunks go to the consumer together. A slab is never used again: the consumer may keep its parts.
+ * A chunk of a cached file costs an array that is allocated, and one or more turns of a fiber. A slab costs both once, and its chunks go to
+ * the consumer together. A slab is never used again: the consumer may keep its parts.
  *
- * The slab that is being read belongs to the reader alone, so nobody who waits for it has to wait for its end. The read's end is waited
- * for in `close`. Until that end the request references the slab.
+ * The slab that is being read belongs to the reader alone, so that a fiber that is interrupted does not have to wait for the read's end.
+ * `close` waits for that end. Until then the request references the slab.
  */
 import { advance, BadArgument, type Offset } from "../engine/arguments.ts"
 import { newBuffer } from "../engine/buffers.ts"
@@ -22,21 +22,21 @@ import type { SubmitContext } from "./submitContext.ts"
 /** Bytes of a slab at most, unless one chunk is larger. Larger ones are read no faster. Measured in bench/scenarios/filesystem.ts. */
 const SLAB = 1 << 20
 
-/** A slab has so many times the bytes of the one before, if that was filled: small files are read in small pieces. */
+/** A slab has so many times the bytes of the previous slab, if that one was filled: small files are read in small pieces. */
 const GROWTH = 4
 
-/** Bytes of the largest slab of chunks that is made at all. */
+/** Bytes of the largest slab of chunks that is allocated. */
 export const largestSlab = (chunkSize: number): number => Math.max(1, Math.floor(SLAB / chunkSize)) * chunkSize
 
 export interface FileReaderOptions {
-  /** Who runs the next read. */
+  /** The engine that runs the next read. */
   readonly engine: () => Engine
   readonly file: OpenDescriptor
-  /** Left out: where the descriptor stands. Then nothing is read ahead: what others read goes on behind what was taken. */
+  /** Left out: at the position of the descriptor. Then nothing is read ahead: other readers go on behind what was taken. */
   readonly offset: Offset | undefined
-  /** Bytes that are wanted, or Infinity. */
+  /** Bytes to read, or Infinity. */
   readonly length: number
-  /** Bytes of the file as far as that is known, otherwise Infinity. A hint. */
+  /** Bytes of the file as far as they are known, otherwise Infinity. A hint. */
   readonly size: number
   /** Bytes of a chunk at most, from 1. */
   readonly chunkSize: number
@@ -49,9 +49,9 @@ export interface FileReaderOptions {
 /** A read that is under way, or has ended. */
 class SlabRead extends Member {
   end: number | Failed | typeof LATER = LATER
-  /** Nobody waits for it any more, and it was asked to end. */
+  /** No fiber waits for it any more, and it was asked to end. */
   isGivenUp = false
-  /** It was not answered on the spot after all, in a turn of the engine. */
+  /** It was not answered on the spot, but in a turn of the engine. */
   hasWaited = false
 
   constructor(
@@ -71,13 +71,13 @@ class SlabRead extends Member {
 
 export class FileReader implements Owner<SlabRead> {
   readonly wantsOverdue = false
-  /** Who runs the read that is under way. */
+  /** The engine that runs the read under way. */
   engine: Engine
   /** The read that is under way, or has ended and not been taken. */
   private ahead: SlabRead | undefined = undefined
   private tell: (() => void) | undefined = undefined
   private offset: Offset | undefined
-  /** Bytes that are still wanted. */
+  /** Bytes that are still to be read. */
   private left: number
   /** Bytes of the next slab at most. */
   private next: number
@@ -90,12 +90,12 @@ export class FileReader implements Owner<SlabRead> {
     this.next = options.first
   }
 
-  /** Who runs the next read. */
+  /** The engine that runs the next read. */
   get server(): Engine {
     return this.options.engine()
   }
 
-  /** Whether what is read is taken away from others. */
+  /** Whether a read takes bytes away from other readers. */
   get consumes(): boolean {
     return this.options.offset === undefined
   }
@@ -109,17 +109,19 @@ export class FileReader implements Owner<SlabRead> {
 
   overdue(): void {}
 
-  /** Whether `take` gives something else than `LATER`. */
+  /** Whether `take` gives something other than `LATER`. */
   get isReady(): boolean {
     return this.ahead !== undefined && this.ahead.end !== LATER
   }
 
-  /** Calls `tell` once when `isReady`, which it must not be yet. */
+  /** Calls `tell` once when `isReady` becomes true. Not to be called when it is true already. */
   whenReady(tell: () => void): void {
     this.tell = tell
   }
 
-  /** The next chunks; none at the end. `LATER`: there are none yet. `context`: of whoever takes them, for the reads that this starts. */
+  /**
+   * The next chunks; none at the end. `LATER`: none have come yet. `context`: of the fiber that takes them, for the reads that this starts.
+   */
   take(context: SubmitContext): ReadonlyArray<Uint8Array> | Failed | typeof LATER {
     const { ahead } = this
     if (ahead === undefined) return this.readNow(context)
@@ -128,16 +130,17 @@ export class FileReader implements Owner<SlabRead> {
     this.ahead = undefined
     if (end instanceof Failed) return this.isToBeRepeated(ahead, end) ? this.readNow(context) : end
     const chunks = this.chunksOf(slab, end)
-    // It had to be waited for: the next one is read while the consumer works on this one. Not behind what was not filled, most likely the end.
+    // The read had to be waited for: the next slab is read while the consumer works on this one. Not behind a slab that was not filled,
+    // since the file most likely ends there.
     if (ahead.hasWaited && end === slab.length && !this.consumes && !this.hasEnded) {
       const next = this.newSlab()
-      // For want of memory: found out again when it is asked for.
+      // There was no memory for it: the read that the consumer asks for will say so.
       if (next !== undefined) this.start(this.operation(next), next, false, context)
     }
     return chunks
   }
 
-  /** Nobody waits any more for what only a fiber that waits may take away from others. */
+  /** Cancels a read that takes bytes away from other readers, since no fiber waits for it any more. */
   giveUp(): void {
     this.tell = undefined
     const { ahead } = this
@@ -146,7 +149,7 @@ export class FileReader implements Owner<SlabRead> {
     this.engine.cancel(ahead)
   }
 
-  /** Cancels what is under way; `done` is called when nothing is, which may be at once. */
+  /** Cancels the read under way. `done` is called when none is, which may be at once. */
   close(done: () => void): void {
     const { ahead } = this
     if (ahead === undefined || ahead.end !== LATER) return done()
@@ -154,7 +157,7 @@ export class FileReader implements Owner<SlabRead> {
     this.engine.cancel(ahead)
   }
 
-  /** Cancelled by those who gave it up, or by the end of an engine that has a replacement. */
+  /** Cancelled by a fiber that gave it up, or by the end of an engine that has a replacement. */
   private isToBeRepeated({ isGivenUp }: SlabRead, end: Failed): boolean {
     return end.errno === errno.ECANCELED && (isGivenUp || this.server !== this.engine)
   }
@@ -173,7 +176,7 @@ export class FileReader implements Owner<SlabRead> {
     const end = tried ? server.attempt(operation) : LATER
     if (end !== LATER) return end instanceof Failed ? end : this.chunksOf(slab, end)
     this.start(operation, slab, tried, context)
-    // It may have been refused.
+    // The read may have been refused.
     return this.isReady ? this.take(context) : LATER
   }
 
@@ -193,7 +196,7 @@ export class FileReader implements Owner<SlabRead> {
   private get nextLength(): number {
     const { chunkSize, file, offset, size } = this.options
     const behind = offset === undefined ? size : size - Number(this.offset)
-    // Behind the end, as it was, there may be more by now, but hardly much.
+    // Behind the end that was known there may be more by now, but hardly much.
     const expected = behind > 0 ? behind : chunkSize
     return file.wholeSectors(Math.min(this.next, this.left, expected))
   }
@@ -213,7 +216,7 @@ export class FileReader implements Owner<SlabRead> {
     this.atEnd = count === 0 || file.endsWithin(count)
     this.offset = advance(this.offset, count)
     this.left -= count
-    // What gave less than it was asked for has hardly more than that to give.
+    // A read that gave fewer bytes than it was asked for is hardly followed by more than that.
     const filled = Math.max(1, Math.floor(count / chunkSize)) * chunkSize
     this.next = count < slab.length ? filled : Math.min(most, Math.max(this.next * GROWTH, filled))
     const chunks: Array<Uint8Array> = []

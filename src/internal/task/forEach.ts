@@ -1,6 +1,6 @@
 /**
- * Many requests that do not depend on each other, a window of them under way at a time: the names of a directory to be removed cost the
- * engine's microsecond each, and not a fiber's.
+ * Many requests that do not depend on each other, a window of them under way at a time. Removing the names of a directory then costs a
+ * microsecond of the engine for each name, and not a fiber.
  */
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
@@ -11,14 +11,14 @@ import { Task } from "./task.ts"
 
 export interface ForEachOptions {
   readonly count: number
-  /** Under way at a time, at most. */
+  /** Requests under way at a time, at most. */
   readonly window: number
   readonly operation: (index: number) => Operation<any>
-  /** Whether a failure is of no importance. */
+  /** Whether a failure is ignored. */
   readonly forgives: (index: number, errno: number) => boolean
 }
 
-/** Ends with the first failure that is not forgiven, and starts no more then. */
+/** Ends with the first failure that is not ignored, and starts no more then. */
 export class ForEach extends Task<void> implements Owner<Member> {
   private readonly underWay = new Set<Member>()
   private next = 0
@@ -48,7 +48,7 @@ export class ForEach extends Task<void> implements Owner<Member> {
     for (const member of this.underWay) this.engine.cancel(member)
   }
 
-  /** Starts the next one, if there is one. */
+  /** Starts the next request, if there is one. */
   private more(): boolean {
     if (this.stopped || this.next === this.options.count) return false
     const index = this.next++
@@ -64,7 +64,7 @@ export class ForEach extends Task<void> implements Owner<Member> {
       this.failure ??= end
       this.stopped = true
     }
-    // One that ends while it is started is looked after by who starts it.
+    // A request that ends while it is started is looked after by the loop that starts it.
     if (!member.isIdle) this.fill()
   }
 }

@@ -1,7 +1,7 @@
 /**
  * A group: requests that belong together, and end together.
  *
- * Requests wait here until there is room (`limit`, rates, the same of the groups around), then they are the engine's. A member costs a
+ * Requests wait here until there is room (`limit`, rates, and those of the groups around), then the engine has them. A member costs a
  * request and its place in two lists; no fiber waits for it. Everything that fibers may wait for is a callback here.
  */
 import type { Engine } from "../engine/engine.ts"
@@ -25,20 +25,24 @@ export interface Settings {
   readonly buckets: ReadonlyArray<Bucket>
 }
 
-/** Who is told of every end, and says whether there is room for more. */
+/** A listener that is told of every end, and says whether it has room for more. */
 export interface Listener {
   readonly isFull: boolean
-  /** `obtained`: it has produced a descriptor, which is to be claimed by who takes it. */
+  /** `obtained`: set when the member has produced a descriptor, which the listener claims when it takes the end. */
   push(index: number, operation: Operation<any>, end: unknown | Failed, obtained: GroupMember | undefined): void
   end(): void
 }
 
-/** A descriptor is of use only to who gets its number; a lock to whoever has the file, unless it was not wanted any more. */
+/**
+ * A descriptor is of use only to a program that gets its number. A lock is of use to every holder of the file, unless the request had been
+ * cancelled.
+ */
 const isToBeTaken = ({ entry, givenUp }: GroupMember): boolean =>
   entry.producesDescriptor === true || (entry.undo !== undefined && givenUp)
 
 /**
- * So many may end while they are started, then the event loop has a turn: an endless feed of what can only fail would keep it for ever.
+ * So many may end while they are started, then the event loop has a turn: an endless feed of operations that can only fail would keep the
+ * thread without end.
  */
 const MOST_AT_ONCE = 1024
 
@@ -58,21 +62,21 @@ export class Group implements Owner<GroupMember>, Waiter {
   private readonly inFlight = new Set<GroupMember>()
   private readonly waiting = new Pending()
   private rotation = 0
-  /** In flight here and below. */
+  /** In flight in this group and in groups below. */
   private load = 0
   /** Members, feeds and groups below that have not ended. */
   private pending = 0
   private index = 0
   isDone = false
   private pumping = false
-  /** It was asked for while it was under way. */
+  /** `pump` was called while it was running. */
   private pumpAgain = false
-  /** Until the event loop has had a turn. */
+  /** Pumping stops until the event loop has had a turn. */
   private resting = false
-  /** How often `cancelAll` is under way. */
+  /** How many calls of `cancelAll` are under way. */
   private cancelling = 0
   private readonly watchers = new Set<() => void>()
-  /** Members that have obtained what nobody has got. */
+  /** Members that have obtained a descriptor or a lock, and whose end no caller has taken. */
   private readonly unclaimed = new Set<GroupMember>()
   readonly listeners = new Set<Listener>()
 
@@ -91,7 +95,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       parent.children.add(this)
       parent.pending++
       this.failure = parent.failure
-      // One that has failed does not wait to be sealed.
+      // A group that has failed does not wait to be sealed.
       this.endIfDone()
     }
   }
@@ -128,7 +132,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.endIfExhausted(feed)
   }
 
-  /** Starts what may start. */
+  /** Starts the requests that there is room for. */
   pump(): void {
     // Not from within itself: members end while they are started, and feeds run user code, which may add more.
     if (this.pumping) {
@@ -181,7 +185,9 @@ export class Group implements Owner<GroupMember>, Waiter {
     return true
   }
 
-  /** This one, and all below it: there is room again. Another one first each time, so that none of them gets it all. */
+  /**
+   * There is room again: pumps this group, and all below it. Another group comes first each time, so that none of them gets all the room.
+   */
   pumpTree(): void {
     if (this.children.size === 0) return this.pump()
     const groups: Array<Group> = [this, ...this.children]
@@ -211,7 +217,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     return this.waiting.heldBytes
   }
 
-  /** What it held back has ended: others need not wait behind that. */
+  /** The operation that it held back has ended: other groups need not wait behind it. */
   private dropHeld(): void {
     this.waiting.held = undefined
     this.rateQueue.leave(this)
@@ -248,7 +254,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     return end
   }
 
-  /** Rates have counted the buffers. */
+  /** The rates have counted the bytes of the buffers, and not what was moved. */
   private countMoved(operation: Operation<any>, result: number): void {
     if (this.buckets.length === 0) return
     const size = transferSize(operation) ?? 0
@@ -265,7 +271,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     else {
       member.conclude(end)
       this.tell(member, index, operation, end, feed)
-      // Not before: whoever is told may pump, and the feed would end without what this end means to it.
+      // Not before: the observer may pump, and the feed would end without what this end means to it.
       feed.inFlight--
       this.endIfExhausted(feed)
     }
@@ -280,7 +286,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.endIfDone()
   }
 
-  /** Tells whoever listens, and sees to what nobody takes. */
+  /** Tells the listeners of an end, and closes a descriptor that none of them takes. */
   private tell(
     member: GroupMember | undefined,
     index: number,
@@ -298,7 +304,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       }
     }
     for (const listener of this.listeners) listener.push(index, operation, end, obtained)
-    // It is the observer's from here on.
+    // The descriptor belongs to the observer from here on.
     if (feed?.hasObserver === true) member?.handOut()
     feed?.tell(index, operation, end)
     if (feed?.isBroken === true) this.cancelUnderWay(feed)
@@ -308,7 +314,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     }
   }
 
-  /** Nobody can ever ask for it. */
+  /** No caller can ever ask for the result of this member: gives back what it has obtained. */
   private discard(member: GroupMember): void {
     this.pending++
     releaseOrphans(this.engine, orphansOf([member]), () => {
@@ -317,12 +323,12 @@ export class Group implements Owner<GroupMember>, Waiter {
     })
   }
 
-  /** Whether a member has produced a descriptor that nobody has got. */
+  /** Whether a member has produced a descriptor that no caller has taken. */
   isUnclaimed(member: GroupMember): boolean {
     return this.unclaimed.has(member)
   }
 
-  /** Somebody takes the result of a member. */
+  /** A caller takes the result of a member. */
   claim(member: GroupMember): void {
     if (!this.unclaimed.delete(member)) return
     member.handOut()
@@ -338,29 +344,29 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.endIfDone()
   }
 
-  /** A feed that is pushed to has got all. */
+  /** A feed that a Stream pushes to has got all operations. */
   finishFeed(feed: Feed): void {
     feed.finish()
     this.endIfExhausted(feed)
   }
 
-  /** The first failure is the group's. */
+  /** The first failure becomes the group's. */
   fail(failure: Failed): void {
     if (this.failure !== undefined) return
     this.failure = failure
-    // The one around first: what ends within makes room there, and nothing is to take it any more.
+    // The group around first: what ends within makes room there, and nothing is to take it any more.
     const { parent } = this
     if (parent !== undefined && !parent.continues) parent.fail(failure)
     for (const child of [...this.children]) child.fail(failure)
     this.cancelAll(failure, () => this.endIfDone())
   }
 
-  /** Cancels one; `done` when it has ended. */
+  /** Cancels a member; `done` when it has ended. */
   cancelOne(member: GroupMember, done: () => void): void {
     if (member.end !== LATER) return done()
     member.whenEnded(done)
     if (this.inFlight.has(member)) this.giveUp(member)
-    // Its place in the list is passed over.
+    // Its place in the list is skipped.
     else {
       member.givenUp = true
       this.conclude(member, cancelledWith(member.entry.name))
@@ -374,7 +380,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.engine.cancel(member)
   }
 
-  /** Ends a feed and its requests; `done` when they have. */
+  /** Ends a feed and its requests; `done` when they have ended. */
   cancelFeed(feed: Feed, reason: Failed, done: () => void): void {
     if (feed.hasEnded) return done()
     feed.whenEnded(done)
@@ -413,7 +419,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       this.cancelOne(member, ended)
     }
     this.cancelling--
-    // What was added meanwhile, by whoever was told of an end, is not cancelled.
+    // Members that an observer added meanwhile, when it was told of an end, are not cancelled.
     this.pumpTree()
     ended()
   }
@@ -423,7 +429,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     this.endIfDone()
   }
 
-  /** Cancels everything, closes what nobody took, and is done. */
+  /** Cancels everything, closes the descriptors that no caller took, and ends the group. */
   close(done: () => void): void {
     this.closed = true
     this.sealed = true
@@ -434,7 +440,7 @@ export class Group implements Owner<GroupMember>, Waiter {
       if (--left > 0) return
       const orphans = [...this.unclaimed]
       this.unclaimed.clear()
-      // Whoever asks from now on is not to get a number that is another file's.
+      // A caller that asks from now on must not get a number that belongs to another file by then.
       for (const member of orphans) member.end = cancelledWith(member.entry.name)
       releaseOrphans(this.engine, orphansOf(orphans), () => this.whenEnded(done))
     }
@@ -451,7 +457,7 @@ export class Group implements Owner<GroupMember>, Waiter {
     }
   }
 
-  /** Whoever waited does not any more. */
+  /** The fiber that waited does not wait any more. */
   forget(watcher: () => void): void {
     this.watchers.delete(watcher)
   }
@@ -470,7 +476,10 @@ export class Group implements Owner<GroupMember>, Waiter {
     parent.endIfDone()
   }
 
-  /** Done, it leaves the one around it, which would close descriptors that nobody took, here or below, and need not: there are none. */
+  /**
+   * The group has ended, and leaves the one around it. That one would otherwise close descriptors that no caller took, here or below: there
+   * are none.
+   */
   private leave(): void {
     const { parent } = this
     if (parent === undefined || !this.isDone || this.unclaimed.size > 0 || this.children.size > 0) return

@@ -8,7 +8,7 @@ import type { SubmitContext } from "./submitContext.ts"
 export class GroupMember extends Member {
   end: unknown | Failed | typeof LATER = LATER
   feed: Feed | undefined = undefined
-  /** It was cancelled through its group: that is no failure of the group, as the end of its file is. */
+  /** It was cancelled through its group: then its end is no failure of the group, in contrast to an end by the closing of its file. */
   givenUp = false
   private watchers: Array<() => void> | undefined = undefined
 
@@ -40,7 +40,7 @@ export class GroupMember extends Member {
     this.watchers.push(watcher)
   }
 
-  /** Whoever waited does not any more. */
+  /** The fiber that waited does not wait any more. */
   forget(watcher: () => void): void {
     this.watchers = this.watchers?.filter((other) => other !== watcher)
   }

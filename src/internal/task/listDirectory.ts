@@ -1,4 +1,4 @@
-/** The names in a directory: one request, or, for many names, as many attempts as it takes to have room for all. */
+/** The names in a directory: one request, or, for many names, as many attempts as are needed to have room for all. */
 import { NAME_ROOM } from "../engine/nameRoom.ts"
 import { errno } from "../native/errno.ts"
 import { type DirectoryChunk, type DirectoryEntry, list } from "../operation/directories.ts"
@@ -17,7 +17,7 @@ export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
   private listed({ done, entries }: DirectoryChunk): void {
     if (done) return this.conclude(entries)
     if (this.size === MOST) return this.failed(errno.EFBIG, "readdir")
-    // What the attempts cost together is a seventh of the last one.
+    // All attempts before the last together cost a seventh of the last one.
     this.size = Math.min(this.size * 8, MOST)
     this.begin()
   }

@@ -1,4 +1,4 @@
-/** A request that is one of several: it tells their owner of its end, and no fiber. */
+/** A request that is one of several: its end is told to their owner, and not to a fiber. */
 import type { Engine } from "../engine/engine.ts"
 import type { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
@@ -7,7 +7,7 @@ import type { Submission } from "../engine/submission.ts"
 import { close } from "../operation/catalogue.ts"
 import type { SubmitContext } from "./submitContext.ts"
 
-/** Whom several requests belong to. */
+/** The owner of several requests. */
 export interface Owner<M extends Member> {
   readonly engine: Engine
   /** A member has ended, with its value or without one. May be called from within `start`. */
@@ -16,7 +16,7 @@ export interface Owner<M extends Member> {
   readonly wantsOverdue: boolean
   /** A member has been under way for some milliseconds. */
   overdue(member: M): void
-  /** What its own `ended` threw. Without, that is nobody's, and an uncaught exception. */
+  /** Told what its own `ended` threw. Without this method, that becomes an uncaught exception. */
   died?(defect: unknown): void
 }
 
@@ -62,7 +62,7 @@ export class Member extends Request {
     this.owner.overdue(this)
   }
 
-  /** What gives back what it has obtained, if it has. */
+  /** The operation that gives back what it has obtained, if it has obtained anything. */
   get orphan(): Operation<unknown> | undefined {
     if (this.problem !== undefined || this.result < 0) return undefined
     return this.entry.producesDescriptor === true ? close(this.result) : this.entry.undo?.(this.input)
@@ -73,16 +73,16 @@ export class Member extends Request {
     return this.entry.producesDescriptor === true && this.problem === undefined && this.result >= 0
   }
 
-  /** Its descriptor is the program's. */
+  /** Its descriptor belongs to the program from here on. */
   handOut(): void {
     if (this.hasDescriptor) this.owner.engine.descriptors.disown(this.result)
   }
 }
 
-/** What gives back what they have obtained. */
+/** The operations that give back what members have obtained. */
 export const orphansOf = (members: Iterable<Member>): ReadonlyArray<Operation<unknown>> =>
   Array.from(members, ({ orphan }) => orphan).filter((orphan) => orphan !== undefined)
 
-/** Whether an operation obtains what has to be given back if nobody gets it. */
+/** Whether an operation obtains a descriptor or a lock, which has to be given back if no caller gets it. */
 export const obtains = ({ entry }: Pick<Operation<any>, "entry">): boolean =>
   entry.producesDescriptor === true || entry.undo !== undefined

@@ -10,7 +10,7 @@ import { Member, type Owner } from "./member.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 
-/** In `Failed`: a write took nothing of what there was. Asked again, it would take nothing again. */
+/** In `Failed`: a write took none of the bytes. It would take none when repeated. */
 export class WriteZero {}
 
 /** In `Failed`: the file ended before everything was read. */
@@ -22,25 +22,25 @@ export class EndOfFile {
 }
 
 export interface MoveOptions {
-  /** Who runs the next request. */
+  /** The engine that runs the next request. */
   readonly engine: () => Engine
   readonly file: OpenDescriptor
   readonly operation: typeof read
-  /** An ordinary one if it is `all` to be moved. */
+  /** The bytes. An ordinary array if `all` of them are to be moved. */
   readonly buffer: Uint8Array
   /** Bytes of the buffer. */
   readonly length: number
-  /** Of the whole. Left out: where the descriptor stands, or at the end of what is appended to. */
+  /** Where the transfer starts. Left out: at the position of the descriptor, or at the end of a file that is appended to. */
   readonly offset: Offset | undefined
   readonly all: boolean
   /** Bytes that have been moved before. Default 0. */
   readonly done?: number | undefined
   /** The first request has been tried without waiting. */
   readonly triedInline?: boolean | undefined
-  /** What a failure is about. */
+  /** What a failure names. */
   readonly about: unknown
   readonly context: SubmitContext
-  /** Called with the bytes that have been moved, before the end. */
+  /** Called before the end with the number of bytes that have been moved. */
   readonly moved?: ((count: number) => void) | undefined
 }
 
@@ -82,7 +82,7 @@ export class Move extends Task<number> implements Owner<Member> {
     this.member.start()
   }
 
-  /** What is still to be moved. Throws `BadArgument`: the program may have transferred the buffer since the last request. */
+  /** The bytes that are still to be moved. Throws `BadArgument`: the program may have transferred the buffer since the last request. */
   private get rest(): Uint8Array {
     const { done } = this
     const { buffer } = this.options

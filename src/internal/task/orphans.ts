@@ -1,10 +1,10 @@
-/** Giving back what nobody will get: descriptors and locks. */
+/** Releasing orphans: descriptors and locks that no caller will get. */
 import type { Engine } from "../engine/engine.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Member, type Owner } from "./member.ts"
 import { noContext } from "./submitContext.ts"
 
-/** Several operations, and what to do when the last of them has ended. */
+/** Runs several operations, and calls back when the last of them has ended. */
 class OrphanRelease implements Owner<Member> {
   readonly wantsOverdue = false
   private left = 1
@@ -24,7 +24,7 @@ class OrphanRelease implements Owner<Member> {
     this.ended()
   }
 
-  /** What close(2) answers changes nothing: the number is free. Nor is there anything to do about a lock. */
+  /** What close(2) answers is ignored: the number is free in any case. A failure to unlock has no remedy. */
   ended(): void {
     if (--this.left === 0) this.done()
   }
@@ -32,7 +32,7 @@ class OrphanRelease implements Owner<Member> {
   overdue(): void {}
 }
 
-/** Runs them, then calls `done`, which may be before this returns. */
+/** Runs the operations, then calls `done`, which may be before this returns. */
 export const releaseOrphans = (engine: Engine, orphans: ReadonlyArray<Operation<unknown>>, done: () => void): void => {
   if (orphans.length === 0) done()
   else new OrphanRelease(engine, done).run(orphans)

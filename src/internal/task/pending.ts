@@ -1,11 +1,11 @@
-/** What a group starts next: members in the order of their coming, then its feeds, each in its turn. */
+/** What a group starts next: members in the order in which they were added, then its feeds, in turn. */
 import { LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import type { Feed } from "./feed.ts"
 import type { GroupMember } from "./groupMember.ts"
 import { transferSize } from "./transfers.ts"
 
-/** What is next: a member, or an operation that a feed has given, which becomes one if it has to wait. */
+/** The next to be started: a member, or an operation of a feed, which becomes a member if it has to wait. */
 export interface Next {
   readonly operation: Operation<any>
   readonly member: GroupMember | undefined
@@ -16,12 +16,12 @@ export interface Next {
 const PIECE = 1024
 
 export class Pending {
-  /** Members that wait, from `head` on. */
+  /** Members that wait, from index `head` on. */
   private members: Array<GroupMember> = []
   private head = 0
   readonly feeds: Array<Feed> = []
   private turn = 0
-  /** Next in turn, and put back: there was no room for it. */
+  /** The next one, put back because there was no room for it. */
   held: Next | undefined
 
   add(member: GroupMember): void {
@@ -35,12 +35,12 @@ export class Pending {
     return waiting
   }
 
-  /** Bytes of what was put back, for rates. */
+  /** Bytes of the one that was put back, for rates. */
   get heldBytes(): number {
     return this.held === undefined ? 0 : sizeOf(this.held)
   }
 
-  /** What is next. `ended`: called for each feed that turns out to have nothing more. */
+  /** The next to be started. `ended`: called for each feed that turns out to have nothing more. */
   take(ended: (feed: Feed) => void): Next | undefined {
     const { held } = this
     if (held !== undefined) {
@@ -56,13 +56,13 @@ export class Pending {
       this.members = this.members.slice(this.head)
       this.head = 0
     }
-    // The last one: nothing is to keep its buffer when it has ended.
+    // The last member: the list must not keep its buffer when it has ended.
     if (this.head === this.members.length) this.clear()
     return { operation: member.operation, member, feed: undefined }
   }
 
   private nextFed(ended: (feed: Feed) => void): Next | undefined {
-    // One that ends leaves the list while this looks.
+    // A feed that ends leaves the list during this loop.
     const { feeds } = this
     for (let i = feeds.length; i > 0 && feeds.length > 0; i--) {
       const feed = feeds[this.turn++ % feeds.length]
@@ -73,7 +73,7 @@ export class Pending {
     return undefined
   }
 
-  /** All members that wait, which do not any more. */
+  /** Takes out all members that wait. */
   takeAll(): Array<GroupMember> {
     const all = this.members.slice(this.head)
     const held = this.held?.member

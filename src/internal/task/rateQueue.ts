@@ -1,33 +1,33 @@
 /**
- * Groups whose next request waits for a rate: one line for a group and all within it, one alarm for the line.
+ * Groups whose next request waits for a rate. One queue, with one timer, serves a group and all groups within it.
  *
- * Whoever came first goes first: what a group is short of, those behind it do not take, or small requests of one group would keep a large
- * one of another waiting for ever. Who needs something else may pass.
+ * First come, first served: tokens that a group lacks are not taken by groups behind it. Otherwise small requests of one group would keep a
+ * large one of another group waiting without end. A group that lacks other tokens may pass.
  */
 import { queueMicrotask } from "../native/loop.ts"
 import type { Bucket } from "./throttle.ts"
 
-/** What groups need of the program around them. */
+/** A clock and its timers. */
 export interface Clock {
   readonly now: () => number
-  /** Calls `wake` after so many milliseconds, or before; what it returns calls that off. */
+  /** Calls `wake` after so many milliseconds, or earlier. Returns a function that cancels this. */
   readonly sleep: (milliseconds: number, wake: () => void) => () => void
 }
 
 export interface Waiter {
-  /** Its own, and those of the groups around. */
+  /** The buckets of the group, and those of the groups around it. */
   readonly buckets: ReadonlyArray<Bucket>
   /** Bytes of the request that it holds back. */
   readonly heldBytes: number
-  /** Without, it waits for something else, and is pumped by whoever makes room. */
+  /** False: it waits for something other than a rate, and is pumped when there is room. */
   readonly hasRoom: boolean
   /** Starts what may start. */
   pump(): void
 }
 
 /**
- * Milliseconds until it is worth another look: 0 if it may start, Infinity if somebody ahead waits for the same. What it is short of is
- * added to `awaited`.
+ * Milliseconds until it is worth another look: 0 if the request may start, Infinity if a group ahead waits for the same bucket. The buckets
+ * that lack tokens are added to `awaited`.
  */
 const delayOf = ({ buckets }: Waiter, bytes: number, now: number, awaited: Set<Bucket>): number => {
   let delay = 0
@@ -37,7 +37,7 @@ const delayOf = ({ buckets }: Waiter, bytes: number, now: number, awaited: Set<B
     const missing = awaited.has(bucket) ? Number.POSITIVE_INFINITY : bucket.delay(count, now)
     if (missing === 0) continue
     awaited.add(bucket)
-    // The first that is there: from then on others may have it, as long as this one waits for the rest.
+    // Until the first of the buckets has enough: from then on other groups may take its tokens while this one waits for the rest.
     delay = delay === 0 ? missing : Math.min(delay, missing)
   }
   return delay
@@ -52,14 +52,17 @@ export class RateQueue {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Whether so many bytes may start now; then they are counted. Otherwise it has a place in the line, and is pumped in its time. */
+  /**
+   * Whether a request of so many bytes may start now; then its tokens are taken. Otherwise the group gets a place in the queue, and is
+   * pumped when its turn has come.
+   */
   admits(waiter: Waiter, bytes: number): boolean {
     const now = this.clock.now()
     const awaited = new Set<Bucket>()
     for (const ahead of this.waiting) {
       if (ahead === waiter) break
       if (!ahead.hasRoom || delayOf(ahead, ahead.heldBytes, now, awaited) > 0) continue
-      // It is its turn.
+      // Its turn has come.
       for (const bucket of ahead.buckets) awaited.add(bucket)
       this.serveSoon()
     }
@@ -80,7 +83,7 @@ export class RateQueue {
     if (this.waiting.size > 0) this.serveSoon()
   }
 
-  /** It has nothing more that waits for a rate. */
+  /** The group has no more requests that wait for a rate. */
   leave(waiter: Waiter): void {
     if (!this.waiting.delete(waiter)) return
     // A timer would keep the process alive.
@@ -101,7 +104,7 @@ export class RateQueue {
     this.callOff()
     const now = this.clock.now()
     const awaited = new Set<Bucket>()
-    // Those that wait again come last.
+    // Groups that have to wait again go to the end.
     for (const waiter of this.waiting) {
       if (!waiter.hasRoom) continue
       const delay = delayOf(waiter, waiter.heldBytes, now, awaited)

@@ -9,9 +9,9 @@ import { type Naming, PathSequence } from "./sequence.ts"
 import { WholeFile } from "./wholeFile.ts"
 
 export interface ReadFileOptions extends Naming {
-  /** The longest array that is asked for. Left out: as long as there is memory. */
+  /** The longest array that is allocated, in bytes. Left out: limited by memory only. */
   readonly most?: number | undefined
-  /** What EFBIG of a longer one is the failure of. */
+  /** What a failure with EFBIG names. */
   readonly tooLarge: string
 }
 
@@ -48,7 +48,7 @@ export class ReadFile extends PathSequence<Uint8Array> {
     this.more()
   }
 
-  /** Also by a RangeError: more than there is memory. */
+  /** Also fails with a RangeError, where the file is larger than the memory. */
   private tooLarge(): void {
     this.whole = undefined
     this.failed(errno.EFBIG, this.options.tooLarge)

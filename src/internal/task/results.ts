@@ -5,7 +5,7 @@ import { type Complete, CompletionBuffer, type CompletionSource } from "./comple
 import type { Group, Listener } from "./group.ts"
 import type { GroupMember } from "./groupMember.ts"
 
-/** Ends that may wait for the consumer; with so many, the group starts nothing more. */
+/** Ends that may wait for the consumer. With so many, the group starts no more requests. */
 const CAPACITY = 1024
 
 export class Results<C> implements Listener, CompletionSource<C> {

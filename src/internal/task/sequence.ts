@@ -2,8 +2,8 @@
  * Several requests, one after the other: each is started by the completion of the one before. Between them there is no fiber, so that a
  * small file that is cached costs one turn of the event loop and not one for each request.
  *
- * It keeps the promises of a single request. Interruption cancels the request under way and starts no other but the close of the
- * descriptor; the sequence ends when that is done. The buffers of a request are referenced by its input, the request by the backend.
+ * It keeps the promises of a single request. Interruption cancels the request under way, and starts no other but the close of the
+ * descriptor. The sequence ends when the close is done. A request's input references its buffers, and the backend the request.
  */
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
@@ -16,9 +16,9 @@ import { close } from "../operation/catalogue.ts"
 import { noContext, type SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 
-/** What follows a request that succeeded. */
+/** Called with the result of a request that succeeded. */
 type Then<Owner, A> = (this: Owner, value: A) => void
-/** What follows one that failed, by its error number. */
+/** Called with the error number of a request that failed. */
 type Otherwise<Owner> = (this: Owner, errno: number, operation: string) => void
 
 class Step extends Request {
@@ -49,13 +49,13 @@ class Step extends Request {
 }
 
 export abstract class Sequence<out A> extends Task<A> {
-  /** Whose requests these are. */
+  /** The engine that runs the requests. */
   context: SubmitContext = noContext
   protected cancelling = false
   /** The descriptors that are closed at the end, or -1. */
   protected fd = -1
   protected secondFd = -1
-  /** Whether closing it is known not to wait: only read from, on a file system of this machine's own. */
+  /** Whether closing it is known not to wait: it was only read from, on a local file system. */
   protected closesAtOnce = false
   private step: Step | undefined = undefined
   private outcome: A | Failed | typeof LATER = LATER
@@ -64,10 +64,10 @@ export abstract class Sequence<out A> extends Task<A> {
     super()
   }
 
-  /** For its span, and where an argument is wrong. */
+  /** For the span, and for wrong arguments. */
   abstract readonly label: { readonly name: string; readonly path: Path | undefined }
 
-  /** What a failure is about: `input` of `Failed`. */
+  /** What a failure names: `input` of `Failed`. */
   protected abstract readonly about: unknown
 
   /** Runs the first request. */
@@ -84,11 +84,11 @@ export abstract class Sequence<out A> extends Task<A> {
 
   cancel(): void {
     this.cancelling = true
-    // Never the close, which the engine does not cancel: there is nothing to wait for in it, and it must happen.
+    // Never the close, which the engine does not cancel: it does not wait for a peer, and it must happen.
     if (this.step !== undefined) this.engine.cancel(this.step)
   }
 
-  /** Runs a request: on the spot if that needs no waiting. `then` may run the next one. */
+  /** Runs a request: on the spot if it needs no waiting. `then` may run the next one. */
   protected run<B>(
     operation: Operation<B>,
     then: Then<this, B>,
@@ -108,7 +108,7 @@ export abstract class Sequence<out A> extends Task<A> {
     engine.submit(step)
   }
 
-  /** Called by the step under way. */
+  /** Called by the request under way. */
   stepEnded({ otherwise, then }: Step, end: unknown | Failed): void {
     this.step = undefined
     this.goOn(end, then, otherwise)
@@ -120,12 +120,12 @@ export abstract class Sequence<out A> extends Task<A> {
     else otherwise.call(this, end.errno, end.operation)
   }
 
-  /** What follows a request threw, which is a defect. No request is under way. */
+  /** The code that follows a request threw, which is a defect. No request is under way. */
   died(defect: unknown): void {
     if (this.end === LATER) this.conclude(new Failed(this.label.name, this.about, 0, defect))
   }
 
-  /** A request failed, and with it the whole. */
+  /** A request failed, and so does the sequence. */
   protected failed(errno: number, operation = this.label.name): void {
     this.conclude(this.failure(errno, operation))
   }
@@ -145,7 +145,8 @@ export abstract class Sequence<out A> extends Task<A> {
     if (fd === -1) return this.finish(outcome)
     this.fd = -1
     if (this.closesAtOnce) {
-      // On a file system that has nobody to tell, close(2) just drops it. io_uring would do the same on this thread, a turn later.
+      // On a local file system, close(2) tells no server and only drops the descriptor. io_uring would do the same on this thread, a turn
+      // later.
       this.engine.descriptors.close(fd)
       return this.finish(outcome)
     }
@@ -158,11 +159,11 @@ export abstract class Sequence<out A> extends Task<A> {
   }
 }
 
-/** What a sequence on a path is called. */
+/** How a sequence on a path is named. */
 export interface Naming {
   /** The method, for its span and for what is wrong with its arguments. */
   readonly method: string
-  /** What a failure is about, while a file is open and before. */
+  /** What a failure names, while a file is open and before. */
   readonly about: (isOpen: boolean) => unknown
 }
 

@@ -1,16 +1,16 @@
-/** What requests without a fiber of their own take over from the one that asks for them. */
+/** What requests without a fiber of their own take over from the fiber that asks for them. */
 import type { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import { HIGHEST, LOWEST } from "../engine/queue.ts"
 
-/** Starts the span of a request; what it gives ends the span. */
+/** Starts the span of a request. Returns a function that ends the span. */
 export type StartSpan = (operation: Operation<any>) => (end: unknown | Failed) => void
 
 export interface SubmitContext {
   readonly priority: number
-  /** Where spans are asked for. */
+  /** Set where spans are asked for. */
   readonly startSpan: StartSpan | undefined
-  /** They are part of the end of a fiber that was interrupted. Looked at only while somebody observes. */
+  /** The requests are part of the end of an interrupted fiber. Only looked at where there are observers. */
   readonly isOfInterrupted: boolean
 }
 
@@ -23,5 +23,5 @@ const plain: ReadonlyArray<SubmitContext> = Array.from({ length: HIGHEST - LOWES
 /** The same object for the same priority. */
 export const plainContext = (priority: number): SubmitContext => plain[priority - LOWEST]
 
-/** Of what is done when everything else has ended. */
+/** For requests that are made when everything else has ended. */
 export const noContext: SubmitContext = plainContext(0)

@@ -1,7 +1,7 @@
 /** Several requests that end together, as plain callbacks: what `effect/run.ts` makes an Effect of. */
 import { type Failed, LATER } from "../engine/failed.ts"
 
-/** Who waits for the end of a task. */
+/** What waits for the end of a task. */
 export interface Waiter {
   /** `end` is set. */
   ended(): void
@@ -15,7 +15,7 @@ export abstract class Task<out A> {
   /** Its value, or why there is none; `LATER` until it has ended. Set once. */
   end: A | Failed | typeof LATER = LATER
   waiter: Waiter | undefined = undefined
-  /** False before anything was handed to the engine: then nothing is to be waited for. */
+  /** False before a request was handed to the engine: then there is no end to wait for. */
   started = false
 
   /** Starts the first requests. May end the task. */
@@ -24,12 +24,15 @@ export abstract class Task<out A> {
   /** Asks for an early end. `end` is still set once, when no request of the task is under way. */
   abstract cancel(): void
 
-  /** Gives back what it has obtained, for a fiber that will not get it; `done` may be called before this returns. */
+  /**
+   * Gives back the descriptors and locks that it has obtained, for a fiber that will not get them. `done` may be called before this
+   * returns.
+   */
   releaseObtained(done: () => void): void {
     done()
   }
 
-  /** What it has obtained is the program's. */
+  /** What it has obtained belongs to the program from here on. */
   handOut(): void {}
 
   get wantsOverdue(): boolean {

@@ -1,12 +1,12 @@
 /**
  * How many requests and bytes may start in a time: token buckets.
  *
- * Not Effect's RateLimiter, which suspends a fiber for each: here there is none. A bucket holds what may start at once, a tenth of a
- * second's worth, at least one. A request larger than that may start when the bucket is full, and leaves a debt: the average holds for
- * every size. What a request does not move of its bytes, it gives back.
+ * Not Effect's RateLimiter, which suspends a fiber for each request: groups have no fibers. A bucket holds the tokens that may be taken at
+ * once: those of a tenth of a second, and at least one. A request of more tokens may start when the bucket is full, and leaves a debt: the
+ * average rate holds for every size. Bytes that a request does not move are given back.
  */
 
-/** What a group may be held to. */
+/** The limits of a group. */
 export interface Rates {
   readonly requestsPerSecond?: number | undefined
   readonly bytesPerSecond?: number | undefined
@@ -30,7 +30,7 @@ export class Bucket {
     this.tokens = this.capacity
   }
 
-  /** Tokens of a request of so many bytes. */
+  /** Tokens that a request of so many bytes needs. */
   needs(bytes: number): number {
     return this.ofBytes ? bytes : 1
   }
@@ -39,7 +39,7 @@ export class Bucket {
   delay(count: number, now: number): number {
     this.tokens = Math.min(this.capacity, this.tokens + Math.max(0, now - this.last) * this.perMillisecond)
     this.last = now
-    // A part of a token that is missing only by rounding is not waited for.
+    // A fraction of a token that is missing through rounding is not waited for.
     const missing = Math.min(count, this.capacity) - this.tokens - 1e-9
     return missing <= 0 ? 0 : missing / this.perMillisecond
   }
@@ -54,7 +54,7 @@ export class Bucket {
   }
 }
 
-/** An infinite rate is none. */
+/** An infinite rate is no limit. */
 const isRate = (rate: number | undefined): rate is number => rate !== undefined && rate !== Number.POSITIVE_INFINITY
 
 export const bucketsOf = ({ bytesPerSecond, requestsPerSecond }: Rates, now: number): ReadonlyArray<Bucket> => [

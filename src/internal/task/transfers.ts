@@ -6,7 +6,7 @@ import { MAX_RW_COUNT } from "../native/layout.ts"
 export const transferSize = ({ entry, input }: Operation<any>): number | undefined => {
   if (entry.moves === undefined) return undefined
   try {
-    // The kernel moves no more in one call: that is not short.
+    // The kernel moves no more in one call: such a transfer does not count as short.
     return Math.min(entry.moves(input), MAX_RW_COUNT)
   } catch {
     return undefined

@@ -1,12 +1,12 @@
 /**
- * The bytes of a file that is read to its end, which is where a read gives nothing. Its size, as fstat(2) has it, is a hint: files grow,
- * and those of /proc, /sys and of servers in user space have fewer bytes than they say, or more.
+ * The bytes of a file that is read to its end: to the read that gives no bytes. The size that fstat(2) tells is a hint: files grow, and
+ * files of /proc, of /sys and of servers in user space have fewer bytes than they say, or more.
  */
 
 /** Bytes of a read where the size is unknown: /proc, pipes. */
 const UNKNOWN_SIZE_CHUNK = 65536
 
-/** Bytes of a read behind the size. Most of the time there are none. */
+/** Bytes of a read behind the size. Most of the time there are none there. */
 const PROBE = 4096
 
 export class WholeFile {
@@ -22,21 +22,21 @@ export class WholeFile {
     this.bytes = new Uint8Array(size > 0 ? size : UNKNOWN_SIZE_CHUNK)
   }
 
-  /** Where the next read starts. Pipes have no offsets. With one, the page cache tells the end. */
+  /** Where the next read starts. `undefined` for pipes, which have no offsets. With an offset, the page cache tells the end. */
   get options(): { readonly offset: number } | undefined {
     return this.hasOffsets ? { offset: this.length } : undefined
   }
 
-  /** Whether the next read is expected to be the last that gives anything. */
+  /** Whether the next read is expected to be the last that gives bytes. */
   get isLast(): boolean {
     return this.length < this.size
   }
 
-  /** What the next read goes into. Throws a RangeError where there is no room for more. */
+  /** The memory for the next read. Throws a RangeError where there is no memory for more. */
   next(most = Number.POSITIVE_INFINITY): Uint8Array {
     const { bytes, length } = this
     if (length < bytes.length) return length === 0 ? bytes : bytes.subarray(length)
-    // Not into a larger array: most likely these were all, and would have to be copied once more.
+    // Not into a larger array: most likely these were all bytes, and would have to be copied once more.
     if (length === this.size) {
       this.probe = new Uint8Array(PROBE)
       return this.probe
@@ -63,7 +63,7 @@ export class WholeFile {
     this.bytes = grown
   }
 
-  /** All of them, in an array of their own. */
+  /** All bytes, in an array of their own. */
   get all(): Uint8Array {
     const { bytes, length } = this
     return length === bytes.length ? bytes : bytes.slice(0, length)

@@ -1,8 +1,8 @@
 /**
  * Operations from an iterable, so many at a time, and their ends in the order in which they come.
  *
- * The iterable is pulled when there is room, from within the engine's turn: no fiber is between the end of one request and the start
- * of the next. What nobody has taken yet is limited, too: at most `concurrency` ends wait, and then nothing is started.
+ * The iterable is pulled when there is room, from within the engine's turn: no fiber is between the end of one request and the start of the
+ * next. Ends that the consumer has not taken are limited, too: when `concurrency` of them wait, nothing is started.
  */
 import type { Engine } from "../engine/engine.ts"
 import { type Failed, LATER } from "../engine/failed.ts"
@@ -32,9 +32,9 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
   private index = 0
   private readonly inFlight = new Set<Source>()
   private readonly ready = new CompletionBuffer<Source, C>()
-  /** Those that ended when nobody was to get what they obtained any more. */
+  /** Members that ended after the consumer had gone, and whose descriptors and locks are given back. */
   private readonly late: Array<Source> = []
-  /** What the iterable threw: a defect of its owner. */
+  /** What the iterable threw: a defect of the program. */
   thrown: { readonly error: unknown } | undefined
   private tell: (() => void) | undefined
   private onEnd: (() => void) | undefined
@@ -57,13 +57,13 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
 
   /** Starts operations while there is room. */
   private fill(): void {
-    // Not from within itself: a member may end while it is started, and user code runs in `next`.
+    // Not from within itself: a member may end while it is started, and `next` runs user code.
     if (this.filling) return
     this.filling = true
     try {
       while (!this.exhausted && this.hasRoom) {
         const next = this.iterator.next()
-        // It may have run anything, the end of this run included.
+        // `next` may have run any code, which may have ended this run.
         if (this.exhausted) break
         if (next.done === true) this.exhausted = true
         else this.run(operationOf(next.value, "asCompleted"), this.index++)
@@ -125,7 +125,8 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
   }
 
   /**
-   * Cancels what is under way, gives back what nobody has taken, then calls `done`, with what the iterable threw at its end, if it did.
+   * Cancels what is under way and gives back what the consumer has not taken. Then calls `done`, with what the iterable threw at its end,
+   * if it threw.
    */
   close(done: (thrown: { readonly error: unknown } | undefined) => void): void {
     const wasExhausted = this.exhausted

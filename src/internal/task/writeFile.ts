@@ -38,14 +38,14 @@ export class WriteFile extends PathSequence<void> {
     this.fd = fd
     this.file = new OpenDescriptor(fd, regularFile)
     this.takesOffsets = this.engine.descriptors.takesOffsets(fd, true)
-    // Nothing to write is nothing to do, but for a file that could not be written to: EBADF.
+    // Without bytes there is nothing to write. But a file that could not be written to is EBADF all the same.
     if (this.bytes.byteLength === 0 && this.options.flag !== "r") this.conclude(undefined)
     else this.more()
   }
 
   private more(): void {
     const { bytes, file, takesOffsets, written } = this
-    // Pipes and their like have no offsets; with "a", the kernel appends whatever the offset is.
+    // Pipes and the like have no offsets. With "a", the kernel appends whatever the offset is.
     const options = takesOffsets ? { offset: written } : undefined
     this.run(write(file, written === 0 ? bytes : bytes.subarray(written), options), this.hasWritten)
   }
