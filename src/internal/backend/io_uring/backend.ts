@@ -9,11 +9,12 @@
  * - A cancel can miss: the target may just be moving between the ring, a poll and a worker. It is asked again until the target's
  *   own completion is there, and only that completion counts.
  * - It opens a FIFO without waiting for the other side (it opens with O_NONBLOCK first): see fifo.ts.
- * - It does not move the position of a file when a transfer at the position ends short, and answers reads of FUSE files with bytes that
- *   are none. So it gets transfers with an offset on files of local file systems, and those at the position of what has none.
+ * - It does not move the position of a file when a transfer at the position ends short, and it answers reads of FUSE files with bytes that
+ *   are not in the file. So it gets transfers with an offset on files of local file systems, and transfers without one on descriptors that
+ *   have no position.
  * - It can be taken away, or starve (see `isRefused` and `starving`): the pool goes on with what the kernel has not taken.
- * - A queue of fixed size can be full of requests that wait for ever (reads of idle pipes). The limit on requests in flight is for
- *   priorities, not for safety, so it gives way when nothing moves; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
+ * - A queue of fixed size can be full of requests that wait without end (reads of idle pipes). The limit on requests in flight is for
+ *   priorities, not for safety, so it gives way when nothing completes; the kernel keeps overflowing completions (IORING_FEAT_NODROP).
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { Entry } from "../../engine/operation.ts"
@@ -34,23 +35,23 @@ import { Chains } from "./chains.ts"
 import { FifoOpens } from "./fifo.ts"
 import type { Ring } from "./ring.ts"
 
-/** High half of the user data: whose completion it is. The low half is a slot. */
+/** High half of the user data: which request's completion it is. The low half is a slot. */
 const OF_REQUEST = 0
 const OF_CANCEL = 1
 const OF_TIMEOUT = 2
-// OF_OPEN, 3: of a request, too, whose result is a descriptor that somebody has to close.
+// OF_OPEN, 3: of a request whose result is a descriptor, which has to be closed.
 
 const HIGH = 4294967296
 
-/** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing moves. */
+/** Milliseconds between two looks at cancels that have not ended yet, and at a full ring in which nothing completes. */
 const RETRY_INTERVAL = 10
 
-/** After so many looks at entries for which the kernel has no memory, the pool runs them. */
+/** After so many looks at entries for which the kernel has no memory, the pool runs these requests. */
 const STARVED = 10
 
 /**
- * Bytes of a turn's transfers that may be copied from and to the page cache within io_uring_enter(2), by this thread. What comes on top is
- * for workers: a thousand cached reads of 128 KiB took this thread 40 ms in one go.
+ * Bytes of a turn's transfers that this thread may copy from and to the page cache within io_uring_enter(2). Further ones are for kernel
+ * workers: a thousand cached reads of 128 KiB took this thread 40 ms in one go.
  */
 const COPIED = 4 << 20
 
@@ -62,20 +63,20 @@ export class IoUringBackend implements Backend {
   /** By slot: this table is what keeps requests, and their buffers, alive while the kernel works on them. */
   private readonly slots: Array<Slot> = []
   private readonly freeSlots: Array<number> = []
-  /** What is to be handed to the kernel once more. */
+  /** Submissions to be handed to the kernel once more. */
   private toRepeat: Array<{ readonly submission: Slot; readonly sqeFlags: number }> = []
   /**
-   * io_uring_enter(2) was refused for good. What it has not taken, and what comes from now on, is the pool's; what the kernel has is
-   * waited for, and its memory kept: completions still arrive in the ring.
+   * io_uring_enter(2) was refused for good. The pool runs the requests that the ring has not taken, and all that come from now on. What the
+   * kernel has taken is waited for, and its memory kept: completions still arrive in the ring.
    */
   private isRefused = false
   /** Looks since the kernel last had memory for requests that are offered to it. */
   private starving = 0
-  /** For the pool, without a slot. */
+  /** Requests for the pool, without a slot. */
   private punted: Array<Slot> = []
-  /** Requests whose cancel has still to be submitted. */
+  /** Requests whose cancel has not been submitted yet. */
   private toCancel: Array<Request> = []
-  /** Requests that have been asked to end and have not yet. */
+  /** Requests that have been asked to end and have not ended yet. */
   private readonly cancelling = new Set<Request>()
   private readonly chains: Chains
   private readonly fifos: FifoOpens
@@ -136,18 +137,18 @@ export class IoUringBackend implements Backend {
     return true
   }
 
-  /** What would keep this thread busy, or waiting for a disk or a server, within io_uring_enter(2). */
+  /** Whether the request would keep this thread busy, or waiting for a disk or a server, within io_uring_enter(2). */
   private isForWorker(submission: Slot): boolean {
     const { entry, input } = submission.request!
     if (entry.producesDescriptor === true) {
       const { a0, a1, a2, cell } = submission
-      // Its path, if it is in the cell, is behind what statx(2) writes there.
+      // Where the path is in the cell, it stands behind the bytes that statx(2) writes there.
       return this.mounts.mayWaitToOpen(a0 as number, a1 as number, a2 as number, cell)
     }
     return entry.uring!.heavy?.(submission, input) === true || this.isTooMuch(submission)
   }
 
-  /** Of transfers at an offset: others wait for a peer, and move what it has. What is direct is copied by the disk. */
+  /** Bytes to be copied of a transfer at an offset: the others wait for a peer, and move what it has. For direct I/O the disk copies. */
   private isTooMuch({ bytes, request }: Slot): boolean {
     const { file, offset } = request!.input
     if (bytes === 0 || offset === undefined || file?.alignment !== undefined) return false
@@ -157,8 +158,8 @@ export class IoUringBackend implements Backend {
   }
 
   /**
-   * Writes a chain of linked entries (IOSQE_IO_LINK), which the kernel runs in order, up to the first failure or short transfer. All
-   * or nothing: false when the chain does not fit into the ring, or when a member needs more than its entry. Then the engine submits
+   * Writes a chain of linked entries (IOSQE_IO_LINK), which the kernel runs in order, up to the first failure or short transfer. All or
+   * none: false when the chain does not fit into the ring, or when a member needs more than its entry. Then the engine submits the members
    * one after the other.
    */
   private submitChain(leader: Request, followers: ReadonlyArray<Request>): boolean {
@@ -186,12 +187,15 @@ export class IoUringBackend implements Backend {
     return true
   }
 
-  /** Takes a slot for each and encodes it there; false when one of them is not for a chain. Slots taken are in `submissions`. */
+  /**
+   * Takes a slot for each request and encodes it there; false when one of them cannot be part of a chain. The slots taken are in
+   * `submissions`.
+   */
   private encodeChain(requests: ReadonlyArray<Request>, submissions: Array<Slot>): boolean {
     try {
       for (const request of requests) {
         const { entry, input } = request
-        // An open that turns out to be a FIFO's is submitted again, alone.
+        // An open that turns out to be of a FIFO is submitted again, alone.
         if (!this.accepts(request) || entry.producesDescriptor === true) return false
         const submission = this.freeSlot()
         submission.encode(entry, input, request.bytes)
@@ -201,12 +205,12 @@ export class IoUringBackend implements Backend {
       }
       return true
     } catch {
-      // A bad argument: it is found again when it is that one's turn.
+      // A bad argument: it is found again when the request's turn has come.
       return false
     }
   }
 
-  /** A free slot, which is still the last of `freeSlots`. */
+  /** A free slot, which is still the last element of `freeSlots`. */
   private freeSlot(): Slot {
     if (this.freeSlots.length === 0) {
       this.freeSlots.push(this.slots.length)
@@ -218,7 +222,7 @@ export class IoUringBackend implements Backend {
   private write(submission: Slot, sqeFlags: number): void {
     submission.request!.entry.uring!.prepare(this.ring, submission)
     const { deadline, entry, priority } = submission.request!
-    // Both entries in one call, or none: without it the request is cancelled by a timer of the engine's side.
+    // Both entries in one call, or none. Without the second, a timer of the engine cancels the request.
     const timed = deadline !== undefined && this.ring.room >= 2
     this.ring.commit(
       timed ? sqeFlags | IOSQE_IO_LINK : sqeFlags,
@@ -229,10 +233,10 @@ export class IoUringBackend implements Backend {
     if (timed) this.writeTimeout(submission, deadline)
   }
 
-  /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that has been under way for so long. */
+  /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that entry has been under way for so long. */
   private writeTimeout(submission: Slot, deadline: number): void {
     const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - now()) * 1e6)))
-    // struct timespec. Kept by the submission, though the kernel copies it when it takes the entry.
+    // struct timespec. The submission keeps it, though the kernel copies it when it takes the entry.
     const time = BigInt64Array.of(nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n)
     submission.keepAlso(time)
     this.ring.prepare(IORING_OP.LINK_TIMEOUT, -1, addressOf(time), 1, 0, 0)
@@ -245,7 +249,7 @@ export class IoUringBackend implements Backend {
     this.host.wake()
   }
 
-  /** Takes over what the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
+  /** Takes over a request that the next `flush` hands to the pool: not at once, since the engine is still handing it over. */
   private takeForPool(request: Request): boolean {
     const submission = new Slot(-1)
     submission.request = request
@@ -261,7 +265,7 @@ export class IoUringBackend implements Backend {
       if (high !== OF_REQUEST && high !== OF_OPEN) continue
       const submission = this.slots[low]
       const isFollower = followers.has(submission)
-      // The engine runs followers one by one; an open of a FIFO that has been tried once has a descriptor to give back.
+      // The engine runs followers one by one. An open of a FIFO that has been tried once has a descriptor to give back.
       if (isFollower || submission.request!.cancelled) this.deliver(low, high, -errno.ECANCELED)
       else if (this.fifos.has(submission.request!)) this.deliver(low, high, -errno.EIO)
       else this.punt(submission)
@@ -309,8 +313,8 @@ export class IoUringBackend implements Backend {
   private enter(): void {
     const result = this.ring.enter()
     this.chains.afterEnter()
-    // No memory for requests, too many overflowed completions, or a signal: what was not taken stays in the ring, and the next
-    // turn offers it again. Anything else: the mechanism has been taken away (a seccomp filter, a descriptor that somebody closed).
+    // No memory for requests, too many overflowed completions, or a signal: entries that were not taken stay in the ring, and the next turn
+    // offers them again. Any other error: the mechanism has been taken away (a seccomp filter, a descriptor that other code closed).
     if (result < 0 && result !== -errno.EAGAIN && result !== -errno.EBUSY && result !== -errno.EINTR) {
       this.isRefused = true
       this.startTimer()
@@ -320,7 +324,7 @@ export class IoUringBackend implements Backend {
     if (this.ring.unsubmitted > 0) this.host.wake()
   }
 
-  /** Whether an entry can be written, after an `enter` if need be. */
+  /** Whether an entry can be written, if necessary after an `enter`. */
   private hasRoom(): boolean {
     if (this.ring.room === 0) this.enter()
     return this.ring.room > 0
@@ -337,7 +341,7 @@ export class IoUringBackend implements Backend {
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
-    // A cancel's or a timeout's own answer decides nothing: found, too late or not found, the target's completion is what counts.
+    // The answer to a cancel or a timeout decides nothing: found, too late or not found, only the target's own completion ends the request.
     if (owner !== OF_REQUEST && owner !== OF_OPEN) return
     const submission = this.slots[slot]
     const request = submission.request!
@@ -364,7 +368,7 @@ export class IoUringBackend implements Backend {
       this.host.wake()
     }
     if (request.cancelled) this.cancelling.delete(request)
-    // With O_NONBLOCK some kernels wait for the peer and some do not: then the pool does.
+    // With O_NONBLOCK some kernels wait for the peer and some do not: the pool then waits for the descriptor.
     if (result === -errno.EAGAIN && (request.entry.eventsAfterRefusal?.(request.input) ?? 0) !== 0)
       this.host.punt(submission)
     else this.host.complete(submission, result)
@@ -380,7 +384,7 @@ export class IoUringBackend implements Backend {
 
   private writeCancel(request: Request): void {
     const { submission } = request
-    // It has ended meanwhile.
+    // The request has ended meanwhile.
     if (submission === null || submission.slot === -1) return
     if (!this.hasRoom()) {
       this.toCancel.push(request)
@@ -397,20 +401,20 @@ export class IoUringBackend implements Backend {
     if (this.timer !== undefined) return
     this.completionsAtLastTick = this.completions
     this.timer = setInterval(this.tick, RETRY_INTERVAL)
-    // What is in flight keeps the process alive through the reactor.
+    // Requests in flight keep the process alive through the reactor.
     this.timer.unref()
   }
 
   readonly tick = (): void => {
     for (const request of this.cancelling) this.toCancel.push(request)
     this.fifos.forEachReady((request) => this.toCancel.push(request))
-    // Next to nothing came back since the last look: most of the ring waits for something that may never come.
+    // Next to nothing has completed since the last look: most of the ring waits for peers that may never come.
     if (this.full && this.completions - this.completionsAtLastTick <= this.limit >> 6) {
       this.limit += this.ring.completionEntries
       this.full = false
     } else if (this.inFlight < this.ring.completionEntries) this.limit = this.ring.completionEntries
     this.completionsAtLastTick = this.completions
-    // Overflowed completions and work of this thread's: another call may be allowed.
+    // Completions have overflowed, or the kernel has work for this thread: another call may be allowed.
     if (this.isRefused && this.ring.needsEnter) this.enter()
     const waits = (this.isRefused && this.inFlight > 0) || this.ring.unsubmitted > 0
     if (this.ring.unsubmitted > 0 && ++this.starving >= STARVED) this.passToPool()

@@ -1,9 +1,9 @@
 /**
  * Chains of linked entries that the kernel has not taken yet.
  *
- * A chain ends where a submission ends. If the kernel takes only a part of it (no memory for the next request), the rest would be a
- * chain of its own in the next call, and run whether or not the first part has succeeded. So the rest is made to do nothing, and
- * reported as cancelled: the engine then runs it one by one.
+ * A chain ends where a submission ends. If the kernel takes only a part of it (no memory for the next request), the rest would be a chain
+ * of its own in the next call, and run whether or not the first part has succeeded. So the rest is turned into entries that do nothing, and
+ * reported as cancelled. The engine then runs these members one by one.
  */
 import type { Slot } from "../../engine/request.ts"
 import type { Ring } from "./ring.ts"
@@ -19,12 +19,12 @@ export class Chains {
 
   constructor(private readonly ring: Ring) {}
 
-  /** These are about to be written, one after the other. */
+  /** The entries of a chain are about to be written, one after the other. */
   begin(submissions: ReadonlyArray<Slot>): void {
     this.waiting.push({ start: this.ring.position, submissions })
   }
 
-  /** The kernel has taken what it wanted. */
+  /** The kernel has taken entries, perhaps not all. */
   afterEnter(): void {
     if (this.waiting.length === 0) return
     const taken = this.ring.position - this.ring.unsubmitted
@@ -38,7 +38,7 @@ export class Chains {
     this.waiting = this.waiting.filter(({ start }) => taken <= start)
   }
 
-  /** Nothing more will be taken: those of the chains that wait which are not the first of theirs. */
+  /** The kernel takes no more entries: returns those of the waiting chains that are not the first of their chain. */
   giveUp(): ReadonlySet<Slot> {
     const followers = new Set<Slot>(this.cut)
     for (const { submissions } of this.waiting) for (const submission of submissions.slice(1)) followers.add(submission)
@@ -46,7 +46,7 @@ export class Chains {
     return followers
   }
 
-  /** Whether this completion is one of an entry that was made to do nothing. */
+  /** Whether this completion is of an entry that was turned into one that does nothing. */
   wasCut(submission: Slot): boolean {
     return this.cut.size > 0 && this.cut.delete(submission)
   }

@@ -1,13 +1,13 @@
 /**
  * FIFOs that are being opened.
  *
- * open(2) of a FIFO waits for the other side. io_uring first opens every cached name with O_NONBLOCK, and for a FIFO that is not
- * only a hint: a reader gets a descriptor at once (and would read an end of file that is none), a writer gets ENXIO. So such an
- * answer is not passed on; the request is submitted again for a kernel worker, where it waits as it should.
+ * open(2) of a FIFO waits for the other side. io_uring first opens every cached name with O_NONBLOCK, and for a FIFO that changes the
+ * result: a reader gets a descriptor at once (and would read an end of file before a writer has come), a writer gets ENXIO. Such an answer
+ * is not passed on. The request is submitted again for a kernel worker, where it waits as it should.
  *
- * The reader's first descriptor stays open meanwhile, since a writer that saw it may be writing already. If that writer comes and
- * goes before the second open is there, the second would wait for another one: the first descriptor then shows data or a
- * hang-up, and it is the answer.
+ * The reader's first descriptor stays open meanwhile, since a writer that saw it may be writing already. If that writer comes and goes
+ * before the second open is there, the second open would wait for another writer. The first descriptor then shows data or a hang-up, and
+ * becomes the answer.
  */
 import { constants } from "node:fs"
 import type { Request, Slot } from "../../engine/request.ts"
@@ -18,10 +18,10 @@ import { descriptorType, isSeekable, POLLHUP, POLLIN, pollEvents } from "../../n
 import { NR } from "../../native/syscalls.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../../native/threadCleanup.ts"
 
-/** Opens that cannot be a FIFO's, or that do not wait: their answer stands. */
+/** Opens that cannot be of a FIFO, or that do not wait: their answer is passed on. */
 const neverWaits = constants.O_NONBLOCK | constants.O_DIRECTORY | O_PATH
 
-// The one cheap question that regular files and directories answer differently. Nothing of it waits.
+// The cheapest question that regular files and directories answer differently. It does not wait.
 const isFifo = (fd: number): boolean => !isSeekable(fd) && descriptorType(fd) === S_IFIFO
 
 const hasBeenOpened = (fd: number): boolean => (Math.max(pollEvents(fd, POLLIN, 0), 0) & (POLLIN | POLLHUP)) !== 0
@@ -44,7 +44,7 @@ export class FifoOpens {
     const flags = submission.a2 as number
     const kept = this.waiting.get(request)
     if (kept !== undefined) {
-      // A signal woke the worker, and nobody has come yet: wait on.
+      // A signal woke the worker, and no peer has come yet: go on waiting.
       if (result === -errno.EINTR && !request.cancelled && (kept === -1 || !hasBeenOpened(kept))) return undefined
       this.waiting.delete(request)
       if (kept === -1) return result
@@ -52,7 +52,7 @@ export class FifoOpens {
         closeDescriptor(kept)
         return result
       }
-      // Cancelled by `forEachReady`, or a real error: the first descriptor is open and good, unless nobody came.
+      // Cancelled by `forEachReady`, or a real error: the first descriptor is open and good, unless no writer came.
       if (hasBeenOpened(kept)) {
         disownDescriptor(kept)
         return kept
@@ -68,7 +68,8 @@ export class FifoOpens {
         : result >= 0 && access === constants.O_RDONLY && isFifo(result) && !hasBeenOpened(result)
     if (!waits) return result
     const first = Math.max(result, -1)
-    // Cancelled before anybody looked at this answer, which is none: whoever gave up by a deadline would be told that it is open.
+    // The request was cancelled before this answer was looked at. A fiber that gave up because of a deadline must not be told that the FIFO
+    // is open.
     if (request.cancelled) {
       if (first !== -1) syscall(NR.close, first)
       return -errno.ECANCELED

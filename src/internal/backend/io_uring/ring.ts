@@ -121,8 +121,8 @@ export class Ring implements SubmissionEntry {
   }
 
   /**
-   * Opens of FIFOs wait on the kernel's "bounded" workers, of which there are four a core by default: that many would keep every
-   * fsync waiting. Linux 5.15; older kernels keep their default.
+   * Opens of FIFOs wait on the kernel's "bounded" workers, of which there are four a core by default. So many opens would keep every fsync
+   * waiting. Linux 5.15; older kernels keep their default.
    */
   private allowWorkers(): void {
     const workers = new Uint32Array([BOUNDED_WORKERS, 0])
@@ -163,12 +163,12 @@ export class Ring implements SubmissionEntry {
     return this.tail - this.submitted
   }
 
-  /** Where the next entry will stand, in all that were ever written. */
+  /** The place of the next entry, counted over all entries that were ever written. */
   get position(): number {
     return this.tail
   }
 
-  /** The user data of the entries that the kernel has not taken; it will not see them any more. */
+  /** The user data of the entries that the kernel has not taken. It will not see them any more. */
   takeBack(): ReadonlyArray<{ readonly low: number; readonly high: number }> {
     const taken: Array<{ low: number; high: number }> = []
     for (let position = this.submitted; position < this.tail; position++) {
@@ -180,7 +180,7 @@ export class Ring implements SubmissionEntry {
     return taken
   }
 
-  /** Asks for the end of a request without `enter`: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. False where that cannot be. */
+  /** Asks for the end of a request without `enter`: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. False where the kernel cannot. */
   cancelNow(userDataLow: number, userDataHigh: number): boolean {
     cancelTarget[0] = userDataLow
     cancelTarget[1] = userDataHigh
@@ -189,7 +189,7 @@ export class Ring implements SubmissionEntry {
     return result !== -errno.EINVAL && result !== -errno.EPERM && result !== -errno.ENOSYS
   }
 
-  /** Makes an entry that the kernel has not taken yet one that does nothing. Its completion comes all the same. */
+  /** Makes an entry that the kernel has not taken yet do nothing. Its completion comes all the same. */
   blank(position: number): void {
     const at = (position % this.entries) * SQE_WORDS
     this.sqes[at] = IORING_OP.NOP
@@ -229,8 +229,8 @@ export class Ring implements SubmissionEntry {
   }
 
   /**
-   * Hands the written entries to the kernel; also runs what it kept for this thread, and empties its overflow list into the
-   * ring. The number of entries taken, or `-errno`; entries not taken stay for the next call.
+   * Hands the written entries to the kernel. Also runs work that the kernel kept for this thread, and empties its overflow list into the
+   * ring. Returns the number of entries taken, or `-errno`; entries not taken stay for the next call.
    */
   enter(): number {
     const { words } = this
@@ -252,7 +252,7 @@ export class Ring implements SubmissionEntry {
     return (Atomics.load(this.words, this.cqTail) - this.words[this.cqHead]) >>> 0
   }
 
-  /** Calls `deliver` with the user data and result of each completion, at most `limit`; how many. */
+  /** Calls `deliver` with the user data and result of each completion, at most `limit`. Returns how many. */
   reap(limit: number, deliver: (low: number, high: number, result: number) => void): number {
     const { cqHead, cqMask, cqes, results, words } = this
     const count = Math.min(this.ready, limit)
@@ -262,7 +262,7 @@ export class Ring implements SubmissionEntry {
       const low = words[at]
       const high = words[at + 1]
       const result = results[at + 2]
-      // Free the place before anybody hears of it: `deliver` may lead to more submissions.
+      // Free the place before `deliver` is called, since it may lead to more submissions.
       Atomics.store(words, cqHead, head + 1)
       deliver(low, high, result)
     }

@@ -9,18 +9,18 @@
  *   not in memory, for a write that makes the file longer, and where a file system turns direct I/O into buffered I/O by itself
  *   (ext4 with data=journal, btrfs with compression, ...). The first is the common one: into a queue of 256, io_submit(2) of 256 reads
  *   takes 0.3 ms, of 1024 it takes 6, with RWF_NOWAIT too. For its sake the default of `entries` is what such a queue holds.
- * - There are seven operations. fsync runs on a kernel thread; old kernels (before 4.18) refuse it, and polls. What is refused goes to
- *   the pool, whose own call does it or tells why not.
- * - Transfers cannot be cancelled, only polls can. An interrupted direct read is waited for, which is short: it is the disk's.
- * - An interrupted poll whose io_cancel(2) is refused (a seccomp filter) is over all the same: the kernel writes to nobody's memory for
- *   it. Its slot comes back with its completion, or with the end of the context.
- * - A context of fixed size can be full of polls of idle pipes. So polls get half of it, and further ones go to the pool, which waits
- *   in an epoll set. If nothing ends for 100 ms in a full context (a hung file system), everything new goes to the pool.
- * - One bad block ends a batch: io_submit(2) takes those before it. The rest is submitted again, without the one that is refused.
+ * - There are seven operations. fsync runs on a kernel thread; old kernels (before 4.18) refuse it, and polls. Refused requests go to the
+ *   pool, whose own call does them or tells why not.
+ * - Transfers cannot be cancelled, only polls can. An interrupted direct read is waited for, as long as the disk takes.
+ * - An interrupted poll whose io_cancel(2) is refused (a seccomp filter) ends all the same: the kernel writes to no memory for it. Its slot
+ *   becomes free with its completion, or with the end of the context.
+ * - A context of fixed size can be full of polls of idle pipes. So polls get half of it, and further ones go to the pool, which waits in an
+ *   epoll set. If nothing ends for 100 ms in a full context (a hung file system), every new request goes to the pool.
+ * - One bad block ends a batch: io_submit(2) takes only the blocks before it. The rest is submitted again, without the bad one.
  * - The kernel promises room for as many requests as the context was made for, and no more (EAGAIN), counting completions that have
  *   not been taken. A slot here stands for one of those, so the ring cannot overflow.
- * - Where the ring cannot be read, and io_getevents(2) is refused, nobody is told of ends any more. io_destroy(2) brings them about, and
- *   the pool then runs again what can be run twice. A write cannot: it may have been done.
+ * - Where the ring cannot be read, and io_getevents(2) is refused, no completion is told any more. io_destroy(2) ends all requests, and the
+ *   pool then repeats those that can be repeated. A write cannot: it may have been done.
  * - Contexts are a limited good of the whole system (fs.aio-max-nr), and io_destroy(2) takes 30 ms: it runs in a thread.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
@@ -37,17 +37,17 @@ import { ioPriority } from "../ioPriority.ts"
 import type { Context } from "./context.ts"
 import { isSuitable } from "./suitable.ts"
 
-/** Milliseconds between two looks at what has not ended. */
+/** Milliseconds between two looks at requests that have not ended. */
 const RETRY_INTERVAL = 10
 
-/** After so many looks at a full context in which nothing has ended, it does not count on it any more. */
+/** After so many looks at a full context in which nothing has ended, new requests go to the pool. */
 const STALLED = 10
 
 const isPoll = (request: Request): boolean => request.entry.kernelAio!.opcode === IOCB_CMD_POLL
 
 export class KernelAioBackend implements Backend {
   readonly name = "kernel"
-  /** No read that it accepts looks at the page cache: none has anything to gain by waiting to be tried without waiting. */
+  /** No read that it accepts looks at the page cache: a try without waiting would gain nothing. */
   readonly answersCached = true
   inFlight = 0
 
@@ -57,25 +57,25 @@ export class KernelAioBackend implements Backend {
    */
   private readonly slots: Array<Slot> = []
   private readonly freeSlots: Array<number> = []
-  /** Written, and not in the kernel. */
+  /** Slots whose blocks are written, and not in the kernel. */
   private unsubmitted: Array<Slot> = []
-  /** What ended without the kernel: completions like others. */
+  /** Completions that did not come from the kernel. They are delivered like others. */
   private readonly ended: Array<{ readonly submission: Slot; readonly result: number }> = []
-  /** For the pool. Those that never had a slot have -1. */
+  /** Requests for the pool. A request that never had a slot has -1. */
   private punted: Array<Slot> = []
-  /** Requests that have been asked to end and have not yet. */
+  /** Requests that have been asked to end and have not ended yet. */
   private readonly cancelling = new Set<Request>()
   private readonly reactor: Reactor
   private timer: NodeJS.Timeout | undefined
   /** Polls in slots. */
   private polls = 0
-  /** Of those, polls whose requests are over. */
+  /** Of the polls in slots, those whose requests have ended. */
   private givenUp = 0
-  /** Somebody waits for a slot. */
+  /** A request waits for a slot. */
   private full = false
-  /** Nothing more is submitted: no end would be heard of. */
+  /** Nothing more is submitted: no completion would be told. */
   private isLost = false
-  /** Looks since something last went in or came out. */
+  /** Looks since a request was last submitted or completed. */
   private looks = 0
 
   constructor(
@@ -118,7 +118,7 @@ export class KernelAioBackend implements Backend {
     return true
   }
 
-  /** A free slot, which is still the last of `freeSlots`; `undefined` when the context is full. */
+  /** A free slot, which is still the last element of `freeSlots`; `undefined` when the context is full. */
   private freeSlot(): Slot | undefined {
     if (this.freeSlots.length === 0) {
       if (this.slots.length === this.context.entries) return undefined
@@ -128,7 +128,7 @@ export class KernelAioBackend implements Backend {
     return this.slots[this.freeSlots[this.freeSlots.length - 1]]
   }
 
-  /** Takes a request over that the next `flush` hands to the pool: it cannot be done while the engine is still handing it over. */
+  /** Takes over a request that the next `flush` hands to the pool: not at once, since the engine is still handing it over. */
   private takeForPool(request: Request): boolean {
     const submission = new Slot(-1)
     submission.request = request
@@ -216,27 +216,27 @@ export class KernelAioBackend implements Backend {
       return this.host.wake()
     }
     const { transfers } = request.entry.kernelAio!
-    // It cannot be done without waiting, or not at all by this mechanism: the pool's own call tells.
+    // It cannot be done without waiting, or not by this mechanism: the pool's own call decides.
     if (transfers ? result === -errno.EAGAIN || result === -errno.EOPNOTSUPP : result === -errno.EINVAL) {
       return this.punt(submission)
     }
     this.complete(submission, isPoll(request) && result >= 0 ? this.seen(slot, result) : result)
   }
 
-  /** What a poll has seen of what it was to look for: whoever wakes it may tell more. A cancelled one has seen nothing. */
+  /** The events of a poll that its request waits for: a wake-up may tell of more. A cancelled poll has seen none. */
   private seen(slot: number, result: number): number {
     const events = result & (this.context.eventsOf(slot) | POLLERR | POLLHUP)
     return events === 0 ? -errno.ECANCELED : events
   }
 
-  /** Gives up the context. A poll writes into no memory of ours: it goes to the pool at once. */
+  /** Gives up the context. Polls go to the pool at once, since they write into no memory. */
   private async lose(): Promise<void> {
     this.isLost = true
     this.punted.push(...this.unsubmitted.splice(0))
     const left = this.slots.filter(({ request, slot }) => request !== null && this.isInKernel(this.slots[slot]))
     this.punted.push(...left.filter(({ request }) => isPoll(request!)))
     this.host.wake()
-    // Refused, too: what the kernel may still write to is kept.
+    // io_destroy(2) was refused, too: memory that the kernel may still write to is kept.
     if (!(await this.context.end())) return
     for (const submission of left) {
       const { cancelled, entry } = submission.request ?? {}
@@ -253,7 +253,7 @@ export class KernelAioBackend implements Backend {
     this.reuse(submission)
   }
 
-  /** Before the engine hears of a submission's end. */
+  /** Called before the engine is told of a submission's end. */
   private release({ request, slot }: Slot): void {
     this.inFlight--
     if (request!.cancelled) this.cancelling.delete(request!)
@@ -266,7 +266,7 @@ export class KernelAioBackend implements Backend {
     }
   }
 
-  /** After it. */
+  /** Called after the engine was told of a submission's end. */
   private reuse(submission: Slot): void {
     submission.clear()
     if (submission.slot !== -1) this.freeSlots.push(submission.slot)
@@ -278,10 +278,10 @@ export class KernelAioBackend implements Backend {
     this.cancelInKernel(request)
   }
 
-  /** Whether the kernel has it, and does not end it. */
+  /** Whether the kernel has the request, and does not end it. */
   private cancelInKernel(request: Request): boolean {
     const { submission } = request
-    // Others cannot be: their completion is waited for. The poll's own completion is what counts, if it is on its way.
+    // Other requests cannot be cancelled: their completion is waited for. A poll ends with its own completion, if that is on its way.
     if (submission === null || submission.slot === -1 || !isPoll(request)) return false
     const result = this.context.cancel(submission.slot)
     return result < 0 && result !== -errno.EINPROGRESS && this.isInKernel(submission)
@@ -295,7 +295,7 @@ export class KernelAioBackend implements Backend {
     )
   }
 
-  /** Ends a cancelled poll that the kernel keeps: nothing of its request's memory is in use. Its slot is, until `givenUpEnded`. */
+  /** Ends a cancelled poll that the kernel keeps: no memory of its request is in use. Its slot is in use until `givenUpEnded`. */
   private giveUp(submission: Slot): void {
     this.inFlight--
     this.givenUp++
@@ -314,13 +314,13 @@ export class KernelAioBackend implements Backend {
   }
 
   private startTimer(): void {
-    // What is in flight keeps the process alive through the reactor.
+    // Requests in flight keep the process alive through the reactor.
     this.timer ??= setInterval(this.tick, RETRY_INTERVAL).unref()
   }
 
   readonly tick = (): void => {
     this.looks++
-    // Refused once more: one that was about to complete at the first time has had time to.
+    // io_cancel(2) was refused a second time: a poll that was about to complete at the first time has had the time to.
     for (const request of [...this.cancelling]) if (this.cancelInKernel(request)) this.giveUp(request.submission!)
     if (this.unsubmitted.length > 0 && this.looks >= STALLED) this.punted.push(...this.unsubmitted.splice(0))
     const isWaitedFor = this.full && this.looks < STALLED
@@ -334,7 +334,7 @@ export class KernelAioBackend implements Backend {
   get requestCounts(): BackendCounts {
     const ready = this.unsubmitted.length + this.punted.length
     const { inFlight, givenUp } = this
-    // What the ring has may be of polls that were given up.
+    // The completions in the ring may be of polls that were given up.
     const complete = Math.max(0, this.context.ready - givenUp)
     const pending = complete + this.ended.length
     return { ready, executing: inFlight - ready - pending, pending }

@@ -4,9 +4,9 @@
  * Control blocks and the array of pointers to them belong to the context, which its backend holds. The kernel copies a block within
  * io_submit(2); later only its address matters, as the name of the request for io_cancel(2).
  *
- * Completions are read from the ring in this process's memory. Its tail is written by the kernel at any time, after the completions
- * before it: it is loaded with `Atomics`, before they are. The head is ours to write: with `Atomics`, after they have been read,
- * since the kernel takes what is behind it for free.
+ * Completions are read from the ring in this process's memory. Its tail is written by the kernel at any time, after the completions before
+ * it: the tail is loaded with `Atomics`, before the completions are read. The head is written by this thread: with `Atomics`, after the
+ * completions have been read, since the kernel then takes their places for free.
  */
 
 import type { ControlBlock } from "../../engine/operation.ts"
@@ -46,11 +46,11 @@ export class ContextUnavailable {
   ) {}
 }
 
-/** Whether completions are read from the ring or asked for; `"ring"` gives way where the ring is not of the known kind. */
+/** Whether completions are read from the ring or asked for; `"ring"` falls back to asking where the ring is not of the known kind. */
 export type CompletionsFrom = "ring" | "calls"
 
 export class Context implements ControlBlock {
-  /** Readable when there are completions; it may be for a moment after they have been taken. */
+  /** Readable when there are completions, and perhaps for a moment after they have been taken. */
   readonly eventFd: number
   private readonly address: number
   private cleanup: number
@@ -60,7 +60,7 @@ export class Context implements ControlBlock {
   /** Addresses of blocks, for io_submit(2): 64 bits each. */
   private readonly pointers: Uint32Array
   private readonly pointersAddress: number
-  /** What io_cancel(2) asks for and does not use any more. */
+  /** Memory that io_cancel(2) takes as an argument and does not use any more. */
   private readonly unusedEvent = new Uint32Array(IO_EVENT.words)
   private readonly unusedEventAddress = addressOf(this.unusedEvent)
   private readonly counter = new Uint32Array(2)
@@ -76,14 +76,16 @@ export class Context implements ControlBlock {
   private readonly fetched = new Uint32Array(BATCH * IO_EVENT.words)
   private readonly fetchedAddress = addressOf(this.fetched)
   private readonly fetchedResults = new Int32Array(this.fetched.buffer)
-  /** The last io_getevents(2) gave as many as it could. */
+  /** The last io_getevents(2) gave as many completions as it could. */
   private mayHaveMore = false
-  /** io_getevents(2) is refused: no completion will be heard of any more. */
+  /** io_getevents(2) is refused: no completion will be told any more. */
   isLost = false
   /** Completions taken and signals given, less signals read. Each completion signals once, when it is there or a moment later. */
   private signalsOwed = 0
 
-  /** `entries` is how many requests may be in the kernel at once: what is asked for, and not what the ring says it has room for. */
+  /**
+   * `entries` is how many requests may be in the kernel at once: the number that was asked for, and not the room that the ring tells of.
+   */
   constructor(
     readonly entries: number,
     from: CompletionsFrom = "ring"
@@ -170,14 +172,14 @@ export class Context implements ControlBlock {
   }
 
   /**
-   * io_submit(2) of the blocks from the `first`-th to before the `end`-th: how many it took, or why it did not take the first.
+   * io_submit(2) of the blocks from the `first`-th to before the `end`-th. Returns how many it took, or why it did not take the first.
    * -EAGAIN: there is no room for it, or no memory.
    */
   submit(first: number, end: number): number {
     return syscall(NR.io_submit, this.address, end - first, this.pointersAddress + first * 8)
   }
 
-  /** io_cancel(2). -EINPROGRESS: the completion is on its way. -EINVAL: it cannot be cancelled, or not any more. */
+  /** io_cancel(2). -EINPROGRESS: the completion is on its way. -EINVAL: the request cannot be cancelled, or not any more. */
   cancel(slot: number): number {
     return syscall(NR.io_cancel, this.address, this.blockAddress(slot), this.unusedEventAddress)
   }
@@ -190,10 +192,10 @@ export class Context implements ControlBlock {
     return waiting < 0 ? waiting + count : waiting
   }
 
-  /** Calls `deliver` with the slot and result of each completion, at most `limit`; how many. */
+  /** Calls `deliver` with the slot and result of each completion, at most `limit`. Returns how many. */
   reap(limit: number, deliver: (slot: number, result: number) => void): number {
     if (limit <= 0) return 0
-    // Before the ring is looked at: a completion that comes later signals again.
+    // The eventfd is read before the ring is looked at: a completion that comes later signals again.
     if (this.willBeReadable || !this.readsRing) this.readSignals()
     const count = this.readsRing ? this.takeFromRing(limit, deliver) : this.fetch(limit, deliver)
     this.signalsOwed += count
@@ -237,12 +239,12 @@ export class Context implements ControlBlock {
     if (syscall(NR.read, this.eventFd, this.counterAddress, counter.byteLength) > 0) this.signalsOwed -= counter[0]
   }
 
-  /** Whether the eventfd has signals that nobody has read, or is about to have some. */
+  /** Whether the eventfd has signals that have not been read, or is about to have some. */
   private get willBeReadable(): boolean {
     return this.signalsOwed + this.ready > 0
   }
 
-  /** Makes sure that the eventfd is readable: for other event loops, while completions wait. */
+  /** Makes sure that the eventfd is readable while completions wait, for other event loops. */
   signal(): void {
     const { counter } = this
     if (this.willBeReadable) return
@@ -260,10 +262,10 @@ export class Context implements ControlBlock {
     this.cleanup = -1
   }
 
-  /** Ends what is in flight, which nobody will be told of: false where the kernel does not (a seccomp filter). */
+  /** Ends what is in flight, without completions. False where the kernel refuses (a seccomp filter). */
   end(): Promise<boolean> {
     this.ending ??= destroyContext(this.address).then((ended) => {
-      // Its address may be another context's from now on.
+      // The address may belong to another context from now on.
       if (ended) this.letGo()
       return ended
     })
@@ -277,7 +279,7 @@ export class Context implements ControlBlock {
     closeDescriptor(this.eventFd)
   }
 
-  /** The same at once, whatever is in flight: polls are cancelled, transfers waited for. */
+  /** The same at once, with requests in flight: polls are cancelled, transfers waited for. */
   destroy(): void {
     this.letGo()
     if (this.ending === undefined) syscall(NR.io_destroy, this.address)

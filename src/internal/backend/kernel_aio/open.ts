@@ -7,7 +7,7 @@ import { Context, ContextUnavailable } from "./context.ts"
 import { ENTRIES } from "./direct.ts"
 import { fromContextUnavailable } from "./unavailable.ts"
 
-/** What io_setup(2) can be asked at all. */
+/** The most entries that io_setup(2) takes. */
 const MOST_ENTRIES = 0x7fffffff
 
 /** A context, and the pool behind it. Throws `Unavailable`. */

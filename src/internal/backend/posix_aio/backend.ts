@@ -3,18 +3,19 @@
  *
  * What the interface is bad at, and what is done about it here:
  * - glibc runs the requests of one descriptor one after the other. More of them in flight save calls and wake-ups, and nothing else. A
- *   second descriptor for the same file (dup(2)) would run beside it, but closing it would give up the program's fcntl(2) locks. So
- *   it stays as it is: who wants more opens the file more than once.
- * - A request that waits for a peer keeps one of glibc's few threads (20, unless told otherwise, for the whole process), and
- *   aio_cancel(3) cannot end it. Only transfers with an offset on regular files and disks, and syncs, come here; pipes, sockets,
- *   terminals and everything else go to the pool.
+ *   second descriptor for the same file (dup(2)) would run beside it, but closing it would give up the program's fcntl(2) locks. So this
+ *   limit stays: programs that want more open the file more than once.
+ * - A request that waits for a peer keeps one of glibc's few threads (20 for the whole process, unless glibc is told otherwise), and
+ *   aio_cancel(3) cannot end it. Only transfers with an offset on regular files and disks, and syncs, come here; pipes, sockets, terminals
+ *   and everything else go to the pool.
  * - Completions are told by signals or threads, both unusable here: see notification.ts.
- * - aio_cancel ends what no thread has begun. What is running is waited for.
- * - aio_cancel loses requests: when the first of a descriptor's queue is cancelled before a thread has taken it, glibc never runs those
- *   behind it (glibc 2.36, and every version since 1997). They are called back and submitted again, see `rescue`.
+ * - aio_cancel ends requests that no thread has begun. A running request is waited for.
+ * - aio_cancel loses requests: when the first request of a descriptor is cancelled before a thread has taken it, glibc never runs those
+ *   behind it (glibc 2.36, and every version since 1997). They are cancelled and submitted again, see `rescue`.
  * - aio_fsync(3) overtakes transfers of lower priority, since glibc gives it the highest. So a sync waits here until everything that
  *   was submitted before it, on its descriptor, has ended.
- * - A list of requests (lio_listio(3)) fails as a whole when one of it does; which, is found out one by one, and the pool runs those.
+ * - A list of requests (lio_listio(3)) fails as a whole when one of them does. Each is then asked for its error, and the pool runs those
+ *   that failed.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import type { OpenDescriptor } from "../../engine/openDescriptor.ts"
@@ -36,20 +37,20 @@ const HIGHEST_PRIORITY = 4
 
 /** States of a slot. */
 const FREE = 0
-/** A sync that waits for what is before it in its queue. */
+/** A sync that waits for the requests before it in its queue. */
 const HELD = 1
 /** To be given to glibc by the next `flush`. */
 const READY = 2
 /** glibc has it. */
 const STARTED = 3
 
-/** Blocks of one descriptor that are watched: the first ends first, but for priorities. */
+/** Blocks of one descriptor that are watched: the first in the queue ends first, unless priorities differ. */
 const WATCHED_OF_QUEUE = 4
 
-/** Milliseconds in which nothing of a queue ends before it is looked at closely. */
+/** Milliseconds without an end in a queue, after which it is looked at closely. */
 const WATCHDOG_INTERVAL = 1000
 
-/** Milliseconds that the exit of the process waits for what is running. */
+/** Milliseconds for which the exit of the process waits for running requests. */
 const EXIT_PATIENCE = 1000
 
 export class PosixAioBackend implements Backend {
@@ -81,7 +82,7 @@ export class PosixAioBackend implements Backend {
     this.states = new Uint8Array(blocks.count)
     this.priorities = new Uint8Array(blocks.count)
     for (let slot = blocks.count - 1; slot >= 0; slot--) this.freeSlots.push(slot)
-    // glibc's threads go on writing also into memory that the end of the process frees.
+    // glibc's threads go on writing, also into memory that the end of the process frees.
     abandonAtExit(this)
   }
 
@@ -92,8 +93,8 @@ export class PosixAioBackend implements Backend {
   accepts({ entry, input }: Request): boolean {
     if (entry.posixAio === undefined) return false
     const { fd, file } = input
-    // At the current position: two of them would have to be kept in order, and it may be a pipe. Where the kernel takes no offset
-    // (ESPIPE), glibc leaves it out instead of saying so.
+    // At the current position: two such transfers would have to be kept in order, and the descriptor may be a pipe. Where the kernel takes
+    // no offset (ESPIPE), glibc leaves the offset out instead of failing.
     if (entry.posixAio.call !== "aio_fsync") return input.offset !== undefined && transferKind(input) === DISK
     if (file === undefined) return !Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff || endsByItself(fd)
     let answer = this.suitable.get(file)
@@ -140,7 +141,7 @@ export class PosixAioBackend implements Backend {
       this.prepare(slot)
       if (!isSync(this.slots[slot])) transfers.push(slot)
       else {
-        // In the order of submission: what is behind a sync stays behind it.
+        // In the order of submission: requests behind a sync stay behind it.
         this.startTransfers(transfers)
         transfers = []
         const { flag } = this.slots[slot].request!.entry.posixAio!
@@ -158,7 +159,7 @@ export class PosixAioBackend implements Backend {
     this.blocks.prepare(slot, a0 as number, opcode, this.priorities[slot], a1 as number, a2 as number, a3)
   }
 
-  /** One call for all of them; for a single one the plain call, which costs less. */
+  /** One call for all requests; for a single request the plain call, which costs less. */
   private startTransfers(slots: ReadonlyArray<number>): void {
     if (slots.length === 0) return
     if (slots.length === 1) return this.taken(slots[0], this.blocks.startTransfer(slots[0]) === 0)
@@ -180,13 +181,13 @@ export class PosixAioBackend implements Backend {
     submission.clear()
   }
 
-  /** Takes a request out of everything but the table. */
+  /** Takes a request out of its queue and of all lists; it stays in the table. */
   private release(slot: number): void {
     this.inFlight--
     this.states[slot] = FREE
     this.freeSlots.push(slot)
     const next = this.queues.leave(this.queueOf[slot], slot)
-    // A sync that has waited for this one.
+    // A sync that has waited for this request.
     if (next !== -1 && this.states[next] === HELD) {
       this.makeReady(next)
       this.host.wake()
@@ -209,7 +210,7 @@ export class PosixAioBackend implements Backend {
     return count
   }
 
-  /** Appends complete requests to `into`, at most `limit`; whether there are more. */
+  /** Appends complete requests to `into`, at most `limit`. Returns whether there are more. */
   private look(limit: number, into: Array<number>): boolean {
     if (this.started === 0) return false
     for (const { slots } of this.queues.values()) {
@@ -224,12 +225,12 @@ export class PosixAioBackend implements Backend {
 
   /** The end of a request that glibc has ended. */
   private harvest(slot: number): void {
-    // Delivered already, by a cancel that came from the delivery of another.
+    // Delivered already: the delivery of another request has cancelled this one.
     if (this.states[slot] !== STARTED) return
     const result = this.blocks.result(slot)
     this.started--
     if (result === -errno.ECANCELED && this.slots[slot].request!.cancelled === false) {
-      // Somebody else called back everything of this descriptor: aio_cancel(3) without a block.
+      // Other code in this process cancelled everything of this descriptor: aio_cancel(3) without a block.
       const queue = this.queueOf[slot]
       this.queues.enterAgain(queue, slot)
       this.makeReady(slot)
@@ -247,7 +248,7 @@ export class PosixAioBackend implements Backend {
     submission.clear()
   }
 
-  /** Addresses of blocks of which one ends first. */
+  /** Addresses of blocks. One of these requests ends before all others. */
   private readonly watched = (): ReadonlyArray<number> => {
     const addresses: Array<number> = []
     const share = Math.max(1, Math.min(WATCHED_OF_QUEUE, Math.floor(MOST_WATCHED / this.queues.size)))
@@ -262,7 +263,7 @@ export class PosixAioBackend implements Backend {
     return addresses
   }
 
-  /** The descriptor tells of everything that ends. */
+  /** The descriptor tells of every completion. */
   tick(): void {}
 
   get hasCompletions(): boolean {
@@ -288,11 +289,11 @@ export class PosixAioBackend implements Backend {
       case AIO_ALLDONE:
         this.host.wake()
         break
-      // AIO_NOTCANCELED: a thread is in it. Or its descriptor has been closed. Its completion comes by itself.
+      // AIO_NOTCANCELED: a thread runs it, or its descriptor has been closed. Its completion comes without further calls.
     }
   }
 
-  /** Whether something that glibc runs before this request has not ended: then this one was not the first of its queue. */
+  /** Whether a request that glibc runs before this one has not ended: then this one was not the first of its queue. */
   private isBehindOthers(queue: DescriptorQueue, slot: number): boolean {
     for (const other of queue.slots) {
       if (other === slot) return false
@@ -308,8 +309,8 @@ export class PosixAioBackend implements Backend {
   }
 
   /**
-   * Calls back what glibc may have forgotten of a queue, and submits it again. From the last to the first, because each of these cancels
-   * would make glibc forget what is behind.
+   * Cancels the requests of a queue that glibc may have forgotten, and submits them again. From the last to the first, because each of
+   * these cancels would make glibc forget the requests behind it.
    */
   private rescue(queue: DescriptorQueue): void {
     const again: Array<number> = []
@@ -332,8 +333,8 @@ export class PosixAioBackend implements Backend {
   }
 
   /**
-   * Looks at lines in which nothing has ended for a while. A slow disk is no reason, and then this does no harm; but another library of
-   * this process, or another Layer with the same descriptor, may have made glibc forget them.
+   * Looks at queues in which nothing has ended for a while. Where a slow disk is the reason, this does no harm. But another library of this
+   * process, or another Layer with the same descriptor, may have made glibc forget the requests.
    */
   private readonly watch = (): void => {
     if (this.inFlight === 0) {
@@ -363,7 +364,7 @@ export class PosixAioBackend implements Backend {
   }
 
   forEachInFlight(visit: (request: Request) => void): void {
-    // Slots that were never used are holes of the array, which `forEach` passes over.
+    // Slots that were never used are holes of the array, which `forEach` skips.
     this.slots.forEach(({ request }) => {
       if (request !== null) visit(request)
     })
@@ -387,7 +388,7 @@ export class PosixAioBackend implements Backend {
     this.blocks.close()
   }
 
-  /** Calls back what has not begun, and waits for what has, without the event loop. */
+  /** Cancels the requests that have not begun, and waits for those that have, without the event loop. */
   abandon(): void {
     const end = now() + EXIT_PATIENCE
     for (const queue of this.queues.values()) {
@@ -407,7 +408,10 @@ export class PosixAioBackend implements Backend {
 
 const isSync = ({ request }: Slot): boolean => request!.entry.posixAio!.call === "aio_fsync"
 
-/** Whether a request on the descriptor ends without anybody else's doing. Also where it is none: the kernel will say so. */
+/**
+ * Whether a request on the descriptor ends without the help of a peer. Also true for a number that is not a descriptor: the kernel will
+ * refuse it.
+ */
 const endsByItself = (fd: number): boolean => {
   const type = descriptorType(fd)
   return type === -1 || type === S_IFREG || type === S_IFBLK || type === S_IFDIR

@@ -1,22 +1,22 @@
 /**
  * The requests of each descriptor, in the order of their submission: glibc runs those of one descriptor one after the other.
  *
- * What may be concluded from a place in a queue: of two that glibc has and has not ended, the one that was given to it first is run
- * first, unless the other's priority is higher.
+ * The place in a queue says which request runs first: of two that glibc has and has not ended, the one that was given to it first, unless
+ * the other has the higher priority.
  */
 
 export interface DescriptorQueue {
   readonly fd: number
   /** Slots, the oldest first. */
   readonly slots: Array<number>
-  /** Something of it has ended since the last look of the watchdog. */
+  /** A request of the queue has ended since the last look of the watchdog. */
   moved: boolean
 }
 
 export class DescriptorQueues {
   private readonly byFd = new Map<number, DescriptorQueue>()
 
-  /** Appends a slot: the queue that it stands in. */
+  /** Appends a slot. Returns its queue. */
   enter(fd: number, slot: number): DescriptorQueue {
     let queue = this.byFd.get(fd)
     if (queue === undefined) {
@@ -27,7 +27,7 @@ export class DescriptorQueues {
     return queue
   }
 
-  /** Takes a slot out, wherever it stands: the one that is the first thereby, or -1. */
+  /** Takes a slot out, wherever it stands. Returns the slot that becomes the first thereby, or -1. */
   leave(queue: DescriptorQueue, slot: number): number {
     const { slots } = queue
     queue.moved = true
@@ -41,7 +41,7 @@ export class DescriptorQueues {
     return -1
   }
 
-  /** Moves a slot to the end: it is given to glibc anew. */
+  /** Moves a slot to the end: its request is given to glibc again. */
   enterAgain(queue: DescriptorQueue, slot: number): void {
     queue.slots.splice(queue.slots.indexOf(slot), 1)
     queue.slots.push(slot)

@@ -11,11 +11,11 @@ import { fromPosixAioUnavailable, withoutDescriptor } from "./unavailable.ts"
 const MOST_REQUESTS = 4096
 const REQUESTS = 256
 const MOST_THREADS = 4096
-/** What glibc has without aio_init(3): it takes all of them or none. */
+/** glibc's values without aio_init(3), which sets all of them or none. */
 const GLIBC_THREADS = 20
 const MOST_SECONDS = 0x7fffffff
 
-/** As they were given, and checked. What is left out is left to glibc. */
+/** The options as they were given, and checked. glibc's own values stand for those that are left out. */
 interface Options {
   readonly requests: number | undefined
   readonly threads: number | undefined
@@ -37,7 +37,7 @@ const openBlocks = ({ idleTimeout = 0, requests, threads }: Options): ControlBlo
   }
 }
 
-/** Control blocks with what tells of them, and the pool behind them. Throws `Unavailable`. */
+/** Control blocks with their notification, and the pool behind them. Throws `Unavailable`. */
 export const open = (host: Host, options: Options): ReadonlyArray<Backend> => {
   checkPlatform("posix", unsupported ?? withoutWorkers)
   const blocks = openBlocks(options)
