@@ -9,7 +9,7 @@ import { randomFillSync } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Cache, Console, Data, Duration, Effect, Random } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioError, AioFile } from "effect-aio"
 
 const PAGE = 4096
 
@@ -18,10 +18,7 @@ const makePageCache = (path: string, capacity: number) =>
   Effect.gen(function* () {
     const file = yield* AioFile.open(path, { direct: true }).pipe(
       // tmpfs (before Linux 6.6) and some others have no direct I/O.
-      Effect.catchIf(
-        (error) => error._tag === "AioError" && error.code === "EINVAL",
-        () => AioFile.open(path)
-      )
+      AioError.catchCode("EINVAL", () => AioFile.open(path))
     )
     return yield* Cache.make({
       capacity,

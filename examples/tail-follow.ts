@@ -8,7 +8,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFil
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Chunk, Console, Effect, Option, Stream } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Aio, AioError, AioFile } from "effect-aio"
 
 /** How often to look for more. What is there already is read at once. */
 const INTERVAL = "50 millis"
@@ -47,11 +47,9 @@ const followOne = (path: string, from: "start" | "end") =>
   )
 
 /** Another file may not be there yet. */
-const untilItExists = <A, E extends { readonly _tag: string }, R>(
-  effect: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> =>
+const untilItExists = <A, E, R>(effect: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.catchAll(effect, (error) =>
-    "code" in error && error.code === "ENOENT"
+    AioError.hasCode(error, "ENOENT")
       ? Stream.flatMap(Stream.fromEffect(Effect.sleep(INTERVAL)), () => untilItExists(effect))
       : Stream.fail(error)
   )

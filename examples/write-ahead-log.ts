@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto"
 import { Effect, Schema } from "effect"
-import { type Aio, AioFile, MockAio } from "effect-aio"
+import { type Aio, AioError, AioFile, MockAio } from "effect-aio"
 
 // --- The log: what a program would have
 
@@ -55,15 +55,10 @@ const openLog = ({ syncsDirectory, syncsFile }: Care) =>
     }
   })
 
-const recover: Effect.Effect<ReadonlyArray<string>, AioError, Aio.Aio> = Effect.suspend(() =>
-  Effect.catchIf(
-    Effect.map(AioFile.readFile(PATH), (bytes) => decode(Buffer.from(bytes))),
-    (error) => "code" in error && error.code === "ENOENT",
-    () => Effect.succeed([])
-  )
+const recover: Effect.Effect<ReadonlyArray<string>, AioError.AioFailure, Aio.Aio> = AioFile.readFile(PATH).pipe(
+  Effect.map((bytes) => decode(Buffer.from(bytes))),
+  AioError.catchCode("ENOENT", () => Effect.succeed([]))
 )
-
-type AioError = Effect.Effect.Error<ReturnType<typeof AioFile.readFile>>
 
 // --- The test: power is lost while the program makes its `after`th request, and comes back
 
