@@ -11,7 +11,7 @@ import * as groups from "./scenarios/groups.ts"
 import { layer } from "./scenarios/layer.ts"
 import { million } from "./scenarios/million.ts"
 import * as reads from "./scenarios/reads.ts"
-import { stream } from "./scenarios/stream.ts"
+import { lent, stream } from "./scenarios/stream.ts"
 import { threads } from "./scenarios/threads.ts"
 import type { Settings } from "./settings.ts"
 import type { BackendName } from "./sides/aio.ts"
@@ -60,6 +60,7 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("stat", files.depths, files.stat),
   ...(missing === undefined ? cold.scenarios : []),
   { kind: "comparison", name: "stream", make: stream },
+  { kind: "comparison", name: "stream-lent", make: lent },
   ...filesystem.scenarios(quick),
   { kind: "comparison", name: "group-batch", make: groups.batches },
   { kind: "comparison", name: "group-prepared", make: groups.prepared },

@@ -109,6 +109,20 @@ export interface AioFile extends Opened {
    */
   readonly stream: (options?: StreamOptions) => Stream.Stream<Uint8Array, AioFailure>
   /**
+   * Runs `use` on one piece of the file after the other. A piece is **lent**: it is valid until the Effect that `use` gives has ended, and its
+   * memory is read into again then. So memory and its page faults are those of a chunk or two, however long the file: for what is hashed, searched,
+   * sent or copied, and not kept. `slice()` keeps a copy.
+   */
+  readonly forEachChunk: <A, E, R>(
+    use: (chunk: Uint8Array) => Effect.Effect<A, E, R>,
+    options?: BorrowOptions
+  ) => Effect.Effect<void, E | AioFailure, R>
+  /**
+   * The same as a Stream: a chunk is valid until the next one is pulled. What runs ahead of its consumer or keeps chunks (`Stream.buffer`,
+   * `Stream.runCollect`, `Stream.rechunk`) is not for it: use `stream`.
+   */
+  readonly borrowedStream: (options?: BorrowOptions) => Stream.Stream<Uint8Array, AioFailure>
+  /**
    * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where
    * it stands, which moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
    */
@@ -128,6 +142,22 @@ export interface StreamOptions {
   readonly length?: Offset | undefined
   /** Bytes of a chunk, at most. Default 65536. A file is read in larger pieces, of which chunks are parts. */
   readonly chunkSize?: number | undefined
+}
+
+/**
+ * How `forEachChunk` and `borrowedStream` lend the pieces of a file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BorrowOptions extends Omit<StreamOptions, "chunkSize"> {
+  /** Bytes of a chunk, at most. Default 262144. */
+  readonly chunkSize?: number | undefined
+  /**
+   * To find uses that come too late: a chunk that is no longer valid has no bytes any more (its buffer is detached), instead of those that were
+   * read next. Costs new memory for each. Default `false`.
+   */
+  readonly detach?: boolean | undefined
 }
 
 /**

@@ -10,6 +10,20 @@ import * as nodeFileSystem from "../sides/nodeFileSystem.ts"
 
 const CHUNK_SIZE = 256 * 1024
 
+/** The same where nothing of it is kept: into the same memory again and again. */
+export const lent = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
+  Effect.map(fixtures.bigFile, (path) => ({
+    name: "stream-lent",
+    title: `Look at ${fixtures.sizes.bigFile} MiB in sequence, 256 KiB at a time, keeping nothing`,
+    unit: "MiB",
+    requests: fixtures.sizes.bigFile,
+    sides: [
+      ...backends.map((backend) => aio.forEachChunk(backend, path, CHUNK_SIZE)),
+      fsSync.stream(path, CHUNK_SIZE),
+      fsCallbacks.stream(path, CHUNK_SIZE)
+    ]
+  }))
+
 export const stream = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
   Effect.map(fixtures.bigFile, (path) => ({
     name: "stream",

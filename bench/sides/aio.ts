@@ -124,6 +124,26 @@ export const stats = (backend: BackendName, paths: ReadonlyArray<string>, depth:
     })
   )
 
+/** So many mebibytes from the start, in chunks that are lent. */
+export const forEachChunk = (backend: BackendName, path: string, chunkSize: number): Side =>
+  side(
+    sideName(backend, ", forEachChunk"),
+    MEBIBYTE,
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layerOf(backend))
+      const file = yield* Effect.provide(AioFile.open(path), context)
+      return (mebibytes: number) =>
+        Effect.suspend(() => {
+          let sum = 0
+          const add = (chunk: Uint8Array) => {
+            sum += chunk.byteLength
+            return Effect.void
+          }
+          return Effect.map(file.forEachChunk(add, { chunkSize, length: mebibytes * MEBIBYTE }), () => sum)
+        })
+    })
+  )
+
 /** So many mebibytes from the start. */
 export const stream = (backend: BackendName, path: string, chunkSize: number): Side =>
   side(

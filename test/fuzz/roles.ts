@@ -132,7 +132,7 @@ export const callback: Role = ({ draw, objects }) => {
     if (kind === 1) return Effect.die(new Mine())
     if (kind === 2) return Effect.never
     // It is gone when the call has ended; another may try nevertheless.
-    if (typeof value === "object" && value !== null && kind === 3) objects.push(value)
+    if (typeof value === "object" && value !== null && kind === 3 && !ArrayBuffer.isView(value)) objects.push(value)
     return Effect.succeed(value)
   })
 }

@@ -183,6 +183,8 @@ const file: Members<Omit<AioFile.AioFile, "fd">> = {
   size: [],
   copyFileRange: [r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   stream: [r.options(chunks)],
+  borrowedStream: [r.options({ ...chunks, detach: r.boolean })],
+  forEachChunk: [r.callback, r.options({ ...chunks, detach: r.boolean })],
   sink: [from]
 }
 

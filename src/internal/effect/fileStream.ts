@@ -20,13 +20,19 @@ export type ToFailure<E> = (failed: Failed) => Exit.Exit<never, E>
 
 const ended: Pull<never> = Effect.fail(Option.none())
 
-const pullFrom = <E>(reader: FileReader, toFailure: ToFailure<E>): Pull<E> => {
-  const arrival: Pull<E> = Effect.async((resume) => {
+/** `next` when something has been read. */
+const arrivalIn = <A, E, R>(reader: FileReader, next: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.async((resume) => {
     // The fiber may have yielded since it looked.
-    if (reader.isReady) return resume(pull)
-    reader.whenReady(() => resume(pull))
+    if (reader.isReady) return resume(next)
+    reader.whenReady(() => resume(next))
     return reader.consumes ? Effect.sync(() => reader.giveUp()) : undefined
   })
+
+const nothingUnderWay = (reader: FileReader): Effect.Effect<void> =>
+  Effect.async((resume) => reader.close(() => resume(Effect.void)))
+
+const pullFrom = <E>(reader: FileReader, toFailure: ToFailure<E>): Pull<E> => {
   // With priority and spans of the fiber that pulls: it may have others each time.
   const pull: Pull<E> = Effect.withFiberRuntime((fiber): Pull<E> => {
     const taken = reader.take(submitContextOf(reader.server, fiber))
@@ -34,8 +40,27 @@ const pullFrom = <E>(reader: FileReader, toFailure: ToFailure<E>): Pull<E> => {
     if (taken instanceof Failed) return Effect.mapError(toFailure(taken), Option.some)
     return taken.length === 0 ? ended : Effect.succeed(Chunk.unsafeFromArray(taken))
   })
+  const arrival = arrivalIn(reader, pull)
   return pull
 }
+
+/** Runs `use` on one slab after the other, each of which is one chunk. A Stream would cost several times what a cached chunk does. */
+export const forEachChunk = <A, E, R, E2>(
+  options: FileReaderOptions,
+  use: (chunk: Uint8Array) => Effect.Effect<A, E, R>,
+  toFailure: ToFailure<E2>
+): Effect.Effect<void, E | E2, R> =>
+  Effect.suspend(() => {
+    const reader = new FileReader(options)
+    const next: Effect.Effect<void, E | E2, R> = Effect.withFiberRuntime((fiber): Effect.Effect<void, E | E2, R> => {
+      const taken = reader.take(submitContextOf(reader.server, fiber))
+      if (taken === LATER) return arrival
+      if (taken instanceof Failed) return toFailure(taken)
+      return taken.length === 0 ? Effect.void : Effect.flatMap(use(taken[0]), () => next)
+    })
+    const arrival = arrivalIn(reader, next)
+    return Effect.ensuring(next, nothingUnderWay(reader))
+  })
 
 /** `release`: what its Scope does when nothing is read any more. */
 export const fileStream = <E>(
@@ -45,9 +70,8 @@ export const fileStream = <E>(
 ): Effect.Effect<Stream.Stream<Uint8Array, E>, never, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
     const reader = new FileReader(options)
-    const nothingUnderWay = Effect.async<void>((resume) => reader.close(() => resume(Effect.void)))
     return Effect.as(
-      Scope.addFinalizer(scope, Effect.zipRight(nothingUnderWay, release)),
+      Scope.addFinalizer(scope, Effect.zipRight(nothingUnderWay(reader), release)),
       Stream.repeatEffectChunkOption(pullFrom(reader, toFailure))
     )
   })

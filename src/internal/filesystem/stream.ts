@@ -12,6 +12,7 @@ import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { close, open } from "../operation/catalogue.ts"
 import { measure } from "../operation/descriptors.ts"
 import { largestSlab } from "../task/fileReader.ts"
+import { freshSlabs } from "../task/slabs.ts"
 import { badArgument, type Subject, translate } from "./errors.ts"
 import { toPlatformExit } from "./sequence.ts"
 
@@ -59,7 +60,7 @@ export const stream = (
         const file = new OpenDescriptor(fd, regularFile)
         const size = sizeOf(engineOrReplacement(engine), file)
         return fileStream(
-          { engine: () => engineOrReplacement(engine), file, offset, length, size, chunkSize, first: most, most },
+          { engine: () => engineOrReplacement(engine), file, offset, length, size, chunkSize, first: most, most, slabs: freshSlabs },
           failureOf(fd),
           Effect.ignore(executeUninterruptibly(engine, close(fd)))
         )

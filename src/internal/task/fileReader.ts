@@ -2,13 +2,12 @@
  * Reads a file from one offset to another, in slabs of which the chunks are disjoint parts, and one slab ahead of the consumer.
  *
  * A chunk of a cached file costs an array that is allocated, and one or more turns of a fiber. A slab costs both once, and its chunks go to
- * the consumer together. A slab is never used again: the consumer may keep its parts.
+ * the consumer together. Whether the consumer may keep them: see slabs.ts.
  *
  * The slab that is being read belongs to the reader alone, so that a fiber that is interrupted does not have to wait for the read's end.
  * `close` waits for that end. Until then the request references the slab.
  */
 import { advance, BadArgument, type Offset } from "../engine/arguments.ts"
-import { newBuffer } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
@@ -17,6 +16,7 @@ import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { read } from "../operation/catalogue.ts"
 import { Member, type Owner } from "./member.ts"
+import type { Slabs } from "./slabs.ts"
 import type { SubmitContext } from "./submitContext.ts"
 
 /** Bytes of a slab at most, unless one chunk is larger. Larger ones are read no faster. Measured in bench/scenarios/filesystem.ts. */
@@ -44,6 +44,7 @@ export interface FileReaderOptions {
   readonly first: number
   /** Bytes of a slab at most. */
   readonly most: number
+  readonly slabs: Slabs
 }
 
 /** A read that is under way, or has ended. */
@@ -124,6 +125,7 @@ export class FileReader implements Owner<SlabRead> {
    */
   take(context: SubmitContext): ReadonlyArray<Uint8Array> | Failed | typeof LATER {
     const { ahead } = this
+    this.options.slabs.reclaim()
     if (ahead === undefined) return this.readNow(context)
     const { end, slab } = ahead
     if (end === LATER) return LATER
@@ -152,6 +154,7 @@ export class FileReader implements Owner<SlabRead> {
   /** Cancels the read under way. `done` is called when none is, which may be at once. */
   close(done: () => void): void {
     const { ahead } = this
+    this.options.slabs.reclaim()
     if (ahead === undefined || ahead.end !== LATER) return done()
     this.tell = done
     this.engine.cancel(ahead)
@@ -202,7 +205,7 @@ export class FileReader implements Owner<SlabRead> {
   }
 
   private newSlab(): Uint8Array | undefined {
-    return newBuffer(this.nextLength, this.options.file.alignment)
+    return this.options.slabs.take(this.nextLength, this.options.file.alignment)
   }
 
   private get tooLong(): Failed {
@@ -211,7 +214,7 @@ export class FileReader implements Owner<SlabRead> {
   }
 
   private chunksOf(slab: Uint8Array, count: number): ReadonlyArray<Uint8Array> {
-    const { chunkSize, file, most } = this.options
+    const { chunkSize, file, most, slabs } = this.options
     const wanted = Math.min(count, this.left)
     this.atEnd = count === 0 || file.endsWithin(count)
     this.offset = advance(this.offset, count)
@@ -219,6 +222,7 @@ export class FileReader implements Owner<SlabRead> {
     // A read that gave fewer bytes than it was asked for is hardly followed by more than that.
     const filled = Math.max(1, Math.floor(count / chunkSize)) * chunkSize
     this.next = count < slab.length ? filled : Math.min(most, Math.max(this.next * GROWTH, filled))
+    slabs.handOut(slab)
     const chunks: Array<Uint8Array> = []
     for (let at = 0; at < wanted; at += chunkSize) chunks.push(slab.subarray(at, Math.min(at + chunkSize, wanted)))
     return chunks

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Scope, Stream } from "effect"
+import { Chunk, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends } from "../../support/backends.ts"
 import type { World } from "../../support/world.ts"
@@ -48,6 +48,80 @@ describe.each(backends)("$name: streams of files", ({ layer, world }) => {
         expect(parts.length).toBe(Math.ceil((end - start) / chunkSize))
         for (const part of parts.slice(0, -1)) expect(part.length).toBe(chunkSize)
       }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("lent chunks are those of the range, in the memory of two at most", () =>
+    Effect.gen(function* () {
+      const { file } = yield* opened(world)
+      for (const options of [
+        {},
+        { chunkSize: 7777 },
+        { offset: 100, length: 500_000, chunkSize: 4096 },
+        { offset: SIZE }
+      ]) {
+        const { chunkSize = 262_144, length = SIZE, offset = 0 } = options as { [key: string]: number | undefined }
+        const end = Math.min(SIZE, offset + length)
+        const hashes = [createHash("sha256"), createHash("sha256")]
+        const memory = new Set<ArrayBufferLike>()
+        let count = 0
+        yield* file.forEachChunk(
+          (chunk) =>
+            Effect.sync(() => {
+              count++
+              memory.add(chunk.buffer)
+              hashes[0].update(chunk)
+            }),
+          options
+        )
+        yield* Stream.runForEach(file.borrowedStream(options), (chunk) => Effect.sync(() => hashes[1].update(chunk)))
+        const expected = sum([bytes.subarray(offset, end)])
+        expect(hashes.map((hash) => hash.digest("hex"))).toEqual([expected, expected])
+        expect(count).toBe(Math.ceil((end - offset) / chunkSize))
+        expect(memory.size).toBeLessThanOrEqual(2)
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a chunk that was lent with `detach` has no bytes when its time is over", () =>
+    Effect.gen(function* () {
+      const { file } = yield* opened(world)
+      const kept: Array<Uint8Array> = []
+      yield* file.forEachChunk(
+        (chunk) =>
+          Effect.sync(() => {
+            expect(kept.map(({ length }) => length)).toEqual(kept.map(() => 0))
+            expect(chunk.length).toBeGreaterThan(0)
+            kept.push(chunk)
+          }),
+        { chunkSize: 100_000, detach: true }
+      )
+      expect(kept.map(({ length }) => length)).toEqual(Array.from({ length: Math.ceil(SIZE / 100_000) }, () => 0))
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("what is done with a lent chunk may fail, or be interrupted: nothing is left", () =>
+    Effect.gen(function* () {
+      const { file } = yield* opened(world)
+      expect(yield* Effect.flip(file.forEachChunk(() => Effect.fail("enough")))).toBe("enough")
+      const reached = yield* Deferred.make<void>()
+      const fiber = yield* Effect.fork(
+        file.forEachChunk(() => Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never), {
+          chunkSize: 1000
+        })
+      )
+      yield* Deferred.await(reached)
+      yield* Fiber.interrupt(fiber)
+      expect((yield* Aio.stats).outstanding).toBe(0)
+      const [reader, writer] = yield* world.pipe
+      const pipe = yield* AioFile.fromDescriptor(reader)
+      const waiting = yield* Effect.fork(pipe.forEachChunk(() => Effect.void))
+      yield* Aio.write(writer, Buffer.from("some"))
+      yield* Effect.repeat(Effect.yieldNow(), {
+        until: () => Effect.map(Aio.stats, ({ outstanding }) => outstanding > 0)
+      })
+      yield* Fiber.interrupt(waiting)
+      expect((yield* Aio.stats).outstanding).toBe(0)
     }).pipe(Effect.provide(layer))
   )
 

@@ -247,6 +247,18 @@ const callsOf = (file: AioFile.AioFile): ReadonlyArray<Call> => {
       keys: ["length", "offset", "toOffset"]
     },
     { name: "file.readahead", run: (o) => file.readahead(o), args: [{ length: 1 }], keys: ["length", "offset"] },
+    {
+      name: "file.borrowedStream",
+      run: (o) => file.borrowedStream(o),
+      args: [{}],
+      keys: ["length", "offset", "chunkSize", "detach"]
+    },
+    {
+      name: "file.forEachChunk",
+      run: (use, o) => file.forEachChunk(used(use), o),
+      args: [() => Effect.void, {}],
+      keys: ["length", "offset", "chunkSize", "detach"]
+    },
     { name: "file.stream", run: (o) => file.stream(o), args: [{}], keys: ["length", "offset", "chunkSize"] },
     { name: "file.sink", run: (o) => file.sink(o), args: [{}], keys: ["offset"] }
   ]

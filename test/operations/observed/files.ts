@@ -27,6 +27,37 @@ const contentOf = ({ directory, world }: Place) => Effect.map(world.readFile(joi
 const all = (stream: Stream.Stream<Uint8Array, unknown>) =>
   Effect.map(Stream.runCollect(stream), (chunks) => Chunk.toReadonlyArray(chunks).map(text))
 
+/** Of chunks that are lent: what each was, and how long they are when all are over. */
+const lent = (
+  method: string,
+  run: (
+    file: AioFile.AioFile,
+    options: AioFile.BorrowOptions,
+    use: (chunk: Uint8Array) => Effect.Effect<void>
+  ) => Effect.Effect<void, unknown>
+): Lines => {
+  const seen = (options: AioFile.BorrowOptions, expected: ReadonlyArray<string>, lengths?: ReadonlyArray<number>) =>
+    onDigits((file) =>
+      Effect.gen(function* () {
+        const [chunks, texts]: [Array<Uint8Array>, Array<string>] = [[], []]
+        yield* run(file, options, (chunk) =>
+          Effect.sync(() => {
+            texts.push(text(chunk))
+            chunks.push(chunk)
+          })
+        )
+        expect(texts).toEqual(expected)
+        if (lengths !== undefined) expect(chunks.map(({ length }) => length)).toEqual(lengths)
+      })
+    )
+  return {
+    [`AioFile.AioFile.${method}.offset`]: seen({ offset: 7 }, ["789"]),
+    [`AioFile.AioFile.${method}.length`]: seen({ length: 3 }, ["012"]),
+    [`AioFile.AioFile.${method}.chunkSize`]: seen({ chunkSize: 4 }, ["0123", "4567", "89"], [4, 4, 2]),
+    [`AioFile.AioFile.${method}.detach`]: seen({ chunkSize: 5, detach: true }, ["01234", "56789"], [0, 0])
+  }
+}
+
 /** Both ways to open a file. */
 type Opening = <A, E>(
   path: string,
@@ -102,6 +133,8 @@ const methods: Lines = {
       expect(yield* contentOf(place)).toBe("0123XY6789")
     })
   ),
+  ...lent("borrowedStream", (file, options, use) => Stream.runForEach(file.borrowedStream(options), use)),
+  ...lent("forEachChunk", (file, options, use) => file.forEachChunk(use, options)),
   "AioFile.AioFile.stream.offset": onDigits((file) =>
     Effect.map(all(file.stream({ offset: 7 })), (chunks) => expect(chunks).toEqual(["789"]))
   ),
