@@ -60,7 +60,17 @@ export const stream = (
         const file = new OpenDescriptor(fd, regularFile)
         const size = sizeOf(engineOrReplacement(engine), file)
         return fileStream(
-          { engine: () => engineOrReplacement(engine), file, offset, length, size, chunkSize, first: most, most, slabs: freshSlabs },
+          {
+            engine: () => engineOrReplacement(engine),
+            file,
+            offset,
+            length,
+            size,
+            chunkSize,
+            first: most,
+            most,
+            slabs: freshSlabs
+          },
           failureOf(fd),
           Effect.ignore(executeUninterruptibly(engine, close(fd)))
         )
