@@ -210,6 +210,9 @@ export class AioShortTransfer extends Data.TaggedError("AioShortTransfer")<{
  */
 export type WithCode<C extends Code> = AioError & { readonly code: C }
 
+/** Codes of which the types say which they are: of any code at all, `false` would say that it is no `AioError`. */
+type Known<C extends Code> = (C | ReadonlyArray<C>) & (Code extends C ? never : unknown)
+
 /**
  * Whether a value is an `AioError` with this code, or with one of these.
  *
@@ -224,8 +227,10 @@ export type WithCode<C extends Code> = AioError & { readonly code: C }
  * )
  */
 export const hasCode: {
-  <const C extends Code>(code: C | ReadonlyArray<C>): (error: unknown) => error is WithCode<C>
-  <const C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C>
+  <const C extends Code>(code: Known<C>): (error: unknown) => error is WithCode<C>
+  (code: Code | ReadonlyArray<Code>): (error: unknown) => boolean
+  <const C extends Code>(error: unknown, code: Known<C>): error is WithCode<C>
+  (error: unknown, code: Code | ReadonlyArray<Code>): boolean
 } = dual(2, <C extends Code>(error: unknown, code: C | ReadonlyArray<C>): error is WithCode<C> => {
   try {
     return error instanceof AioError && (error.code === code || (Array.isArray(code) && code.includes(error.code)))

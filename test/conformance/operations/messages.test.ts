@@ -152,6 +152,18 @@ describe("catching by code", () => {
     expectTypeOf(caught).toEqualTypeOf<Effect.Effect<number, AioError.AioFailure | "other">>()
     const first = AioError.catchCode(absent, "ENOENT", (error) => Effect.succeed(error.code))
     expectTypeOf(first).toEqualTypeOf<Effect.Effect<number | "ENOENT", AioError.AioFailure>>()
+    const either = Effect.flip(absent).pipe(Effect.runSync)
+    expect(either).toBe(error)
+    if (AioError.hasCode(either, ["ENOENT", "ENOTDIR"])) {
+      expectTypeOf(either.code).toEqualTypeOf<"ENOENT" | "ENOTDIR">()
+    } else expectTypeOf(either).toEqualTypeOf<AioError.AioFailure>()
+    const { code } = error
+    // It may be an AioError with another code, whatever this code is.
+    if (!AioError.hasCode(either, code)) expectTypeOf(either).toEqualTypeOf<AioError.AioFailure>()
+    const caughtAny = Effect.catchIf(absent, AioError.hasCode([code]), () => Effect.succeed("caught"))
+    expectTypeOf(caughtAny).toEqualTypeOf<Effect.Effect<number | string, AioError.AioFailure>>()
+    const caughtOne = Effect.catchIf(absent, AioError.hasCode("ENOENT"), ({ code }) => Effect.succeed(code))
+    expectTypeOf(caughtOne).toEqualTypeOf<Effect.Effect<number | "ENOENT", AioError.AioFailure>>()
     // @ts-expect-error
     AioError.catchCode(absent, "ENOEMT", () => Effect.void)
     // @ts-expect-error
