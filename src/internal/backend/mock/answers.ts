@@ -1,4 +1,4 @@
-/** Answers of more than a number, written as the kernel would: where the catalogue's entries decode them. */
+/** Answers that are more than a number, written in the kernel's structures: the catalogue's entries decode them there. */
 
 import type { Submission } from "../../engine/submission.ts"
 import { DIRENT, STATFS, STATX, STATX_BASIC_STATS, STATX_BTIME } from "../../native/layout.ts"
@@ -11,7 +11,7 @@ import { Directory, type Inode } from "./inode.ts"
 import { NAME_MAX, toBytes } from "./paths.ts"
 
 const SECOND = 1_000_000_000n
-/** A device that no machine has. */
+/** A device number that no machine has. */
 const DEVICE = { major: 0, minor: 0xa10 }
 
 const writeTime = ({ i64, u32 }: Cell, at: number, time: bigint): void => {
@@ -41,7 +41,7 @@ export const writeStat = (cell: Cell, inode: Inode): void => {
   u32[STATX.devMinor / 4] = DEVICE.minor
 }
 
-/** What statfs(2) says of tmpfs. */
+/** What statfs(2) tells of tmpfs. */
 const TMPFS_MAGIC = 0x01021994
 const INODES = 1_000_000
 
@@ -62,7 +62,7 @@ export const writeStatFs = ({ u32, u64 }: Cell, { space }: FileSystem): void => 
   write(STATFS.namelen, NAME_MAX)
 }
 
-/** One `struct linux_dirent64`; its length, or 0 where it does not fit. */
+/** One `struct linux_dirent64`. Returns its length, or 0 where it does not fit. */
 const writeName = (output: Buffer, at: number, name: string, inode: Inode, position: number): number => {
   const bytes = toBytes(name)
   const length = Math.ceil((DIRENT.name + bytes.length + 1) / 8) * 8
@@ -77,8 +77,8 @@ const writeName = (output: Buffer, at: number, name: string, inode: Inode, posit
 }
 
 /**
- * getdents64(2): the names from the description's position on, as many as fit, and whether these are the last. A name that stays
- * while others come and go is told once: positions are given in the order in which names came, and not again.
+ * getdents64(2): the names from the description's position on, as many as fit, and whether these are the last. A name that exists all the
+ * time is told once, though others are made and removed: positions are given in the order in which names were made, and not again.
  */
 export const writeNames = (submission: Submission, description: Description): number => {
   const output = submission.names!

@@ -1,4 +1,4 @@
-/** Operations on who owns a file, who may use it, and when it was used. */
+/** Operations on the owner of a file, its permissions, and its times. */
 import type { FileTime } from "../../operation/attributes.ts"
 import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
@@ -12,7 +12,7 @@ export const chmod = (fs: FileSystem, inode: Inode, mode: number): void => {
   fs.changed(inode)
 }
 
-/** `(uid_t) -1`: as it is. */
+/** `(uid_t) -1`: the owner stays. */
 const UNCHANGED = 0xffffffff
 
 export const chown = (fs: FileSystem, inode: Inode, uid: number, gid: number): void => {
@@ -24,7 +24,7 @@ export const chown = (fs: FileSystem, inode: Inode, uid: number, gid: number): v
   }
   inode.uid = newUid
   inode.gid = newGid
-  // A program must not run as its new owner because the old one said so.
+  // A program must not run as its new owner because the old owner had set the bit.
   if (!(inode instanceof Directory)) inode.mode &= ~(S_ISUID | ((inode.mode & 0o010) !== 0 ? S_ISGID : 0))
   fs.changed(inode)
 }
@@ -33,7 +33,7 @@ const SECOND = 1_000_000_000n
 const EARLIEST = -(2n ** 31n) * SECOND
 const LATEST = (2n ** 34n - 2n ** 31n - 1n) * SECOND
 
-/** What ext4 makes of a time: 1901 to 2446, and whole seconds at both ends. */
+/** The times that ext4 can keep: 1901 to 2446, and whole seconds at both ends. */
 export const kept = (time: bigint): bigint => (time >= LATEST ? LATEST : time < EARLIEST + SECOND ? EARLIEST : time)
 
 export const utimes = (fs: FileSystem, inode: Inode, atime: FileTime, mtime: FileTime): void => {

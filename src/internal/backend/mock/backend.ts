@@ -1,10 +1,10 @@
 /**
  * A backend without a kernel: requests are done to a file system in memory.
  *
- * The simplest there is, and the one to read first. A request is encoded like any other, so that it is checked like any other; then it
- * waits for its time (`Timer`), or for somebody to release it, or for a peer, and is done in a turn of the event loop, all at once. What
- * this mechanism is bad at: nothing is faster or slower than anything else, unless it is told to be, and no two things ever happen at
- * the same time. Bytes are copied when a request completes and not before, as a program has to expect from a real disk.
+ * The simplest backend, and the one to read first. A request is encoded like any other, so that it is checked like any other. Then it waits
+ * for its time (`Timer`), for a test that releases it, or for a peer, and is done in a turn of the event loop, as a whole. What this
+ * mechanism is bad at: no request is faster or slower than another unless it is told to be, and no two things ever happen at the same time.
+ * Bytes are copied when a request completes and not before, as a program has to expect from a real disk.
  */
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
 import { keptVector } from "../../engine/buffers.ts"
@@ -26,7 +26,7 @@ import { type OperationName, operations } from "./operations.ts"
 import { toText } from "./paths.ts"
 import { ReadyDescriptor } from "./readyDescriptor.ts"
 
-/** Whose time it is. */
+/** The clock that requests follow. */
 export interface Timer {
   /** Nanoseconds since 1970. */
   readonly now: () => bigint
@@ -52,9 +52,9 @@ class Call implements Attempt {
   progress = 0
   abandon: (() => void) | undefined
   place: Place = "ready"
-  /** Takes it away from where it is delayed, hangs or waits. */
+  /** Takes the request out of where it is delayed, hangs or waits. */
   leave: () => void = stay
-  /** It was under way when power was lost. */
+  /** The request was under way when power was lost. */
   isLost = false
 
   constructor(
@@ -67,7 +67,7 @@ class Call implements Attempt {
 
 const stay = (): void => {}
 
-/** They leave nothing on a disk. */
+/** Operations that leave nothing on a disk. */
 const readers = new Set<string>(
   "nop read readv stat lstat fstat statvfs readlink readdir getxattr fgetxattr listxattr flistxattr access pollFd flock readahead fadvise".split(
     " "
@@ -88,12 +88,12 @@ export class MockBackend implements Backend {
   /** Keeps requests, and their buffers, alive. */
   private readonly calls = new Map<Request, Call>()
   private ready: Array<Call> = []
-  /** By what they wait for. */
+  /** Calls by what they wait for. */
   private readonly waiting = new Map<object, Set<Call>>()
-  /** Who has taken over the machine. */
+  /** The backend that has taken over the machine. */
   private heir: MockBackend | undefined
   private readonly hung = new Set<Call>()
-  /** When requests were made: an engine gives them on a turn later, and a test's clock may have moved on by then. */
+  /** When requests were made. An engine hands them on a turn later, and a test's clock may have been moved by then. */
   private readonly arrivals = new WeakMap<Request, bigint>()
   private readonly readiness = new ReadyDescriptor()
   private hasPower: boolean
@@ -135,7 +135,7 @@ export class MockBackend implements Backend {
     close: (fd) => {
       if (this.machine.open.peek(fd) !== undefined) descriptors.close(this.machine.fs, this.machine.open, fd)
     },
-    // They end with the machine.
+    // The timers end with the machine.
     own: () => {},
     disown: () => {}
   }
@@ -147,7 +147,7 @@ export class MockBackend implements Backend {
     try {
       submission.encode(request.entry, request.input, request.bytes)
       call = this.callOf(request, submission)
-      // A test's own function: asked before anything is counted.
+      // A test's own function: called before anything is counted.
       takes = this.isClosing || !this.hasPower ? 0n : this.options.latency(call.draft)
     } catch (problem) {
       submission.clear()
@@ -170,7 +170,7 @@ export class MockBackend implements Backend {
     return new Call(request, submission, draft, effects)
   }
 
-  /** Puts a request where it waits for its time. */
+  /** Delays a request until its time. */
   private begin(call: Call, takes: bigint): void {
     const { draft, effects } = call
     if (effects.powerLoss === true && this.hasPower) return this.losePower()
@@ -180,7 +180,7 @@ export class MockBackend implements Backend {
     if (left <= 0n) return this.makeReady(call)
     call.place = "delayed"
     call.leave = timer.after(left, () => {
-      // Not a turn later: who moves a test's clock is to see what that brings.
+      // Not a turn later: a test that moves its clock is to see the effect at once.
       this.complete(call)
       this.host.wake()
     })
@@ -221,7 +221,7 @@ export class MockBackend implements Backend {
     return done
   }
 
-  /** Does it; false where it has to wait for somebody. */
+  /** Does the request; false where it has to wait for a peer. */
   private complete(call: Call): boolean {
     if (call.place === "done") return false
     let result: number
@@ -232,7 +232,7 @@ export class MockBackend implements Backend {
         this.wait(call, problem.target)
         return false
       }
-      // A mistake of the mock's own: the fiber dies of it, and does not wait for ever.
+      // A mistake of the mock: the fiber dies of it, and does not wait without end.
       call.request.problem = problem
       result = -errno.EINVAL
     }
@@ -248,7 +248,7 @@ export class MockBackend implements Backend {
     const error = errorOf(effects)
     if (error !== undefined) {
       if (name === "fsync" || name === "fdatasync") this.machine.files.failToSync(request.input.fd)
-      // Linux closes the descriptor, whatever it reports.
+      // Linux closes the descriptor, whatever error it reports.
       if (name === "close") this.machine.run(name, request.input, submission, call)
       return error
     }
@@ -275,7 +275,7 @@ export class MockBackend implements Backend {
     this.host.wake()
   }
 
-  /** Its one completion. */
+  /** The only completion of a request. */
   private end(call: Call, result: number): void {
     const { draft, request, submission } = call
     this.calls.delete(request)
@@ -288,7 +288,7 @@ export class MockBackend implements Backend {
     if (this.free.length < MOST_FREE) this.free.push(submission)
   }
 
-  /** Ends what has not been done, or not entirely: bytes that were moved count, as after a signal. */
+  /** Ends a request that has not been done, or not entirely: bytes that were moved count, as after a signal. */
   private giveUp(call: Call, result: number): void {
     call.leave()
     call.abandon?.()
@@ -348,14 +348,14 @@ export class MockBackend implements Backend {
 
   // --- What tests do to it
 
-  /** Lets go of what hangs. */
+  /** Releases requests that hang. */
   release(): void {
     this.heir?.release()
     for (const call of [...this.hung]) this.makeReady(call)
     this.host.wake()
   }
 
-  /** What is under way has been done, or has not been begun; what waits for a peer has not. All of it ends with EIO. */
+  /** A request under way has been done, or has not been begun; one that waits for a peer has not been begun. All of them end with EIO. */
   private losePower(): void {
     const calls = [...this.calls.values()]
     for (const call of calls) {
@@ -380,19 +380,19 @@ export class MockBackend implements Backend {
     }
   }
 
-  /** Loses power, unless it is lost already, and starts again with what was on the disk. What was lost. */
+  /** Loses power, unless it is lost already, and starts again with what was on the disk. Returns what was lost. */
   crash(seed: number): ReadonlyArray<string> {
     for (const backend of this.heir === undefined ? [this] : [this, this.heir]) {
       if (backend.hasPower) backend.losePower()
       backend.hasPower = true
     }
-    // This was it: a rule that has not been met must not meet whoever looks at what is left.
+    // The rule has done its work. If no request has met it yet, it must not meet a program that looks at what is left.
     this.faults.remove(({ powerLoss }) => powerLoss === true)
     return this.machine.crash(seed)
   }
 }
 
-/** The first bytes of a transfer. Of a read at least one: none would say that the file ends. */
+/** The first bytes of a transfer. At least one byte of a read: none would mean the end of the file. */
 const shorten = ({ entry }: Request, submission: Slot, most: number): void => {
   const limit = Math.max(entry === write.entry || entry === writev.entry ? 0 : 1, most)
   if (entry === copyFileRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)

@@ -1,22 +1,22 @@
 /**
  * The bytes of a file: what programs see (`cached`), and what is on the disk (`durable`).
  *
- * Sparse: a page that was never written is in no map, so a hole costs nothing. Both maps share a page until it is written to again,
- * so a sync copies nothing.
+ * Sparse: a page that was never written is in neither map, so that a hole costs nothing. Both maps share a page until it is written to
+ * again, so that a sync copies nothing.
  */
 import type { Random } from "./random.ts"
 
 export const PAGE = 4096
-/** What a disk writes entirely or not at all. */
+/** The unit that a disk writes entirely or not at all. */
 const SECTOR = 512
 
-/** Allocated and never written. Shared by all files, and never written to. */
+/** A page that is allocated and was never written. Shared by all files, and never written to. */
 const ZEROS = new Uint8Array(PAGE)
 
-/** How often a page that is written again was written back by the kernel in between. */
+/** How often the kernel has written a page back before it is written again. */
 const WRITTEN_BACK_BETWEEN = 1 / 4
 
-/** Sizes between two syncs that a crash chooses from. */
+/** Sizes between two syncs. A crash chooses one of them. */
 const MOST_SIZES = 16
 
 /** The pages of a disk. */
@@ -27,7 +27,7 @@ export class Space {
     readonly random: Random
   ) {}
 
-  /** False where there are not so many left. */
+  /** False where fewer pages are left. */
   take(pages: number): boolean {
     if (this.used + pages > this.pages) return false
     this.used += pages
@@ -44,9 +44,9 @@ export class Content {
   private durableSize = 0
   /** Pages that differ from what is on the disk. */
   private readonly dirty = new Set<number>()
-  /** Those that a failed fsync(2) gave up: no later one writes them. */
+  /** Pages that a failed fsync(2) gave up: no later one writes them. */
   private readonly abandoned = new Set<number>()
-  /** Sizes since the last sync, the last one last. */
+  /** Sizes since the last sync, the latest at the end. */
   private sizes: Array<number> = []
 
   constructor(private readonly space: Space) {}
@@ -56,7 +56,7 @@ export class Content {
     return this.cached.size
   }
 
-  /** Copies bytes from `at` on: how many there were. */
+  /** Copies bytes from `at` on. Returns how many there were. */
   read(into: Uint8Array, at: number): number {
     const count = Math.max(0, Math.min(into.byteLength, this.size - at))
     for (let done = 0; done < count; ) {
@@ -70,7 +70,7 @@ export class Content {
     return count
   }
 
-  /** How many bytes could be written: fewer where the disk is full. */
+  /** Returns how many bytes could be written: fewer where the disk is full. */
   write(from: Uint8Array, at: number): number {
     let done = 0
     while (done < from.byteLength) {
@@ -85,7 +85,7 @@ export class Content {
     return done
   }
 
-  /** A page that may be changed, or none where the disk is full. */
+  /** A page that may be changed; undefined where the disk is full. */
   private forWriting(number: number): Uint8Array | undefined {
     const page = this.cached.get(number)
     if (page === undefined && !this.space.take(1)) return undefined
@@ -121,7 +121,7 @@ export class Content {
     if (this.sizes.length > MOST_SIZES) this.sizes.splice(this.space.random.integer(MOST_SIZES), 1)
   }
 
-  /** Cuts, or adds a hole. */
+  /** Cuts the file, or adds a hole. */
   resize(size: number): void {
     // Also beyond the end: fallocate(2) may have left pages there.
     this.zero(size, Number.MAX_SAFE_INTEGER, undefined)
@@ -145,7 +145,7 @@ export class Content {
     this.forWriting(number)!.fill(0, from - number * PAGE, to - number * PAGE)
   }
 
-  /** The pages there are from `first` to before `last`. */
+  /** The pages that exist from `first` to before `last`. */
   private numbersIn(first: number, last: number): ReadonlyArray<number> {
     if (last - first > this.cached.size) return [...this.cached.keys()].filter((n) => n >= first && n < last)
     const numbers: Array<number> = []
@@ -158,7 +158,7 @@ export class Content {
     this.zero(from, to, undefined)
   }
 
-  /** Makes sure that a range has space: false, and nothing has happened, where there is not so much left. */
+  /** Makes sure that a range has space. False, and nothing has happened, where less is left. */
   allocate(from: number, to: number): boolean {
     const first = Math.floor(from / PAGE)
     const last = Math.ceil(to / PAGE)
@@ -179,7 +179,7 @@ export class Content {
     if (size > this.size) this.setSize(size)
   }
 
-  /** Moves everything from page `from` on by so many pages; what was between is gone, or a hole. Flushed, as ext4 and XFS do. */
+  /** Moves everything from page `from` on by so many pages; the pages between are gone, or a hole. Flushed, as ext4 and XFS do. */
   shift(from: number, by: number): void {
     const moved: Pages = new Map()
     for (const [number, page] of this.cached) {
@@ -192,7 +192,7 @@ export class Content {
     this.flush()
   }
 
-  /** The disk becomes what programs see. */
+  /** The disk becomes equal to what programs see. */
   private flush(): void {
     this.durable = new Map(this.cached)
     this.durableSize = this.size
@@ -237,13 +237,13 @@ export class Content {
   free(): void {
     this.space.used -= this.cached.size
     this.cached = new Map()
-    // What was never written back is gone; a crash may yet bring back the name, and what was.
+    // Bytes that were never written back are gone. A crash may bring back the name, with the bytes that were.
     this.dirty.clear()
     this.abandoned.clear()
     this.sizes = []
   }
 
-  /** Power is lost: what is on the disk becomes what programs see, on a disk that counts as empty before. Says what was lost. */
+  /** Power is lost: programs then see what is on the disk, which must count as empty before. Returns what was lost. */
   crash(random: Random): ReadonlyArray<string> {
     const lost: Array<string> = []
     for (const number of [...this.dirty, ...this.abandoned].sort((a, b) => a - b)) {
@@ -264,7 +264,7 @@ export class Content {
     this.space.used += this.durable.size
     this.cached = new Map(this.durable)
     this.size = this.durableSize
-    // What lies beyond the end must read as zeros when the file grows again.
+    // Bytes beyond the end must read as zeros when the file grows again.
     this.zero(this.size, Number.MAX_SAFE_INTEGER, undefined)
     this.flush()
     return lost

@@ -33,7 +33,7 @@ export class Description {
   constructor(
     readonly inode: Inode,
     readonly flags: number,
-    /** As it was opened, for the journal and for faults. */
+    /** The path with which it was opened, for the journal and for faults. */
     readonly path: string
   ) {
     const mode = flags & O_ACCMODE
@@ -55,7 +55,7 @@ export class Description {
   }
 }
 
-/** Standard input, output and error are not of this world. */
+/** Standard input, output and error do not belong to the mock. */
 const FIRST = 3
 
 export class Descriptors {
@@ -65,7 +65,7 @@ export class Descriptors {
 
   constructor(public limit: number) {}
 
-  /** Calls `visit` for every one, in no order. */
+  /** Calls `visit` for every description, in no order. */
   forEach(visit: (description: Description, fd: number) => void): void {
     this.open.forEach(visit)
   }
@@ -74,7 +74,7 @@ export class Descriptors {
     return this.open.get(fd)
   }
 
-  /** Of one that may be used for more than its place. */
+  /** The description of a descriptor that was not opened with O_PATH. */
   get(fd: number): Description {
     const description = this.find(fd)
     return description.isPath ? fail("EBADF") : description
@@ -106,7 +106,7 @@ export class Descriptors {
     return description
   }
 
-  /** Power is lost. Numbers are not used again: who still has one must not meet somebody else's file. */
+  /** Power is lost. Numbers are not used again: a program that still has one must not meet another file. */
   restart(): void {
     this.open.clear()
     this.lowest = this.highest + 1
@@ -191,7 +191,7 @@ export const open = (
 /** Opens of FIFOs that wait for the other side. */
 const openings = new WeakMap<Attempt, () => number>()
 
-/** fifo(7): it counts as an end while it waits, so that the other side finds it. */
+/** fifo(7): the description counts as an end while it waits, so that the other side finds it. */
 const openFifo = (
   fs: FileSystem,
   descriptors: Descriptors,
@@ -239,7 +239,7 @@ const part = ({ inode, readable, writable }: Description, fs: FileSystem): void 
   const { pipe } = inode
   if (readable) pipe.readers--
   if (writable) pipe.writers--
-  // What nobody has read by then is gone.
+  // Bytes that have not been read by then are gone.
   if (pipe.readers === 0 && pipe.writers === 0) pipe.restart()
   fs.wake(pipe)
 }

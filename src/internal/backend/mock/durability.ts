@@ -1,14 +1,14 @@
 /**
  * Which names survive a loss of power.
  *
- * A change of names is on the disk when its directory has been synced, fsync(2) of the directory. Until then a crash keeps, of each
- * directory, a beginning of what was done to it, in order; a rename between two directories is kept in both or in neither. ext4 and
- * XFS have one journal and keep a beginning of everything: one possible outcome here. POSIX promises less, and so does this.
+ * A change of names is on the disk when its directory has been synced: fsync(2) of the directory. Until then a crash keeps, of each
+ * directory, the first of the changes, in order; a rename between two directories is kept in both or in neither. ext4 and XFS have one
+ * journal and keep the first of all changes: one possible outcome here. POSIX promises less, and so does this.
  */
 import { Directory, type Inode } from "./inode.ts"
 import type { Random } from "./random.ts"
 
-/** A name that came (to stand for `inode`) or went. */
+/** A name that was made (for `inode`) or removed. */
 export interface Change {
   readonly directory: Directory
   readonly name: string
@@ -19,11 +19,11 @@ export interface Change {
 interface Step {
   readonly what: string
   readonly changes: ReadonlyArray<Change>
-  /** It moved a directory into another: only after everything before it, or there could be a ring of directories. */
+  /** It moved a directory into another: it survives only with everything before it, or there could be a ring of directories. */
   readonly last: boolean
 }
 
-/** A kernel writes its journal back now and then, whoever asks. */
+/** A kernel writes its journal back now and then, without being asked. */
 const MOST_STEPS = 4096
 
 /** How often a step is the first of its directory that does not survive. */
@@ -37,7 +37,7 @@ export class NameLog {
     if (this.steps.length > MOST_STEPS) this.steps.splice(0, MOST_STEPS / 2).forEach(commit)
   }
 
-  /** fsync(2) of a directory: its steps, and those that they rest upon. */
+  /** fsync(2) of a directory: its steps, and the steps that they rest upon. */
   sync(directory: Directory): void {
     const needed = new Set([directory])
     let everything = false
@@ -56,12 +56,12 @@ export class NameLog {
     done.reverse().forEach(commit)
   }
 
-  /** Everything up to here is on the disk. */
+  /** All steps up to this one are on the disk. */
   syncAll(): void {
     this.steps.splice(0).forEach(commit)
   }
 
-  /** Power is lost: chooses what made it to the disk. What did not. */
+  /** Power is lost: chooses the steps that have reached the disk. Returns those that have not. */
   crash(random: Random): ReadonlyArray<string> {
     const lost: Array<string> = []
     const cut = new Set<Directory>()
@@ -88,7 +88,7 @@ const commit = ({ changes }: Step): void => {
   }
 }
 
-/** Makes names and numbers of links what the disk says, from `directory` down. Calls `visit` for what is still there, once each. */
+/** Sets names and numbers of links to what the disk has, from `directory` down. Calls `visit` once for each inode that is still there. */
 export const restore = (
   directory: Directory,
   visit: (inode: Inode, path: string) => void,

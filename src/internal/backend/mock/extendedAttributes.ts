@@ -25,7 +25,7 @@ const demandAttribute = (fs: FileSystem, inode: Inode, name: string, wanted: num
   fs.demand(inode, wanted)
 }
 
-/** There is nobody who would keep attributes of another namespace. */
+/** No part of the mock keeps attributes of other namespaces. */
 const demandNamespace = (name: string): void => {
   const namespace = ["user.", "trusted.", "security."].find((prefix) => name.startsWith(prefix))
   if (namespace === undefined) fail("EOPNOTSUPP")

@@ -17,15 +17,15 @@ export const fail = (code: Code): never => {
   throw new Failure(errno[code])
 }
 
-/** It would wait for somebody else. It is tried again from the start when `target` has been woken. */
+/** The operation would wait for a peer. It is tried again from the start when `target` has been woken. */
 export class Waits {
   constructor(readonly target: object) {}
 }
 
 /** What an operation keeps from one try to the next. */
 export interface Attempt {
-  /** Bytes that it has moved already: what is left of a large write to a pipe waits for room. */
+  /** Bytes that it has moved already: the rest of a large write to a pipe waits for room. */
   progress: number
-  /** Set by an operation that waits, and has to undo something if it is given up. */
+  /** Set by an operation that waits, and has to undo something if it is cancelled. */
   abandon: (() => void) | undefined
 }

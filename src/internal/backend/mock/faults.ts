@@ -1,4 +1,4 @@
-/** What goes wrong, by rule. A request meets at most one rule: the first that applies to it, when a backend would take it over. */
+/** Faults, by rule. A request meets at most one rule: the first that applies to it, at the time at which a backend would take it over. */
 import { errno } from "../../native/errno.ts"
 import type { Code } from "./failure.ts"
 import type { OperationName } from "./operations.ts"
@@ -61,7 +61,7 @@ interface Rule {
 
 const none: Effects = {}
 
-/** A close cannot be cancelled: one that hangs holds up whoever cleans up, so it has to be named. */
+/** A close cannot be cancelled, and a program that cleans up waits for it. So a close only hangs if the rule names it. */
 const includes = ({ hang, operation }: Fault, name: string): boolean =>
   operation === undefined
     ? hang !== true || name !== "close"
@@ -81,7 +81,7 @@ export class Faults {
 
   constructor(private readonly random: Random) {}
 
-  /** Whether nothing can go wrong. */
+  /** Whether there are no rules. */
   get isEmpty(): boolean {
     return this.rules.length === 0
   }
@@ -94,7 +94,7 @@ export class Faults {
     this.rules = this.rules.filter(({ fault }) => !which(fault))
   }
 
-  /** What happens to a request. */
+  /** The fault that a request meets. */
   meet(subject: Subject): Effects {
     for (const rule of this.rules) {
       const { fault } = rule
@@ -108,6 +108,6 @@ export class Faults {
   }
 }
 
-/** `-errno` of a rule's error; undefined where it has none that a user would see. */
+/** `-errno` of a rule's error; undefined where the rule has none that a program would see. */
 export const errorOf = ({ error }: Effects): number | undefined =>
   error === undefined || error === "EINTR" ? undefined : -errno[error]

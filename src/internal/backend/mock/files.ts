@@ -1,4 +1,4 @@
-/** Operations on open files: they move bytes, and the places of bytes. */
+/** Operations on open files that move bytes, and positions. */
 
 import type { Offset } from "../../engine/arguments.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
@@ -10,7 +10,7 @@ import { Directory, Fifo, type Inode, RegularFile } from "./inode.ts"
 import { PIPE_BUF, type Pipe } from "./pipe.ts"
 
 const DAY = 86_400_000_000_000n
-/** What O_DIRECT asks of lengths and offsets. */
+/** The alignment that O_DIRECT asks for, of lengths and offsets. */
 export const DIRECT_UNIT = 512
 const BLOCK = 4096
 const MAX_OFFSET = 2n ** 63n - 1n
@@ -23,7 +23,7 @@ export class Files {
 
   // --- Transfers
 
-  /** readv(2) of no bytes asks nothing of a file; read(2) does. */
+  /** readv(2) of no bytes asks the file nothing; read(2) does. */
   readv(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
     const { inode, readable } = this.descriptors.get(fd)
     const isNothing = readable && inode instanceof Directory && lengthOf(into) === 0
@@ -61,7 +61,7 @@ export class Files {
     const asked = position(description, offset, from)
     demandAligned(description, from, asked)
     if (from.every(({ byteLength }) => byteLength === 0)) return 0
-    // O_APPEND wins over an offset, against POSIX: pwrite(2), BUGS.
+    // O_APPEND wins over an offset, in contrast to POSIX: pwrite(2), BUGS.
     const at = description.appends ? inode.size : asked
     const done = this.put(inode, from, at)
     if (offset === undefined) description.position = at + done
@@ -84,7 +84,7 @@ export class Files {
     return done
   }
 
-  /** relatime: only what was not known yet to be younger than the last change, or is a day old. */
+  /** relatime: the time is only changed if it is not later than the last change, or if it is a day old. */
   private accessed({ flags }: Description, inode: Inode): void {
     if ((flags & O_NOATIME) !== 0) return
     const now = this.fs.now()
@@ -115,7 +115,7 @@ export class Files {
       this.fs.wake(pipe)
     }
     if (attempt.progress === bytes.byteLength) return attempt.progress
-    // With O_NONBLOCK, a part is enough. Nothing is not: it is waited for on the other backends, too.
+    // With O_NONBLOCK, a part is enough. If there is no room for any byte, it is waited for, as on the other backends.
     if (description.waits || attempt.progress === 0) throw new Waits(pipe)
     return attempt.progress
   }
@@ -134,7 +134,7 @@ export class Files {
     if (inode instanceof Directory) this.fs.log.sync(inode)
   }
 
-  /** The device failed: what was to be written is not, and will not be. */
+  /** The device failed: the bytes that were to be written are not written, and will not be. */
   failToSync(fd: number): void {
     const inode = this.descriptors.peek(fd)?.inode
     if (inode instanceof RegularFile) inode.content.abandon()
@@ -205,7 +205,7 @@ export class Files {
     if (!(inode instanceof RegularFile)) fail("EINVAL")
   }
 
-  /** copy_file_range(2); offsets left out move the descriptors' positions. */
+  /** copy_file_range(2). Where offsets are left out, it moves the descriptors' positions. */
   copy(fd: number, offset: Offset | undefined, to: number, toOffset: Offset | undefined, length: number): number {
     const from = this.descriptors.get(fd)
     const into = this.descriptors.get(to)
@@ -254,7 +254,7 @@ export class Files {
     throw new Waits(lock)
   }
 
-  /** The events of poll(2) that are the case, of those asked for and of the ones that are always told. */
+  /** The events of poll(2) that are true, among those asked for and those that are always told. */
   poll(fd: number, wanted: number): number {
     const { inode, isPath, readable, writable } = this.descriptors.find(fd)
     if (isPath) fail("EBADF")

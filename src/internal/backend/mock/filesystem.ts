@@ -1,7 +1,7 @@
 /**
  * A file system in memory: inodes, and the walk from a path to one. path_resolution(7)
  *
- * Plain JavaScript that knows no engine and no Effect. What one call of it does, it does at once; what has to wait throws `Waits`.
+ * Plain JavaScript that knows no engine and no Effect. A call does its work at once; an operation that has to wait throws `Waits`.
  */
 import { Content, Space } from "./content.ts"
 import { NameLog, restore } from "./durability.ts"
@@ -15,7 +15,7 @@ import type { Random } from "./random.ts"
 /** Symbolic links followed on the way to one inode. */
 const MAX_LINKS = 40
 
-/** Who makes the requests. */
+/** The user that makes the requests. */
 export interface User {
   readonly uid: number
   readonly gid: number
@@ -39,16 +39,16 @@ export class Place {
     readonly trailing: boolean
   ) {}
 
-  /** What has the name now. Looked up when it is asked for: until then a kernel does not mind that the name is too long. */
+  /** The inode that the name stands for now. Looked up when it is needed: until then a kernel does not mind that the name is too long. */
   get inode(): Inode | undefined {
     return this.name === "" ? this.directory : lookup(this.directory, this.name)
   }
 }
 
-/** Whether a symbolic link at the end of a path is followed; and if so, to make what it stands for (O_CREAT). */
+/** Whether a symbolic link at the end of a path is followed; and if so, to create the file that it names (O_CREAT). */
 export type Follow = "no" | "yes" | "toCreate"
 
-/** One walk, through all the links that it follows. */
+/** One traversal, through all the links that it follows. */
 interface Traversal {
   links: number
 }
@@ -59,7 +59,7 @@ export const isOrdinary = ({ name }: Place): boolean => name !== "" && name !== 
 export class FileSystem {
   private nextIno = 2
   readonly root: Directory
-  /** Where relative paths start: the current directory, but for requests that name another one. */
+  /** Where relative paths start: the current directory, unless a request names another one. */
   private start: Directory
   readonly log = new NameLog()
   readonly space: Space
@@ -70,7 +70,7 @@ export class FileSystem {
     readonly random: Random,
     /** Nanoseconds since 1970. */
     readonly now: () => bigint,
-    /** Whoever waits for `target` may try again. */
+    /** Operations that wait for `target` may try again. */
     readonly wake: (target: object) => void
   ) {
     this.space = new Space(Math.floor(capacity / 4096), random)
@@ -95,7 +95,7 @@ export class FileSystem {
   }
 
   permits(inode: Inode, wanted: number): boolean {
-    // The superuser may do everything, but not execute what nobody may.
+    // The superuser may do everything, but not execute a file that no user may execute.
     if (this.isRoot) return (wanted & MAY_EXECUTE) === 0 || inode instanceof Directory || (inode.mode & 0o111) !== 0
     const shift = this.settings.user.uid === inode.uid ? 6 : this.inGroup(inode.gid) ? 3 : 0
     return ((inode.mode >> shift) & wanted) === wanted
@@ -114,7 +114,7 @@ export class FileSystem {
 
   // --- Paths
 
-  /** The place of a path, or of what a symbolic link at its end stands for. There may be nothing. */
+  /** The place of a path, or of the path in a symbolic link at its end. There may be nothing at that place. */
   locate(path: string, follow: Follow): Place {
     if (path === "") fail("ENOENT")
     if (path.length >= PATH_MAX) fail("ENAMETOOLONG")
@@ -141,7 +141,7 @@ export class FileSystem {
     const place = new Place(directory, name, trailing)
     if (name === "") return place
     this.demand(directory, MAY_EXECUTE)
-    // A slash at the end of what is to be created is wrong, before any link is followed.
+    // A slash at the end of a name that is to be created is an error, before any link is followed.
     if (follow === "no" || (follow === "toCreate" && trailing)) return place
     const { inode } = place
     if (!(inode instanceof SymbolicLink)) return place
@@ -190,7 +190,7 @@ export class FileSystem {
     return new Fifo(this.nextIno++, this.ownershipIn(directory, mode), this.now(), new Pipe())
   }
 
-  /** Lets go of an inode that has no name and no descriptor. */
+  /** Forgets an inode that has no name and no descriptor. */
   freeUnused(inode: Inode): void {
     if (inode.nlink === 0 && inode.opens === 0) inode.free()
   }
@@ -200,7 +200,7 @@ export class FileSystem {
     inode.ctime = inode.mtime
   }
 
-  /** Its bytes have changed: a program that anybody may have written must not run as its owner. */
+  /** The bytes have changed: a program that any user may have written must not run as its owner. */
   written(inode: Inode): void {
     if (!this.isRoot) inode.mode &= ~(S_ISUID | ((inode.mode & 0o010) !== 0 ? S_ISGID : 0))
     this.modified(inode)
@@ -210,7 +210,7 @@ export class FileSystem {
     inode.ctime = this.now()
   }
 
-  /** Power is lost and comes back: memory is gone, the disk is what it is. What was lost. */
+  /** Power is lost and comes back: memory is gone, the disk is as it was. Returns what was lost. */
   crash(random: Random): ReadonlyArray<string> {
     const lost = [...this.log.crash(random)]
     this.space.used = 0
@@ -229,7 +229,7 @@ const lookup = (directory: Directory, name: string): Inode | undefined => {
   return directory.names.get(name)?.inode
 }
 
-/** What is a directory, or should have been. */
+/** The inode as a directory. Fails with `missing` where there is none, and with ENOTDIR where it is not a directory. */
 export const demandDirectory = (inode: Inode | undefined, missing: Code): Directory => {
   if (inode === undefined) return fail(missing)
   return inode instanceof Directory ? inode : fail("ENOTDIR")

@@ -1,10 +1,10 @@
-/** The bits of open(2) and of modes: Node's own where it has them, Linux's where this platform lacks them. */
+/** The bits of open(2) and of modes: Node's own where it has them, Linux's where Node lacks them on this platform. */
 import { constants } from "node:fs"
 import { O_PATH } from "../../native/layout.ts"
 
 export { O_PATH }
 export const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants
-// Typed as always there; on Windows they are not.
+// Typed as if they were always there; on Windows they are not.
 const of = (bits: number | undefined, otherwise: number): number => bits ?? otherwise
 export const O_ACCMODE = 3
 export const O_DIRECT = of(constants.O_DIRECT, 0o40000)

@@ -1,4 +1,4 @@
-/** What names stand for: files, directories, symbolic links, FIFOs. */
+/** The kinds of inodes: files, directories, symbolic links, FIFOs. */
 import type { Content } from "./content.ts"
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts"
 import { Lock } from "./lock.ts"
@@ -14,9 +14,9 @@ export interface Ownership {
 }
 
 export abstract class Inode {
-  /** Names. */
+  /** How many names it has. */
   nlink = 0
-  /** Descriptors. */
+  /** How many descriptors it has. */
   opens = 0
   /** Permission bits, without the type. */
   mode: number
@@ -125,7 +125,7 @@ export class Fifo extends Inode {
   }
 }
 
-/** A name, and its place in the order that getdents64(2) goes through: later names have larger numbers. */
+/** A name, and its place in the order of getdents64(2): later names have larger numbers. */
 export interface Name {
   readonly inode: Inode
   readonly position: number
@@ -139,7 +139,7 @@ export class Directory extends Inode {
   readonly size = PAGE
   /** In the order of their positions. */
   readonly names = new Map<string, Name>()
-  /** What the disk says, see durability.ts. */
+  /** The names that the disk has, see durability.ts. */
   durable = new Map<string, Inode>()
   /** Null: the root. */
   parent: Directory | null = null
@@ -150,7 +150,7 @@ export class Directory extends Inode {
     return PAGE / BLOCK
   }
 
-  /** Its name, its `.`, and the `..` of those in it. */
+  /** Its name, its `.`, and the `..` of the directories in it. */
   override get links(): number {
     return this.nlink === 0 ? 0 : 2 + this.subdirectories
   }
@@ -168,7 +168,7 @@ export class Directory extends Inode {
     }
   }
 
-  /** Forgets all names; the numbers of links of what they stood for are wrong now. */
+  /** Forgets all names. The numbers of links of their inodes are wrong then. */
   clear(): void {
     this.names.clear()
     this.subdirectories = 0

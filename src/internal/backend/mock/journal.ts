@@ -1,4 +1,4 @@
-/** What was asked of the machine, and what it answered. */
+/** The requests that the machine was asked for, and its answers. */
 import type { Request } from "../../engine/request.ts"
 import type { Code } from "../../native/errno.ts"
 import { byteLengthOf, isUint8Array } from "../../native/views.ts"
@@ -23,7 +23,7 @@ export interface JournalEntry {
   /** Nanoseconds since 1970, by the Layer's Clock: when it was made, and when it ended. */
   readonly startNs: bigint
   readonly endNs: bigint | undefined
-  /** Somebody asked for an early end. */
+  /** A caller asked for an early end. */
   readonly cancelled: boolean
 }
 
@@ -33,7 +33,7 @@ export type Draft = { -readonly [Key in keyof JournalEntry]: JournalEntry[Key] }
 export const textOf = (path: unknown): string | undefined =>
   typeof path === "string" ? path : isUint8Array(path) ? toText(toByteString(path)) : undefined
 
-/** Bytes would be kept alive, and changed by whoever uses their buffer again. */
+/** Buffers are not kept: they would stay in memory, and change when the program uses them again. */
 const summaryOf = (input: Record<string, unknown>): Record<string, unknown> => {
   const summary: Record<string, unknown> = {}
   for (const key in input) {

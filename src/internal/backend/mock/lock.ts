@@ -4,7 +4,7 @@ export class Lock {
   private exclusive: object | undefined
   private readonly shared = new Set<object>()
 
-  /** False where somebody else's lock excludes it. As on Linux, a conversion gives up the old lock first. */
+  /** False where the lock of another description excludes it. As on Linux, a conversion gives up the old lock first. */
   take(owner: object, exclusively: boolean): boolean {
     this.drop(owner)
     const others = this.exclusive !== undefined || (exclusively && this.shared.size > 0)
@@ -14,7 +14,7 @@ export class Lock {
     return true
   }
 
-  /** Whether there was one. */
+  /** Returns whether there was a lock. */
   drop(owner: object): boolean {
     if (this.exclusive === owner) {
       this.exclusive = undefined

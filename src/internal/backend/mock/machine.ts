@@ -21,7 +21,7 @@ export interface MachineOptions extends Settings {
   readonly seed: number
   /** Nanoseconds since 1970. */
   readonly now: () => bigint
-  /** Whoever waits for `target` may try again. */
+  /** Operations that wait for `target` may try again. */
   readonly wake: (target: object) => void
 }
 
@@ -55,7 +55,9 @@ export class Machine implements Parts {
     }
   }
 
-  /** Where the request's path starts, if it says so. A path that needs no start does not look at it, as the kernel does not. */
+  /**
+   * The directory in which the request's path starts, if the request names one. For an absolute path it is not looked at, as in the kernel.
+   */
   private startOf({ at, path }: { readonly at?: number; readonly path?: Path }): Directory | undefined {
     if (at === undefined || path === undefined) return undefined
     const text = toByteString(path)
@@ -64,7 +66,7 @@ export class Machine implements Parts {
     return inode instanceof Directory ? inode : fail("ENOTDIR")
   }
 
-  /** What the machine's owner does, whoever makes the requests. */
+  /** What the owner of the machine does, without regard to the user of the requests. */
   private asRoot<A>(action: () => A): A {
     const { settings } = this.fs
     const { umask, user } = settings
@@ -78,7 +80,7 @@ export class Machine implements Parts {
     }
   }
 
-  /** Puts a file, or with `undefined` a directory, where it is to be, with the directories above it. It is on the disk. */
+  /** Puts a file, or with `undefined` a directory, at a path, with the directories above it. It is on the disk at once. */
   put(path: Path, content: Uint8Array | undefined): void {
     const at = toByteString(path)
     this.asRoot(() => {
@@ -139,7 +141,7 @@ export class Machine implements Parts {
     mkfifo(this.fs, toByteString(path), mode)
   }
 
-  /** All that is below a directory: of files the text, of links `-> target`. */
+  /** Everything below a directory: the text of files, `-> target` of links. */
   tree(path: Path): Record<string, string> {
     const inode = this.asRoot(() => existing(this.fs, toByteString(path), true))
     if (!(inode instanceof Directory)) return fail("ENOTDIR")
@@ -154,7 +156,7 @@ export class Machine implements Parts {
     )
   }
 
-  /** Loses power and starts again. What was lost. */
+  /** Loses power and starts again. Returns what was lost. */
   crash(seed: number): ReadonlyArray<string> {
     this.open.restart()
     return this.fs.crash(randomFrom(seed)).map(toText)

@@ -66,7 +66,7 @@ export const link = (fs: FileSystem, path: string, to: string): void => {
   fs.changed(inode)
 }
 
-/** What a path stands for, a link for itself unless a slash follows it. */
+/** The inode of a path: of a link the link itself, unless a slash follows it. */
 export const existing = (fs: FileSystem, path: string, follow = false): Inode => {
   const { inode, trailing } = fs.locate(path, follow || path.endsWith("/") ? "yes" : "no")
   if (inode === undefined) return fail("ENOENT")
@@ -106,7 +106,7 @@ export const rmdir = (fs: FileSystem, path: string): void => {
   leave(fs, place, "rmdir")
 }
 
-/** Whether `inode` is `directory`, or one that it is in. */
+/** Whether `inode` is `directory`, or a directory around it. */
 const isAbove = (inode: Inode, directory: Directory): boolean => {
   for (let at: Directory | null = directory; at !== null; at = at.parent) if (at === inode) return true
   return false
@@ -182,7 +182,7 @@ const move = (
   if (target !== undefined) fs.freeUnused(target)
 }
 
-/** What the tests see: files and links with their content, directories with a slash. */
+/** Files and links with their content, directories with a slash, as tests compare them. */
 export const describeTree = (directory: Directory, prefix = ""): Array<readonly [path: string, inode: Inode]> =>
   [...directory.names]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -31,14 +31,14 @@ export type OperationName = keyof typeof catalogue
 
 type Input<Name extends OperationName> = (typeof catalogue)[Name] extends Constructor<any, infer I, any> ? I : never
 
-/** What operations are done to. */
+/** What an operation is done to. */
 export interface Parts {
   readonly fs: FileSystem
   readonly open: descriptors.Descriptors
   readonly files: Files
 }
 
-/** The result, `>= 0`. Throws `Failure` and `Waits`. Nothing stands for 0. */
+/** The result, `>= 0`. Throws `Failure` and `Waits`. `undefined` stands for 0. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a function without a result returns
 type Handler<I> = (machine: Parts, input: I, submission: Submission, attempt: Attempt) => number | void
 
@@ -98,7 +98,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   chown: ({ fs }, { follow = true, path }, { a2, a3 }) =>
     attributes.chown(fs, names.existing(fs, toByteString(path), follow), Number(a2), Number(a3)),
   utimes: ({ fs }, { atimeNs, follow = true, mtimeNs, path }) => {
-    // utimensat(2): with nothing to do, not even the path is looked at.
+    // utimensat(2): without a time to set, not even the path is looked at.
     if (atimeNs === undefined && mtimeNs === undefined) return
     attributes.utimes(fs, names.existing(fs, toByteString(path), follow), atimeNs, mtimeNs)
   },
@@ -125,7 +125,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   }
 }
 
-/** So many bytes of what the submission keeps: a kernel would find them at the address. */
+/** So many bytes of the memory that the submission keeps: a kernel would find them at the address. */
 const part = (view: ArrayBufferView, length: number): Uint8Array => {
   const bytes = plainView(view)
   if (bytes.length < length)

@@ -21,5 +21,5 @@ export const toByteString = (path: Path): string =>
 
 export const toBytes = (name: string): Buffer => Buffer.from(name, "latin1")
 
-/** For people. */
+/** The path as text for messages. */
 export const toText = (name: string): string => (ascii.test(name) ? name : toBytes(name).toString())

@@ -1,15 +1,15 @@
-/** What is between the two ends of a pipe or a FIFO, pipe(7). */
+/** The buffer between the two ends of a pipe or a FIFO, pipe(7). */
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../native/readiness.ts"
 
 /** Bytes. */
 export const CAPACITY = 65536
-/** A write of so many bytes at most is not mixed with others'. */
+/** A write of at most so many bytes is not mixed with the bytes of other writes. */
 export const PIPE_BUF = 4096
 
 export class Pipe {
   readers = 0
   writers = 0
-  /** Ends opened since it was made: who waits for a peer also goes on when that has come and gone. */
+  /** How often ends were opened since it was made: an open that waits for a peer also goes on when a peer has come and gone. */
   readersSeen = 0
   writersSeen = 0
   private chunks: Array<Uint8Array> = []
@@ -44,7 +44,7 @@ export class Pipe {
     return done
   }
 
-  /** What poll(2) says of an end. */
+  /** The events that poll(2) tells of an end. */
   events(readable: boolean, writable: boolean): number {
     let events = 0
     if (readable) {
@@ -58,7 +58,7 @@ export class Pipe {
     return events
   }
 
-  /** Nobody is left at either end. */
+  /** No descriptor is left at either end. */
   restart(): void {
     this.readers = 0
     this.writers = 0

@@ -1,9 +1,9 @@
-/** Random numbers that can be had again. */
+/** Random numbers that can be repeated. */
 
 export interface Random {
   /** An integer from 0 to `below` - 1. */
   readonly integer: (below: number) => number
-  /** True so often, from 0 (never) to 1 (always). */
+  /** True with this probability, from 0 (never) to 1 (always). */
   readonly chance: (probability: number) => boolean
 }
 

@@ -1,4 +1,4 @@
-/** A descriptor for other event loops, readable while requests are ready. Made when somebody asks for it: eventfd(2). */
+/** A descriptor for other event loops, readable while requests are ready: eventfd(2). Made when it is asked for. */
 import { errno } from "../../native/errno.ts"
 import { addressOf, syscall } from "../../native/libc.ts"
 import { unsupported } from "../../native/platform.ts"
@@ -10,7 +10,7 @@ const EFD_NONBLOCK = 0o4000
 export class ReadyDescriptor {
   private descriptor: number | undefined
   private isSet = false
-  /** What is written to it, and read from it. Over with when each call returns; this object keeps it until then. */
+  /** The number that is written to it, and read from it. The kernel uses it only within a call; this object keeps it until then. */
   private readonly count = new BigUint64Array(1)
 
   /** -errno where there is none. */

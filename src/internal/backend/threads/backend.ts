@@ -1,13 +1,13 @@
 /**
- * A pool of threads, each in one system call at a time: what runs everything everywhere.
+ * A pool of threads, each in one system call at a time: it runs every operation on every system.
  *
  * What threads are bad at, and what is done about it here: every program has some already, so they start on demand and end when idle;
- * workers of Node take tens of milliseconds to start, so they are none; every request crosses to another core and back, so what is
- * cached is tried without one first, and the rings in shared memory are written and read in batches; a thread in a call that may wait
- * for ever cannot be given up, so it is woken by a signal.
+ * workers of Node take tens of milliseconds to start, so the threads are not workers of Node; every request crosses to another core and
+ * back, so cached requests are tried without a thread first, and the rings in shared memory are written and read in batches; a thread in a
+ * call that may wait without end cannot be given up, so a signal wakes it.
  *
- * A handful of threads in calls that wait for a peer would stop everything else, the closing of files included. Transfers on pipes,
- * sockets and terminals therefore wait in an epoll set first (readinessQueue.ts). An open of a FIFO cannot; a thread that is in an open for
+ * A handful of threads in calls that wait for a peer would stop everything else, the closing of files included. Transfers on pipes, sockets
+ * and terminals therefore wait in an epoll set first (readinessQueue.ts). An open of a FIFO cannot; a thread that has been in an open for
  * long does not count for `maxParallel`.
  */
 import { availableParallelism } from "node:os"
@@ -28,9 +28,9 @@ import { ReadinessQueue } from "./readinessQueue.ts"
 export interface ThreadControls {
   /** Threads that are started with the first request and stay. */
   minParallel: number
-  /** Threads at most. 0: those that run end when the requests handed to them are done, and new requests wait. */
+  /** Threads at most. 0: running threads end when the requests handed to them are done, and new requests wait. */
   maxParallel: number
-  /** Idle threads that may stay for ever. */
+  /** Idle threads that stay without a limit of time. */
   maxIdle: number
   /** Milliseconds after which the other idle threads end. */
   idleTimeout: number
@@ -46,20 +46,20 @@ export const defaultControls = (): ThreadControls => ({
 /** Milliseconds between two signals to a thread whose request has been asked to end. */
 const RETRY_INTERVAL = 5
 
-/** Milliseconds between two looks at opens: one that is seen twice takes long. */
+/** Milliseconds between two looks at opens: an open that is seen twice takes long. */
 const LONG_OPEN = 20
 
-/** After so many answers of EAGAIN from a descriptor that is ready all the same, that is its answer. */
+/** After so many answers of EAGAIN from a descriptor that is ready, the request ends with EAGAIN. */
 const MAX_REFUSALS = 100
-/** Milliseconds between two looks at what waits outside of the epoll set, for want of descriptors. */
+/** Milliseconds between two looks at requests that wait outside of the epoll set, for lack of descriptors. */
 const UNWATCHED = 10
 
-/** After so many threads that died at birth, with none left, requests fail instead of waiting. */
+/** After so many threads that ended at their start, with none left, requests fail instead of waiting. */
 const MAX_FAILED_STARTS = 3
 
 /**
- * Opens do for a FIFO, and nothing tells before. Transfers do in spite of their wait in the epoll set: a write of more than there is
- * room for, or a read that another reader was faster than.
+ * Opens of a FIFO wait, and nothing tells beforehand that it is one. Transfers wait in spite of the epoll set: a write of more bytes than
+ * there is room for, or a read whose bytes another reader has taken.
  */
 const mayWaitForEver = ({ entry, input }: Request): boolean =>
   entry.producesDescriptor === true ||
@@ -78,13 +78,13 @@ export class ThreadsBackend implements Backend {
   private readinessQueue: ReadinessQueue | undefined
   private reactor: Reactor | undefined
   private timer: NodeJS.Timeout | undefined
-  /** Threads that ended before they were up, in a row. */
+  /** Threads that ended before they had started their work, in a row. */
   private failedStarts = 0
-  /** A thread has been needed. */
+  /** A request has needed a thread. */
   private used = false
   /** Opens in flight that take long. */
   private stuck = 0
-  /** Threads that may live, as they have been told. */
+  /** How many threads there may be, as the threads have been told. */
   private allowed = 0
   private maxIdle = 0
   private idleTimeout = 0
@@ -92,7 +92,7 @@ export class ThreadsBackend implements Backend {
   private unwatchedTimer: NodeJS.Timeout | undefined
   /** Opens that were in flight at the last look. */
   private opensSeen = new Set<Request>()
-  /** Called when a thread has ended: who waits for fewer of them. */
+  /** Called when a thread has ended: by callers that wait for fewer threads. */
   private onFewer: Array<() => void> = []
   /** Answers of EAGAIN from descriptors that were ready. */
   private readonly refusals = new WeakMap<Request, number>()
@@ -111,8 +111,8 @@ export class ThreadsBackend implements Backend {
   }
 
   /**
-   * The pool's descriptors and shared memory; threads come on demand. 0, or the error (`-errno`) that there are no descriptors left
-   * for it.
+   * The pool's descriptors and shared memory; threads start on demand. Returns 0, or the error (`-errno`) where no descriptors are left for
+   * it.
    */
   open(): number {
     if (this.threads !== undefined) return 0
@@ -135,7 +135,7 @@ export class ThreadsBackend implements Backend {
 
   /** Makes changed `controls` known to the threads, and starts or ends as many as they ask for. */
   configure(): void {
-    // After the end of its Layer there is nothing to start any more.
+    // After the end of its Layer no thread is started any more.
     if (this.isClosed) return this.lookAgain()
     const { idleTimeout, maxIdle, maxParallel, minParallel } = this.controls
     this.maxIdle = Math.min(Math.max(maxIdle, minParallel), MAX_THREADS)
@@ -145,7 +145,7 @@ export class ThreadsBackend implements Backend {
     this.host.wake()
   }
 
-  /** Tells the threads how many of them may be. */
+  /** Tells the threads how many of them there may be. */
   private allow(threads: number): void {
     this.allowed = Math.min(threads, MAX_THREADS)
     this.threads?.configure(this.allowed, this.maxIdle, this.idleTimeout)
@@ -173,7 +173,7 @@ export class ThreadsBackend implements Backend {
     this.host.wake()
   }
 
-  /** Calls `done` when there are not more than `limit` threads, those apart that are stuck, or when so many are allowed again. */
+  /** Calls `done` when there are no more than `limit` threads, without those that are stuck, or when more are allowed again. */
   whenAtMost(limit: number, done: () => void): void {
     const most = Math.max(limit, this.controls.maxParallel)
     const reached = this.threadCount <= (most === 0 ? 0 : most + this.stuck)
@@ -201,7 +201,7 @@ export class ThreadsBackend implements Backend {
   submit(request: Request): boolean {
     const failure = this.open()
     if (failure < 0) {
-      // The next turn: a request does not end while it is being taken over.
+      // Not before the next turn: a request must not end while it is being taken over.
       this.inFlight++
       setImmediate(() => {
         this.inFlight--
@@ -253,18 +253,18 @@ export class ThreadsBackend implements Backend {
     if (threads === undefined) return
     threads.publish()
     const { maxParallel, minParallel } = this.controls
-    // With 0, those that there are drain what was handed over.
+    // With 0, the threads that exist do what was handed over.
     if (maxParallel === 0) return
-    // Twice the stuck ones: where one open waits for a peer, the next in the queue often does, too.
+    // Twice the number of stuck threads: where one open waits for a peer, the next in the queue often does, too.
     const most = Math.min(maxParallel + 2 * this.stuck, MAX_THREADS)
     const { waiting } = threads
     if (waiting > 0) this.watchOpens()
     if (threads.count >= most) return
     // Surplus threads leave by the idle timeout, or when the controls are set.
     if (most > this.allowed) this.allow(most)
-    // Threads that are starting, idle, or between two calls will take a request each. One that leaves instead says so by its end.
+    // Threads that are starting, idle, or between two calls will take a request each. A thread that ends instead tells so.
     const needed = threads.unfinished - threads.count
-    // Slots of cancelled calls come back through a thread.
+    // Slots of cancelled calls become free through a thread.
     const least = Math.max(this.used ? minParallel : 0, threads.queued > 0 ? 1 : 0)
     const wanted = Math.min(Math.max(needed, least - threads.count), most - threads.count)
     for (let i = 0; i < wanted; i++) threads.start()
@@ -323,14 +323,14 @@ export class ThreadsBackend implements Backend {
     return true
   }
 
-  /** A thread has ended, or could not be had. */
+  /** A thread has ended, or could not be started. */
   private readonly onEnd = (how: "retired" | "stillborn"): void => {
     const threads = this.threads!
     this.failedStarts = how === "stillborn" ? this.failedStarts + 1 : 0
-    // Those that there are go on, and each of their completions is a turn in which another start is tried.
+    // The threads that exist go on, and each of their completions is a turn in which another start is tried.
     if (how === "stillborn" && threads.count > 0) return
     if (this.failedStarts >= MAX_FAILED_STARTS) {
-      // No thread can be had (RLIMIT_NPROC, memory): waiting for one would be waiting for ever.
+      // No thread can be started (RLIMIT_NPROC, memory): requests would wait for one without end.
       this.failedStarts = 0
       this.slots.forEach(({ request, slot }) => {
         if (request !== null && threads.cancel(slot) === "dequeued") this.deliver(slot, -errno.EAGAIN)
@@ -346,12 +346,12 @@ export class ThreadsBackend implements Backend {
       this.host.abort(request, -errno.ECANCELED)
       return
     }
-    // It is about to fail for want of a pool.
+    // The request is about to fail because there is no pool.
     if (request.submission === null) return
     const { slot } = request.submission
     const answer = this.threads!.cancel(slot)
     if (answer === "dequeued") {
-      // The slot comes back by itself; the request needs it no longer.
+      // The slot becomes free later; the request does not need it any more.
       this.deliver(slot, -errno.ECANCELED)
     } else {
       this.cancelling.add(request)
@@ -370,7 +370,7 @@ export class ThreadsBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     this.readinessQueue?.forEach(visit)
-    // Slots that were never used are holes of the array, which `forEach` passes over.
+    // Slots that were never used are holes of the array, which `forEach` skips.
     this.slots.forEach(({ request }) => {
       if (request !== null) visit(request)
     })
@@ -381,7 +381,7 @@ export class ThreadsBackend implements Backend {
   }
 
   keepAlive(yes: boolean): void {
-    // Somebody waits for the end of threads.
+    // A caller waits for the end of threads.
     this.reactor?.keepAlive(yes || this.onFewer.length > 0)
   }
 

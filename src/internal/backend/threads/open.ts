@@ -9,7 +9,7 @@ const remedyOf = (number: number): string =>
     ? `${MORE_FILES}.`
     : "Allow this process executable memory of a file (memfd_create), and memory at all."
 
-/** The pool alone. Threads come on demand. Throws `Unavailable`. */
+/** The pool alone. Threads start on demand. Throws `Unavailable`. */
 export const open = (host: Host, { controls }: { readonly controls: ThreadControls }): ReadonlyArray<Backend> => {
   checkPlatform("threads")
   const pool = new ThreadsBackend(host, controls)

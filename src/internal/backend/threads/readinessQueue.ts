@@ -1,12 +1,12 @@
 /**
- * Requests that wait for a peer: reads of empty pipes, writes to full ones. They wait in an epoll(7) set, and get a thread when they can
- * go ahead. Otherwise a handful of them would keep all threads, and with them everything else, closes included.
+ * Requests that wait for a peer: reads of empty pipes, writes to full ones. They wait in an epoll(7) set, and get a thread when they can go
+ * ahead. Otherwise a handful of them would keep all threads, and everything else would wait, closes included.
  *
- * Each watches a duplicate of its descriptor. The set knows open files, not numbers: one whose number was closed while a copy of it
- * lives (in a child process, say) would be reported for ever, and could not be taken out any more.
+ * Each request watches a duplicate of its descriptor. The set knows open files, not numbers. A number that was closed while a copy of it
+ * lives (in a child process, say) would be reported without end, and could not be taken out any more.
  *
- * Where descriptors run out, or nearly, those that are left are for others: an open, say. Requests then wait by their own
- * numbers, looked at all together now and then. That is slower to notice and costs no descriptor; a thread for each would stop everything.
+ * Where there are few descriptors left, they are left to other uses: an open, say. Requests then wait on their own numbers, which are
+ * looked at all together now and then. That is slower and costs no descriptor; a thread for each request would stop everything.
  */
 import type { Request } from "../../engine/request.ts"
 import type { EpollSet } from "../../native/epollSet.ts"
@@ -18,16 +18,16 @@ import { areReady } from "../../native/readiness.ts"
 import { NR } from "../../native/syscalls.ts"
 import { closeDescriptor, ownDescriptor } from "../../native/threadCleanup.ts"
 
-/** Descriptors that are left to others. */
+/** Descriptors that are left to other uses. */
 const LEFT_TO_OTHERS = 48
 
 export class ReadinessQueue {
   private readonly byDuplicate = new Map<number, Request>()
   private readonly duplicates = new Map<Request, number>()
-  /** Without a duplicate: the events that they wait for. */
+  /** Requests without a duplicate, with the events that they wait for. */
   private readonly unwatched = new Map<Request, number>()
 
-  /** The set is no use any more. */
+  /** The set cannot be used any more. */
   private isRefused = false
 
   constructor(private readonly epoll: EpollSet) {}
@@ -36,12 +36,12 @@ export class ReadinessQueue {
     return this.duplicates.size + this.unwatched.size
   }
 
-  /** Whether some have to be looked at: no descriptor tells of them. */
+  /** Whether there are requests that have to be looked at, since no descriptor tells of them. */
   get isUnwatched(): boolean {
     return this.unwatched.size > 0
   }
 
-  /** Parks a request that has to wait; false if it can go ahead, or nobody can tell. */
+  /** Parks a request that has to wait; false if it can go ahead, or if there is no way to watch it. */
   park(request: Request, events = request.entry.peerEvents?.(request.input) ?? 0): boolean {
     const { input } = request
     if (events === 0) return false
@@ -50,7 +50,7 @@ export class ReadinessQueue {
       return true
     }
     const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
-    // The lowest free number: how many there are below it is how many are taken.
+    // The lowest free number. The numbers below it are taken.
     if (duplicate === -errno.EMFILE || duplicate >= descriptorLimit() - LEFT_TO_OTHERS) {
       if (duplicate >= 0) closeDescriptor(duplicate)
       this.unwatched.set(request, events)
@@ -60,7 +60,7 @@ export class ReadinessQueue {
     const failure = this.epoll.tryWatch(duplicate, events)
     if (failure < 0) {
       closeDescriptor(duplicate)
-      // A limit of the system's (fs.epoll.max_user_watches), no memory, a call that is refused. Files that never wait do not come here.
+      // A limit of the system (fs.epoll.max_user_watches), no memory, or a call that is refused. Files that never wait do not come here.
       this.unwatched.set(request, events)
       return true
     }
@@ -81,7 +81,7 @@ export class ReadinessQueue {
     return true
   }
 
-  /** Takes out all requests whose descriptors are ready, for `visit`. Who comes too late is parked again. */
+  /** Takes out all requests whose descriptors are ready, for `visit`. A request whose bytes another reader has taken is parked again. */
   forEachReady(visit: (request: Request) => void): void {
     if (this.size === 0) return
     const requeue = (request: Request): void => {
