@@ -1,4 +1,4 @@
-/** The thread that waits in aio_suspend(3) and makes a descriptor readable: starting, telling and ending it. See aioSuspendProtocol.js. */
+/** Starts, tells and ends the thread that waits in aio_suspend(3) and makes a descriptor readable. See aioSuspendProtocol.js. */
 import { SHARE_ENV, Worker } from "node:worker_threads"
 import { COUNT, INSIDE, MOST_WATCHED, ORDER, SHARED_SIZE, SIGNALLED, STOP, TID, views } from "./aioSuspendProtocol.js"
 import { waitForThreads } from "./exit.ts"
@@ -13,11 +13,11 @@ export { MOST_WATCHED }
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 const HIGH = 4294967296
 
-/** After so many threads that could not be had, or died, no more are tried. */
+/** After so many threads that could not be started, or died, no more are tried. */
 const MAX_FAILURES = 3
 
 export class AioSuspendThread {
-  /** Readable after a watched request has completed, until `clear`. -errno where none could be had. */
+  /** Readable after a watched request has completed, until `clear`. -errno where no descriptor could be made. */
   readonly eventFd = ownDescriptor(syscall(NR.eventfd2, 0, EFD_CLOEXEC_NONBLOCK))
   private readonly shared = new SharedArrayBuffer(SHARED_SIZE)
   private readonly views = views(this.shared)
@@ -26,7 +26,7 @@ export class AioSuspendThread {
   private worker: Worker | undefined
   private failures = 0
 
-  /** Whether the thread runs: until then, lists that it is given wait for it. */
+  /** Whether the thread runs. Lists that are given before wait for it. */
   get isUp(): boolean {
     return Atomics.load(this.views.control, TID) > 0
   }
@@ -45,7 +45,7 @@ export class AioSuspendThread {
           gettidNumber: NR.gettid,
           writeNumber: NR.write
         },
-        // Nothing of the program's own start-up (loaders, inspectors) belongs into a thread that makes system calls.
+        // The program's own start-up (loaders, inspectors) does not belong into a thread that makes system calls.
         execArgv: [],
         env: SHARE_ENV,
         trackUnmanagedFds: false
@@ -62,11 +62,11 @@ export class AioSuspendThread {
       Atomics.store(control, TID, 0)
       Atomics.store(control, INSIDE, 0)
     })
-    // What is in flight keeps the process alive, not the thread.
+    // Requests in flight keep the process alive; the thread does not.
     this.worker.unref()
   }
 
-  /** From now on, waits for one of the control blocks at these addresses, and for no others. */
+  /** From now on, the thread waits for one of the control blocks at these addresses, and for no others. */
   watch(addresses: ReadonlyArray<number>): void {
     const { control, list } = this.views
     const count = Math.min(addresses.length, MOST_WATCHED)
@@ -82,15 +82,15 @@ export class AioSuspendThread {
     const { control } = this.views
     Atomics.add(control, ORDER, 1)
     Atomics.notify(control, ORDER)
-    // The signal may come too early to end the wait: the thread looks by itself in a moment.
+    // The signal may come too early to end the wait: the thread looks again within ten milliseconds.
     if (Atomics.load(control, INSIDE) === 1) wakeThread(Atomics.load(control, TID))
   }
 
-  /** Makes the descriptor unreadable; whether it was not. Whoever calls this looks at all requests afterwards. */
+  /** Makes the descriptor unreadable. Returns whether it was readable. The caller has to look at all requests afterwards. */
   clear(): boolean {
     const { control } = this.views
     if (Atomics.load(control, SIGNALLED) === 0) return false
-    // EAGAIN: the thread has set the flag and is about to write. Then the flag stands until that write wakes us.
+    // EAGAIN: the thread has set the flag and is about to write. The flag then stays until that write wakes the loop.
     if (syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) > 0) {
       Atomics.store(control, SIGNALLED, 0)
     }
@@ -113,7 +113,7 @@ export class AioSuspendThread {
   async close(): Promise<void> {
     this.stop()
     const { worker } = this
-    // Only then: a thread that is still there may write to the descriptor, whose number may be somebody else's by then.
+    // Only then: until it has ended, the thread may write to the descriptor, whose number may belong to another file by then.
     if (worker !== undefined) {
       worker.ref()
       await new Promise<void>((resolve) => worker.once("exit", () => resolve()))

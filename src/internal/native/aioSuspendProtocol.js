@@ -6,7 +6,7 @@
  */
 
 /** Indices of the control words. */
-/** Grows with every list; what the thread sleeps on. */
+/** Grows with every list. The thread sleeps on it. */
 export const ORDER = 0
 /** How many blocks the list has. */
 export const COUNT = 1
@@ -20,7 +20,7 @@ export const STOP = 4
 export const TID = 5
 const CONTROL_WORDS = 6
 
-/** Blocks that are watched at most. */
+/** The most blocks that are watched. */
 export const MOST_WATCHED = 256
 
 /** Bytes of the shared memory. */

@@ -1,5 +1,5 @@
 /**
- * What the thread runs that waits for POSIX AIO: aio_suspend(3), then an eventfd. Plain JavaScript, because Node 20 cannot start a
+ * The program of the thread that waits for POSIX AIO: aio_suspend(3), then an eventfd. Plain JavaScript, because Node 20 cannot start a
  * worker from TypeScript: the same file serves the sources and the package. `aioSuspend.ts` is the other side.
  */
 import { workerData } from "node:worker_threads"
@@ -12,8 +12,8 @@ const { control, list } = views(shared)
 const call = koffi.load(null).func("syscall", "int64_t", Array(7).fill("int64_t"))
 const suspend = koffi.load(library).func("aio_suspend", "int", ["int64_t", "int", "int64_t"])
 
-// Functions below mention these arrays themselves, not only their addresses: a constant of a module that no function mentions is
-// collected once the module has run, and its memory is somebody else's.
+// Functions below mention these arrays themselves, not only their addresses. A constant of a module that no function mentions is collected
+// once the module has run, and its memory is used for something else.
 const one = new BigUint64Array([1n])
 const oneAddress = Number(koffi.address(one))
 const own = new Uint32Array(MOST_WATCHED * 2)
@@ -29,7 +29,7 @@ const tell = () => {
 }
 
 /**
- * Waits for a block of the list, as long as it is the one that is wanted; whether one is complete.
+ * Waits for a block of the list, as long as the list is the current one. Returns whether a block is complete.
  * @param {number} order
  * @param {number} count
  */
@@ -52,7 +52,7 @@ while (Atomics.load(control, STOP) === 0) {
   }
   const count = Atomics.load(control, COUNT)
   own.set(list)
-  // Written to while it was copied: what was copied may be of two lists. `wait` looks once more.
+  // The list was written to while it was copied: the copy may be of two lists. `wait` looks once more.
   Atomics.store(control, INSIDE, 1)
   const complete = wait(order, count)
   Atomics.store(control, INSIDE, 0)

@@ -1,14 +1,14 @@
-/** What O_DIRECT asks for. */
+/** The alignment that O_DIRECT asks for. */
 import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, STATX, STATX_DIOALIGN } from "./layout.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
-/** Bytes. */
+/** In bytes. */
 export interface Alignment {
-  /** Of buffers' addresses. */
+  /** Alignment of buffers' addresses. */
   readonly memory: number
-  /** Of offsets and lengths. */
+  /** Alignment of offsets and lengths. */
   readonly offset: number
 }
 
@@ -16,7 +16,7 @@ const status = new Uint32Array(STATX.size / 4)
 const statusAddress = permanent(status)
 const emptyPathAddress = permanent(new Uint8Array(8))
 
-/** The smallest sector there is. Where a device wants more and does not say so, the kernel answers EINVAL. */
+/** The smallest sector there is. Where a device wants more and does not tell, the kernel answers EINVAL. */
 const leastAlignment: Alignment = { memory: 512, offset: 512 }
 
 /** statx(2) with STATX_DIOALIGN (Linux 6.1). Answered from the inode in memory. */

@@ -1,6 +1,6 @@
 /**
- * Functions that Node has for addons, of which koffi offers others only. They are C++ (node.h, v8.h), part of the interface that addons
- * are compiled against, and called by the names that the compiler gives them.
+ * Functions that Node has for addons, and that koffi does not offer. They are C++ (node.h, v8.h), part of the interface that addons are
+ * compiled against, and called by the names that the compiler gives them.
  */
 import { lib } from "./libc.ts"
 
@@ -17,12 +17,12 @@ const find = (
   }
 }
 
-/** `v8::Isolate::GetCurrent()`: this thread's. */
+/** `v8::Isolate::GetCurrent()`: the isolate of this thread. */
 const currentIsolate = (): number => find("_ZN2v87Isolate10GetCurrentEv", "int64_t", [])?.() ?? 0
 
 /**
  * Has the C function called with `argument` when this thread's environment is taken down, after its last JavaScript and before its memory
- * is freed: `node::AddEnvironmentCleanupHook`. False where that cannot be had.
+ * is freed: `node::AddEnvironmentCleanupHook`. False where Node does not export it.
  */
 export const atCleanUp = (functionAddress: number, argument: number): boolean => {
   const isolate = currentIsolate()
@@ -32,7 +32,7 @@ export const atCleanUp = (functionAddress: number, argument: number): boolean =>
   return true
 }
 
-/** The address of this thread's `uv_loop_t`: `node::GetCurrentEventLoop`. 0 where it cannot be had. */
+/** The address of this thread's `uv_loop_t`: `node::GetCurrentEventLoop`. 0 where Node does not export it. */
 export const eventLoop = (): number => {
   const isolate = currentIsolate()
   return isolate === 0

@@ -29,12 +29,12 @@ export class EpollSet {
     return syscall(NR.epoll_ctl, this.fd, operation, fd, eventsAddress)
   }
 
-  /** Watches a descriptor for these events (poll(2)'s). False where that cannot be: it is always ready, or closed. */
+  /** Watches a descriptor for these events (poll(2)'s). False where epoll cannot: the file is always ready, or closed. */
   watch(fd: number, wanted = EPOLLIN): boolean {
     return this.tryWatch(fd, wanted) === 0
   }
 
-  /** The same: 0, or `-errno`. */
+  /** The same. Returns 0, or `-errno`. */
   tryWatch(fd: number, wanted: number): number {
     if (this.control(EPOLL_CTL_MOD, fd, wanted) === 0) return 0
     return this.control(EPOLL_CTL_ADD, fd, wanted)
@@ -44,7 +44,9 @@ export class EpollSet {
     this.control(EPOLL_CTL_DEL, fd, 0)
   }
 
-  /** Calls `visit` with descriptors that are ready now. False where it cannot be told: the set was closed or replaced by others. */
+  /**
+   * Calls `visit` with descriptors that are ready now. False where the set cannot be asked: other code closed or replaced its descriptor.
+   */
   forEachReady(visit: (fd: number) => void): boolean {
     const count = syscall(NR.epoll_pwait, this.fd, eventsAddress, MOST_EVENTS, 0, 0, 0)
     // Copied out first: `visit` may watch and unwatch, and that uses the same memory.

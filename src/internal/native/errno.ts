@@ -141,7 +141,7 @@ const numbers = {
 /** Every name that errno(3) lists for Linux. */
 export type ErrnoName = keyof typeof numbers
 
-/** Where the mock runs elsewhere, its numbers are those of that system. */
+/** Where the mock runs on another system, the numbers are those of that system. */
 const system: Readonly<Record<string, number>> = constants.errno
 for (const name of Object.keys(numbers) as Array<ErrnoName>) {
   const number = system[name]
@@ -153,8 +153,8 @@ export const errno: Readonly<typeof numbers> = numbers
 /**
  * The names of Linux's error numbers: `"ENOENT"`, `"EACCES"`, ... errno(3)
  *
- * Each number has one name: what other programs call EWOULDBLOCK and ENOTSUP is `"EAGAIN"` and `"EOPNOTSUPP"`. A number without a name
- * is `"UNKNOWN"`; `errno` of the error tells it.
+ * Each number has one name: EWOULDBLOCK and ENOTSUP are `"EAGAIN"` and `"EOPNOTSUPP"`. A number without a name is `"UNKNOWN"`; `errno` of
+ * the error has the number.
  *
  * @since 0.1.0
  * @category models
@@ -163,7 +163,7 @@ export type Code = Exclude<ErrnoName, "EWOULDBLOCK" | "ENOTSUP"> | "UNKNOWN"
 
 const names = new Map<number, Code>()
 for (const [name, number] of Object.entries(numbers)) {
-  // Two names of one number elsewhere: what the system itself names wins.
+  // On another system one number may have two names: the name that the system itself gives is taken.
   if (!names.has(number) || name in system) names.set(number, name as Code)
 }
 names.set(errno.EAGAIN, "EAGAIN")

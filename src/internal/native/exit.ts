@@ -1,6 +1,6 @@
 /**
- * What must not be under way when a thread of JavaScript exits: its memory is freed, and others would go on writing into it. (Nothing
- * can be done about `worker.terminate()`, which runs no JavaScript any more.)
+ * What has to end before a thread of JavaScript exits: its memory is freed, and other threads would go on writing into it.
+ * (`worker.terminate()` runs no JavaScript any more: threadCleanup.ts is for that.)
  */
 import { isMainThread } from "node:worker_threads"
 
@@ -9,33 +9,39 @@ export interface Abandonable {
   abandon(): void
 }
 
-/** Of this thread. */
+/** The objects of this thread. */
 const open = new Set<Abandonable>()
 process.once("exit", () => {
   for (const each of open) each.abandon()
 })
 
-/** Until it is forgotten, `each` is abandoned when this thread exits. */
+/** `each` is abandoned when this thread exits, until it is forgotten. */
 export const abandonAtExit = (each: Abandonable): void => void open.add(each)
 
-/** The same where the exit of the process would do: the kernel ends what it has under way before the memory goes. */
+/** The same where the end of the process is enough: the kernel ends what is under way before it frees the memory. */
 export const abandonAtExitOfWorker = (each: Abandonable): void => {
   if (!isMainThread) open.add(each)
 }
 
-/** It has ended. */
+/** The object has ended. */
 export const forget = (each: Abandonable): void => void open.delete(each)
 
-/** Milliseconds between two looks at threads that are to leave. */
+/** Milliseconds between two looks at threads that have to leave their calls. */
 const PAUSE = 5
 
-/** Looks at threads that are in a call. */
+/** How many looks there are at threads that are in a call. */
 const BUSY_LOOKS = 200
 
-/** Looks at threads still loading their addon, where being ended by Node would end the process: they leave by themselves in a moment. */
+/**
+ * How many looks there are at threads that are still loading their addon. If Node ended such a thread, the process would end: these threads
+ * leave on their own soon.
+ */
 const STARTING_LOOKS = 2000
 
-/** Blocks until threads have left that `look` brings out of what they are in: a second, or ten while there are some not up yet. */
+/**
+ * Blocks until threads have left the calls that `look` brings them out of: for a second at most, or ten while some have not finished
+ * starting.
+ */
 export const waitForThreads = (look: () => "starting" | "busy" | "gone"): void => {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   for (let busy = 0, starting = 0; busy < BUSY_LOOKS && starting < STARTING_LOOKS; ) {

@@ -2,7 +2,7 @@
 import { koffi, type Word } from "./libc.ts"
 import { NR } from "./syscalls.ts"
 
-/** Those of `IOCB_CMD_*` that are told apart here; the catalogue knows the others. */
+/** The `IOCB_CMD_*` that are distinguished here; the catalogue knows the others. */
 export const IOCB_CMD_POLL = 5
 
 export const IOCB_FLAG_RESFD = 1 << 0
@@ -33,7 +33,7 @@ export const AIO_RING = {
   size: 32,
   /** Completions it has room for: more than were asked for. */
   count: 1,
-  /** The next completion to take: written by whoever takes it. An index from 0 to `count` - 1, as the tail is. */
+  /** The next completion to take: written by the one who takes it. An index from 0 to `count` - 1, as the tail is. */
   head: 2,
   tail: 3,
   magic: 4,
@@ -49,8 +49,8 @@ export const IO_EVENT = { words: 8, data: 0, result: 4 } as const
 export const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 
 /**
- * io_destroy(2) in a thread of Node's own: polls are cancelled, transfers waited for. Whether it has been done. It ends with a grace period
- * of the kernel's (RCU), 30 milliseconds even when nothing is in flight, which is too long for the event loop.
+ * io_destroy(2) in a thread of Node: polls are cancelled, transfers waited for. Returns whether it has been done. The call ends with a
+ * grace period of the kernel (RCU), 30 milliseconds even when nothing is in flight, which is too long for the event loop.
  */
 export const destroyContext = (context: number): Promise<boolean> =>
   new Promise((resolve) => {

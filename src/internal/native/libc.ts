@@ -1,8 +1,8 @@
 /**
- * The process's own libc through koffi: `syscall(2)` and the few functions that are not one.
+ * The process's own libc through koffi: `syscall(2)`, and the few functions that are not system calls.
  *
- * Everything is declared with integers; addresses travel as Numbers (user space ends below 2^47, far under 2^53). A Number
- * keeps nothing alive: whoever passes an address says what does.
+ * Everything is declared with integers; addresses travel as Numbers (user space ends below 2^47, far under 2^53). A Number keeps no memory
+ * alive: a comment at each place that passes an address says what does.
  */
 import { readFileSync } from "node:fs"
 import { isMainThread } from "node:worker_threads"
@@ -16,7 +16,7 @@ export type Word = number | bigint
 /** The process itself: every C function that is loaded. */
 export const lib = unsupported === undefined ? koffi.load(null) : undefined
 
-/** Empty where Node's permission model does not let it be read. */
+/** Empty where Node's permission model does not allow to read it. */
 const ownMaps = (): string => {
   try {
     return readFileSync("/proc/self/maps", "utf8")
@@ -43,8 +43,8 @@ const rawSyscall = lib?.func("syscall", "int64_t", Array(7).fill("int64_t")) as 
 ) => number
 
 /**
- * One system call on the calling thread: its result, or `-errno`. It blocks for as long as the kernel does, so on the event
- * loop's thread only calls that cannot wait belong here.
+ * Makes one system call on the calling thread. Returns its result, or `-errno`. It blocks for as long as the kernel does: only calls that
+ * cannot wait may be made on the event loop's thread.
  */
 export const syscall = (
   nr: number,
@@ -64,7 +64,7 @@ export const foreignMemory = (address: number, length: number): ArrayBuffer => k
 
 /** Where the bytes of a view start. Valid while the view's buffer is reachable and not detached. 0 for an empty view. */
 export const addressOf: (view: ArrayBufferView | ArrayBufferLike) => number =
-  // Elsewhere no address is ever handed to a kernel: operations are still checked and encoded, for the mock.
+  // On other systems no address is ever handed to a kernel: operations are still checked and encoded, for the mock.
   unsupported === undefined ? (view) => Number(koffi.address(view)) : () => 0
 
 /** The address of a C function of this process. */
@@ -89,6 +89,6 @@ const sigactionFunction = lib?.func("sigaction", "int", ["int", "int64_t", "int6
   previous: number
 ) => number
 
-/** `sigaction(2)` with the addresses of `struct sigaction`s (0: none). The result, or `-errno`. */
+/** `sigaction(2)` with the addresses of `struct sigaction`s (0: none). Returns the result, or `-errno`. */
 export const sigaction = (signal: number, action: number, previous: number): number =>
   sigactionFunction(signal, action, previous) === -1 ? -koffi.errno() : 0

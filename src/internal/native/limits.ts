@@ -5,10 +5,10 @@ import { NR } from "./syscalls.ts"
 
 const RLIMIT_NOFILE = 7
 
-// struct rlimit64: what holds, and what it may be raised to. Permanent, and over with when the call returns.
+// struct rlimit64: the limit in force, and the one that it may be raised to. Permanent; only used during the call.
 const limit = new BigUint64Array(2)
 const limitAddress = permanent(limit)
 
-/** Descriptors that this process may have at the moment: no number reaches it. getrlimit(2) */
+/** The limit on descriptors of this process now: every number is below it. getrlimit(2) */
 export const descriptorLimit = (): number =>
   syscall(NR.prlimit64, 0, RLIMIT_NOFILE, 0, limitAddress) === 0 ? Number(limit[0]) : Number.POSITIVE_INFINITY

@@ -1,13 +1,13 @@
 /**
  * The event loop's own functions and the machine's clock, as they were when this module was loaded.
  *
- * Tests replace the global ones (`vi.useFakeTimers()`, Jest, sinon), and a request would then wait for somebody to move their clock. What a
- * kernel has done does not wait for that, as it does not in `node:fs`. Time that a program can see passing is Effect's Clock's.
+ * Tests replace the global ones (`vi.useFakeTimers()`, Jest, sinon), and a request would then wait until the test moves its clock. What a
+ * kernel has done does not wait for that, as it does not in `node:fs`. Time that a program can see comes from Effect's Clock.
  */
 import { performance as machine } from "node:perf_hooks"
 import * as timers from "node:timers"
 
-// Constants, and not the imports themselves: those follow what `syncBuiltinESMExports` makes of a module that was replaced.
+// Constants, and not the imports themselves: imports change when `syncBuiltinESMExports` is called after a module was replaced.
 export const setImmediate: typeof globalThis.setImmediate = timers.setImmediate
 export const setTimeout: typeof globalThis.setTimeout = timers.setTimeout
 export const clearTimeout: typeof globalThis.clearTimeout = timers.clearTimeout
@@ -21,5 +21,5 @@ export const now: () => number = machine.now.bind(machine)
 /** What has to be added to `now()` for milliseconds since 1970. */
 export const { timeOrigin } = machine
 
-/** Whether the program's timers are others by now: its time is not the machine's then, and Effect's Clock follows them. */
+/** Whether the program's timers have been replaced: then its time is not the machine's, and Effect's Clock follows the replaced timers. */
 export const isTimeReplaced = (): boolean => globalThis.setTimeout !== setTimeout

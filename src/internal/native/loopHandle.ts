@@ -1,7 +1,7 @@
 /**
- * A `uv_poll` of our own, for worker threads: that of koffi ends the process when a descriptor becomes readable just while the thread is
- * ended by `worker.terminate()`. A function registered with koffi is called in its place: that one may fail. The handle is left to the
- * thread's clean-ups, and so closed before Node looks whether all are.
+ * A `uv_poll` of our own, for worker threads. That of koffi ends the process when a descriptor becomes readable just while the thread is
+ * ended by `worker.terminate()`. A function registered with koffi is called in its place, and that call may fail. The handle is left to the
+ * thread's clean-ups, and is so closed before Node checks that all handles are.
  */
 
 import { eventLoop } from "./environment.ts"
@@ -25,7 +25,7 @@ interface Functions {
   readonly stopAddress: number
   readonly closeAddress: number
   readonly freeAddress: number
-  /** C's view of `ready`. */
+  /** `ready`, as a C function. */
   readonly callback: bigint
 }
 
@@ -67,7 +67,7 @@ export class LoopHandle {
     private readonly cleanup: number
   ) {}
 
-  /** Calls `ready` while `fd` is readable, once a turn of the loop. `undefined` where there is no such thing. */
+  /** Calls `ready` while `fd` is readable, once a turn of the loop. `undefined` where the functions are missing. */
   static open(fd: number, ready: () => void): LoopHandle | undefined {
     if (functions === undefined) functions = load()
     if (functions === null) return undefined
@@ -103,7 +103,7 @@ export class LoopHandle {
     this.uv.unref(this.handle)
   }
 
-  /** Its memory is freed when the loop has let go of it. */
+  /** The handle's memory is freed when the loop does not use it any more. */
   close(): void {
     unregisterCleanup(this.cleanup)
     onReady.delete(this.handle)

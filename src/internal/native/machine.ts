@@ -19,7 +19,7 @@ const MAPPING = new RegExp(`^([0-9a-f]+)-\\S+ r-xp .*/memfd:${NAME} `, "gm")
 
 const program = process.arch === "arm64" ? code.arm64 : code.x64
 
-/** A file that has no name and is never writable where it is executable: what strict systems allow. */
+/** A file that has no name and is never writable where it is executable: strict systems allow this. */
 const mapFile = (bytes: Uint8Array): number => {
   const name = Buffer.from(`${NAME}\0`)
   const fd = syscall(NR.memfd_create, addressOf(name), MFD_CLOEXEC)
@@ -30,7 +30,7 @@ const mapFile = (bytes: Uint8Array): number => {
   return address
 }
 
-/** What V8 does with its own code. */
+/** Memory that is written and then made executable, as V8 does with its own code. */
 const mapCopy = (bytes: Uint8Array): number => {
   const address = mapMemory(bytes.length)
   if (address < 0) return address
@@ -39,7 +39,7 @@ const mapCopy = (bytes: Uint8Array): number => {
   return result < 0 ? result : address
 }
 
-/** Where another thread of this process has mapped the same, which is never unmapped: worker threads come and go. */
+/** The address at which another thread of this process has mapped the same file, which is never unmapped: worker threads come and go. */
 const mapped = (bytes: Buffer): number | undefined => {
   try {
     for (const [, start] of readFileSync("/proc/self/maps", "latin1").matchAll(MAPPING)) {
@@ -62,7 +62,9 @@ const load = (): number => {
   return address < 0 ? mapCopy(bytes) : address
 }
 
-/** Maps the code, if it is not. 0, or why it cannot be (`-errno`): a system that allows no executable memory but files'. */
+/**
+ * Maps the code, unless it is mapped. Returns 0, or why it cannot be mapped (`-errno`): the system allows executable memory for files only.
+ */
 export const loadMachine = (): number => {
   if (base === undefined || base < 0) base = load()
   return Math.min(base, 0)
@@ -71,7 +73,7 @@ export const loadMachine = (): number => {
 /** The address of a function of machine.c, after `loadMachine`. */
 export const machineAddress = (name: "pool_thread" | "abandon_pool" | "run_cleanups"): number => base! + program[name]
 
-/** Ends what a pool's threads are in, and waits for it. For the end of the thread that the pool belongs to. */
+/** Ends the calls that a pool's threads are in, and waits for the threads. For the end of the thread that the pool belongs to. */
 export const abandonPool = (pool: number): void => {
   koffi.call(BigInt(machineAddress("abandon_pool")), koffi.proto("void", ["int64_t"]), pool)
 }

@@ -1,21 +1,21 @@
 /**
  * Memory that is handed to the kernel.
  *
- * V8 never moves the bytes of an ArrayBuffer, but it frees them with the last reference. The rule here: whatever an address was
- * taken from is referenced by the submission until its completion has been read. Its `cell`, `keep`, `output` and request are those
- * references; nothing else may hold an address across a turn of the event loop.
+ * V8 never moves the bytes of an ArrayBuffer, but it frees them with the last reference. The rule here: the memory that an address was
+ * taken from is referenced by the submission until its completion has been read. The submission's `cell`, `keep`, `output` and request are
+ * these references. No other object may hold an address across a turn of the event loop.
  */
 import { addressOf, syscall } from "./libc.ts"
 import { NR } from "./syscalls.ts"
 
-/** What `permanent` has been given: reachable from that function, and so for as long as the module is. */
+/** The memory that `permanent` was called with: reachable from that function, and so for as long as the module is. */
 const permanents: Array<ArrayBufferView> = []
 
 /**
  * The address of memory that lives as long as the program: for structures that are reused by every call.
  *
- * A module's constant would not do. V8 collects it after the module has run unless some function mentions it, and a function that
- * mentions only the address does not; the kernel would then read whatever took its place.
+ * A constant of a module is not enough. V8 collects it after the module has run unless some function mentions it, and a function that
+ * mentions only the address does not. The kernel would then read the memory's next content.
  */
 export const permanent = (view: ArrayBufferView): number => {
   permanents.push(view)
@@ -89,6 +89,9 @@ export const allocateAligned = (length: number, alignment: number): Uint8Array<A
 const PROT_READ_WRITE = 3
 const MAP_PRIVATE_ANONYMOUS = 0x22
 
-/** The address of so many zeros of memory that is nobody's: it stays until it is unmapped, also when this thread ends. Or `-errno`. */
+/**
+ * The address of so many zeros, in memory that does not belong to JavaScript: it stays until it is unmapped, also when this thread ends. Or
+ * `-errno`.
+ */
 export const mapMemory = (length: number): number =>
   syscall(NR.mmap, 0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)

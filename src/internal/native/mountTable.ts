@@ -1,22 +1,22 @@
 /**
- * What the list of mounts says about a file system: whether it is of this machine's own, or whom it may ask. An overlay is what its layers
- * are, and its options name them by the paths that whoever mounted it has used: in a container those are often paths of the outside.
+ * What the list of mounts says about a file system: whether it is local, or which server or layer it may ask. An overlay is as its layers
+ * are. Its options name them by the paths that were used when it was mounted: in a container these are often paths outside of it.
  */
 
 /** One line of proc(5)'s `mountinfo`. */
 export interface MountLine {
   readonly id: number
-  /** Where it is mounted. Bytes are characters here, since paths may be any. */
+  /** The directory on which it is mounted. Bytes are characters here, since paths may hold any. */
   readonly point: string
   readonly type: string
-  /** Of the file system, escaped. */
+  /** The options of the file system, escaped. */
   readonly options: string
 }
 
 /**
- * File systems of this machine's own: on them statx(2) of a cached inode reads memory only, and asynchronous transfers do what pread(2)
- * and pwrite(2) do. Network and user-space ones may wait for a peer, and what they make of a request that is not a plain system call
- * is theirs: FUSE answers direct reads with bytes that are none (docs/backends.md).
+ * Local file systems: on them statx(2) of a cached inode reads memory only, and asynchronous transfers do what pread(2) and pwrite(2) do.
+ * Network and user-space file systems may wait for a peer, and may treat a request that is not a plain system call in their own way: FUSE
+ * answers direct reads with bytes that are not in the file (docs/backends.md).
  */
 const local = new Set(
   "ext2 ext3 ext4 xfs btrfs bcachefs f2fs zfs tmpfs ramfs devtmpfs overlay squashfs erofs iso9660 vfat exfat".split(" ")
@@ -24,7 +24,7 @@ const local = new Set(
 
 export const isLocal = (type: string): boolean => local.has(type)
 
-/** File systems that are no files on a disk: the kernel answers for them. That of autofs waits on the way to a name only. */
+/** File systems whose files are not on a disk: the kernel answers for them. autofs only waits on the way to a name. */
 const kernels = new Set(
   (
     "proc sysfs devpts cgroup cgroup2 securityfs debugfs tracefs pstore bpf configfs mqueue hugetlbfs binfmt_misc fusectl efivarfs " +
@@ -35,8 +35,8 @@ const kernels = new Set(
 export const isOfKernel = (type: string): boolean => kernels.has(type)
 
 /**
- * An overlay of which it cannot be told what its layers are. What it answers from its caches waits for nobody, since it passes the wish not to
- * wait on to its layers (test/stalls); opens and transfers are theirs.
+ * An overlay whose layers cannot be told. An answer from its caches waits for nothing, since the overlay passes the flag that forbids
+ * waiting on to its layers (test/stalls). Opens and transfers depend on the layers.
  */
 export const UNTOLD = "overlay of unknown layers"
 
@@ -44,7 +44,7 @@ export const UNTOLD = "overlay of unknown layers"
 const unescape = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 
-/** Of the text of `mountinfo`, a character a byte: "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". */
+/** Parses the text of `mountinfo`, a character a byte: "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". */
 export const parseMounts = (text: string): ReadonlyArray<MountLine> =>
   text
     .split("\n")
@@ -73,7 +73,7 @@ export const layersIn = (options: string): ReadonlyArray<string> =>
     }
   })
 
-/** The mount in which a path lies by its letters, which is the last one on the longest of its directories. */
+/** The mount in which a path lies by its letters: the last mount on the longest of its directories. */
 const mountByName = (mounts: ReadonlyArray<MountLine>, path: string): MountLine | undefined => {
   let found: MountLine | undefined
   for (const mount of mounts) {
@@ -85,8 +85,8 @@ const mountByName = (mounts: ReadonlyArray<MountLine>, path: string): MountLine 
 }
 
 /**
- * The type of a mount's file system if it is local or the kernel's own; `UNTOLD`; or "" if it may ask somebody, or is not in the list.
- * `resolve`: the number of the mount that a path leads to, if that can be told without waiting.
+ * The type of a mount's file system if it is local or the kernel's own; `UNTOLD`; or "" if it may ask a server, or is not in the list.
+ * `resolve`: the number of the mount that a path leads to, if that can be found without waiting.
  */
 export const typeIn = (
   mounts: ReadonlyArray<MountLine>,
@@ -104,7 +104,7 @@ export const typeIn = (
     const resolved = path.startsWith("/") ? resolve(path) : undefined
     const named = path.startsWith("/") ? mountByName(mounts, path)?.id : undefined
     const layer = resolved ?? named
-    // A layer on the overlay itself: the path is one of another list of mounts.
+    // A layer on the overlay itself: the path belongs to another list of mounts.
     const found = layer === undefined || within.includes(layer) ? UNTOLD : typeIn(mounts, layer, resolve, within)
     if (found === "") return ""
     if (found === UNTOLD || resolved === undefined) type = UNTOLD

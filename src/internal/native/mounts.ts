@@ -1,9 +1,10 @@
 /**
- * Whether opening a name may ask somebody: a server of the network, or of a file system in user space.
+ * Whether opening a name may ask a server: one of the network, or of a file system in user space.
  *
- * A name that is in the caches is walked to without waiting (RESOLVE_CACHED, which is also how io_uring tries first). But then the file
- * system's own open is called, and that of FUSE, NFS and their like asks the server and waits for its answer. An overlay's calls that of its
- * layers. Most machines have no such mount, and the kernel tells when the list of mounts changes: then there is nothing to ask about a path.
+ * The path to a name that is in the caches is followed without waiting (RESOLVE_CACHED, which is also how io_uring tries first). But then
+ * the file system's own open is called: that of FUSE, NFS and the like asks the server and waits for its answer, and that of an overlay
+ * calls the open of its layers. Most machines have no such mount, and the kernel tells when the list of mounts changes: until then, no path
+ * has to be looked at.
  */
 import { closeSync, constants, openSync, readFileSync } from "node:fs"
 import { O_PATH } from "./layout.ts"
@@ -17,7 +18,7 @@ const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_TRUNC } = constants
 export class Mounts {
   private readonly fd: number
   private isFresh = false
-  /** There is a mount whose opens may wait. Also what is not known. */
+  /** There is a mount whose opens may wait. Also true where this is not known. */
   private mayWait = true
 
   constructor() {
@@ -40,14 +41,14 @@ export class Mounts {
     }
   }
 
-  /** What was found holds for a turn of the event loop at most. */
+  /** An answer holds for a turn of the event loop at most. */
   beginTurn(): void {
     this.isFresh = false
   }
 
-  /** Whether open(2) of a path (the address of one) may wait for a disk or a server though its name is in the caches. The cell is used. */
+  /** Whether open(2) of a path (given by address) may wait for a disk or a server though its name is in the caches. Uses the cell. */
   mayWaitToOpen(at: number, path: number, flags: number, cell: Cell): boolean {
-    // There is nothing to open; or io_uring leaves it to a worker by itself.
+    // There is nothing to open; or io_uring leaves the open to a worker.
     if ((flags & (O_PATH | O_CREAT | O_TRUNC)) !== 0) return false
     const follow = (flags & O_NOFOLLOW) === 0
     // Some local file systems read a directory, or wait for a lock, when it is opened.

@@ -1,6 +1,6 @@
 /**
- * System calls that answer from the caches or say that they cannot: the way to finish a request without a thread and without a
- * round trip. Nothing here waits for a disk, a peer or a user-space file system; whatever is not certain is `undefined`.
+ * System calls that answer from the caches or say that they cannot: requests are finished without a thread and without a round trip. No
+ * call here waits for a disk, a peer or a user-space file system. An answer that is not certain is `undefined`.
  *
  * The small structures below are permanent and reused by every call. That is sound because each call is over when it returns.
  */
@@ -29,14 +29,14 @@ import { isLocal, isOfKernel, parseMounts, typeIn, UNTOLD } from "./mountTable.t
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
 
-/** Two `struct iovec`. The second is a byte for what nobody asked for. */
+/** Two `struct iovec`. The second is one byte beyond those asked for. */
 const vector = new Uint32Array(8)
 const vectorAddress = permanent(vector)
 const spillAddress = permanent(new Uint8Array(8))
 const HIGH = 4294967296
 
 /**
- * Linux 5.9 and 5.10 answer 0 for what is not cached, as at the end of the file.
+ * Linux 5.9 and 5.10 answer 0 for bytes that are not cached, as at the end of the file.
  */
 export const zeroIsEnd = !/^5\.(9|10)\./.test(release())
 
@@ -51,7 +51,7 @@ export const readNoWait = (fd: number, address: number, length: number, offset: 
   return syscall(NR.preadv2, fd, vectorAddress, 1, offset, 0, RWF_NOWAIT)
 }
 
-/** The same, with one byte more, which is thrown away: `length + 1` tells that there are more bytes. */
+/** The same with one byte more, which is thrown away: `length + 1` tells that there are more bytes. */
 export const readNoWaitAndOne = (fd: number, address: number, length: number, offset: Word): number => {
   vector[0] = address
   vector[1] = address / HIGH
@@ -69,27 +69,27 @@ const noFollowAddress = permanent(openHow(O_PATH | O_CLOEXEC | (process.arch ===
 const emptyPathAddress = permanent(new Uint8Array(8))
 
 const STATX_MNT_ID = 0x1000
-/** A number that is never used again (Linux 6.8); older kernels answer with the other one. */
+/** A mount's number that is never used again (Linux 6.8); older kernels answer with the other number. */
 const STATX_MNT_ID_UNIQUE = 0x4000
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 const MNT_ID = 144
 
 /**
- * File systems of this machine's own that ask their layers, which may be anything, for permissions and opens (an open for writing copies a
- * whole file from one to the other); or may read lists of their own.
+ * Local file systems that ask their layers, which may be of any type, for permissions and opens (an open for writing copies a whole file
+ * from one layer to the other); or that may read lists of their own.
  */
 const asksLayers = new Set(["overlay", UNTOLD, "zfs"])
 
 /** Whether open(2) of a name that is in the caches may wait for a disk or a server. */
 export const mayWaitToOpen = (type: string): boolean => asksLayers.has(type) || !(isLocal(type) || isOfKernel(type))
 
-/** Of those, and others, the ones that may read from the disk, or wait for a lock that somebody holds who does, when a directory is opened or closed. */
+/** File systems that may read from the disk, or wait for a lock whose holder reads from it, when a directory is opened or closed. */
 const waitsForDirectories = new Set([...asksLayers, "btrfs", "xfs", "bcachefs"])
 
-/** For looking at one thing while another cell holds an answer. Of no use when the call is over. */
+/** For a question that is asked while another cell holds an answer. Only used during a call. */
 const aside = new Cell()
 
-/** The mount that a path, a character a byte, leads to, if all on the way is in the caches. Not the unique number. */
+/** The mount that a path, a character a byte, leads to, if every part of the path is in the caches. Not the unique number. */
 const mountOf = (path: string): number | undefined => {
   if (path.length >= aside.path.length) return undefined
   for (let i = 0; i <= path.length; i++) aside.path[i] = i < path.length ? path.charCodeAt(i) : 0
@@ -100,11 +100,11 @@ const mountOf = (path: string): number | undefined => {
   return answered ? aside.u32[MNT_ID / 4] : undefined
 }
 
-/** The type of a mount's file system as `typeIn` tells it, otherwise "". */
+/** The type of a mount's file system if `typeIn` knows it, otherwise "". */
 const typeOfMount = (mount: number): string => {
   let type = ""
   try {
-    // Memory of the kernel, no disk.
+    // The kernel's memory, without a disk.
     type = typeIn(parseMounts(readFileSync("/proc/self/mountinfo", "latin1")), mount, mountOf)
   } catch {
     // No procfs: nothing is certain.
@@ -116,7 +116,7 @@ const nameAddress = permanent(Buffer.from("effect-aio\0"))
 const MFD_CLOEXEC = 1
 let memory: number | undefined
 
-/** The kernel's own mount of files without a place (memfd_create(2)), which no list shows. -1 where it cannot be told. */
+/** The kernel's own mount of files without a path (memfd_create(2)), which no list shows. -1 where it cannot be found. */
 const memoryMount = (): number => {
   if (memory !== undefined) return memory
   const fd = syscall(NR.memfd_create, nameAddress, MFD_CLOEXEC)
@@ -126,7 +126,7 @@ const memoryMount = (): number => {
   return memory
 }
 
-/** How long an answer holds where mounts have no unique numbers: another file system may have got the number since. */
+/** Milliseconds for which an answer holds where mounts have no unique numbers: another file system may have got the number since. */
 const RECHECK = 1000
 
 interface Mount {
@@ -137,7 +137,7 @@ interface Mount {
   readonly asked: number
 }
 
-/** Mounts asked about, the last one first: trees are walked within one, and a process uses few. */
+/** The mounts that were asked about, the latest first: trees are walked within one mount, and a process uses few. */
 const mounts: Array<Mount> = []
 const MOST_MOUNTS = 16
 
@@ -154,7 +154,7 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
     if (index > 0) mounts.unshift(...mounts.splice(index, 1))
     return known.type
   }
-  // mountinfo knows the other number only. The descriptor keeps its mount, and so that number, from being used again meanwhile.
+  // mountinfo only knows the other number. The descriptor keeps its mount meanwhile, and so the number from being used again.
   const type = !unique || statx(fd, STATX_MNT_ID, cell) ? typeOfMount(cell.u32[MNT_ID / 4]) : ""
   if (index !== -1) mounts.splice(index, 1)
   mounts.unshift({ unique, idLow, idHigh, type, asked: now() })
@@ -166,28 +166,28 @@ const typeOf = (fd: number, cell: Cell, unique: boolean): string => {
 /** statx(2) of a descriptor into the cell, from memory only: the type of its file system, or "" if the cell does not hold the answer. */
 export const statWithType = (fd: number, cell: Cell): string => (statx(fd, MASK, cell) ? typeOfAnswer(fd, cell) : "")
 
-/** Also if it is the kernel's own. */
+/** The same, also for the kernel's own file systems. */
 const anyTypeOfAnswer = (fd: number, cell: Cell): string => {
   const answered = cell.u32[STATX.mask / 4]
   const unique = (answered & STATX_MNT_ID_UNIQUE) !== 0
   return unique || (answered & STATX_MNT_ID) !== 0 ? typeOf(fd, cell, unique) : ""
 }
 
-/** The type of the file system if it is one of this machine's own, otherwise "", when the cell holds the answer about the descriptor. */
+/** The type of the file system if it is local, otherwise "", when the cell holds the answer about the descriptor. */
 export const typeOfAnswer = (fd: number, cell: Cell): string => {
   const type = anyTypeOfAnswer(fd, cell)
   return isOfKernel(type) ? "" : type
 }
 
-/** Of no use when the call is over. */
+/** Only used during a call. */
 const passing = new Cell()
 
-/** Added to the type of a regular file that is not on a file system of this machine's own. */
+/** Added to the type of a regular file that is not on a local file system. */
 export const ELSEWHERE = 1
 
 /**
- * The type of a descriptor's file (`S_IFMT`), from memory only: 0 for an eventfd and its like, `S_IFREG + ELSEWHERE` for a regular
- * file whose file system is not known to answer by itself, -1 where there is no descriptor.
+ * The type of a descriptor's file (`S_IFMT`), from memory only: 0 for an eventfd and the like, `S_IFREG + ELSEWHERE` for a regular file
+ * whose file system is not known to answer without a server, -1 for a number that is not a descriptor.
  */
 export const typeAndPlace = (fd: number): number => {
   if (!statx(fd, MASK, passing)) return -1
@@ -198,8 +198,8 @@ export const typeAndPlace = (fd: number): number => {
 }
 
 /**
- * Whether poll(2) of a descriptor is answered by the kernel. FUSE asks its server about a file, and waits for the answer. (What is no
- * regular file has its peer in the kernel, but for character devices of servers in user space, which nothing tells from others.)
+ * Whether poll(2) of a descriptor is answered by the kernel. FUSE asks its server about a file, and waits for the answer. (All other kinds
+ * of files are answered by the kernel, except character devices of servers in user space, which cannot be told from others.)
  */
 export const pollsWithoutAsking = (fd: number): boolean =>
   !statx(fd, MASK, passing) || (passing.u32[STATX.mode / 4] & S_IFMT) !== S_IFREG || anyTypeOfAnswer(fd, passing) !== ""
@@ -218,7 +218,7 @@ const openPathCached = (at: number, path: number, followLinks: boolean): number 
   return Math.max(fd, -1)
 }
 
-/** An O_PATH descriptor has no file behind it: closing it waits for nothing. */
+/** An O_PATH descriptor has no open file behind it: closing it waits for nothing. */
 const closePath = (fd: number): void => void syscall(NR.close, fd)
 
 /** statx(2) of a path into the cell, from the dentry and inode caches only: whether the cell now holds the answer. */
@@ -233,19 +233,19 @@ export const statPathCached = (path: number, followLinks: boolean, cell: Cell): 
 const GROUP_BITS = 0o070
 
 /**
- * Whether permissions can be told from the inode alone. Where somebody else's file grants its group anything, an access control list
- * may say more (acl(5)), which may have to be read.
+ * Whether permissions can be told from the inode alone. Where another user's file grants its group anything, an access control list may
+ * grant more (acl(5)), and may have to be read.
  */
 const needsNoList = (cell: Cell): boolean =>
   cell.u32[STATX.uid / 4] === process.getuid?.() || (cell.u32[STATX.mode / 4] & GROUP_BITS) === 0
 
-/** Whose capabilities were looked at, and whether they say nothing about files. */
+/** The user whose capabilities were looked at, and whether these say nothing about files. */
 let lookedAt: number | undefined
 let plain = false
 
 /**
- * access(2) walks to the file with the rights of the real user, openat2(2) with those in force. They are the same where real and
- * effective user are, and either is root, or has no capability to enter directories.
+ * access(2) follows the path with the rights of the real user, openat2(2) with the rights in force. They are the same where the real and
+ * the effective user are, and either is root or has no capability to enter directories.
  */
 const walksAsAccess = (): boolean => {
   const uid = process.getuid!()
@@ -279,7 +279,7 @@ export const accessPathCached = (path: number, mode: number, cell: Cell): number
   return result === -errno.ENOSYS || result === -errno.EPERM ? undefined : result
 }
 
-/** Whether a path is in the dentry cache, and its file, or directory, on a file system whose open(2) asks nobody. */
+/** Whether a path is in the dentry cache, and its file or directory on a file system whose open(2) asks no server. */
 export const opensWithoutAsking = (
   at: number,
   path: number,
@@ -295,12 +295,11 @@ export const opensWithoutAsking = (
 }
 
 const dotAddress = permanent(Buffer.from(".\0"))
-// Cached, too: an access control list that would have to be read is none.
+// Cached, too: no access control list has to be read.
 const directoryAddress = permanent(openHow(constants.O_DIRECTORY | O_CLOEXEC))
 
 /**
- * A descriptor of a directory that is in the dentry cache, on a file system of this machine's own where opening and closing it wait for
- * nothing. Or -1.
+ * A descriptor of a directory that is in the dentry cache, on a local file system where opening and closing it wait for nothing. Or -1.
  */
 export const openDirectoryCached = (at: number, path: number, followLinks: boolean, cell: Cell): number => {
   const place = openPathCached(at, path, followLinks)

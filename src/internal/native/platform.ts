@@ -1,14 +1,14 @@
-/** Whether this machine, and what runs JavaScript on it, speaks the interfaces this package is written for, and if not, why. */
+/** Whether this machine and its JavaScript runtime have the interfaces that this package is written for, and if not, why. */
 import { createRequire } from "node:module"
 import type Koffi from "koffi"
 
 const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
 export interface Unsupported {
-  /** In words for a person. */
+  /** The reason in words. */
   readonly reason: string
   readonly remedy: string
-  /** A system that has none of it (ENOSYS), or a permission that was not given (EPERM). */
+  /** ENOSYS on a system that has none of the calls, EPERM for a permission that was not given. */
   readonly errno: "ENOSYS" | "EPERM"
 }
 
@@ -58,7 +58,7 @@ const refusal = (error: unknown): Unsupported => {
   return elsewhere(`the native library koffi cannot be loaded: ${message?.split("\n", 1)[0]}`)
 }
 
-/** Not a static import: where this package does nothing, koffi may have no binary, and would throw. */
+/** Not a static import: on systems where this package cannot work, koffi may have no binary, and would throw. */
 const load = (): { readonly koffi?: typeof Koffi; readonly unsupported?: Unsupported } => {
   if (system !== undefined) return { unsupported: system }
   try {
@@ -70,7 +70,7 @@ const load = (): { readonly koffi?: typeof Koffi; readonly unsupported?: Unsuppo
 
 const loaded = load()
 
-/** Only where nothing is `unsupported`. */
+/** Only called where `unsupported` gives no reason. */
 export const koffi = loaded.koffi as typeof Koffi
 
 /**
@@ -79,7 +79,7 @@ export const koffi = loaded.koffi as typeof Koffi
  */
 export const unsupported: Unsupported | undefined = loaded.unsupported
 
-/** Why there can be no worker threads of Node's. */
+/** Why Node cannot start worker threads. */
 export const withoutWorkers: Unsupported | undefined =
   permission?.has("worker") === false
     ? forbidden("Node's permission model allows no worker threads", "--allow-worker")

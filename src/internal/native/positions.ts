@@ -1,4 +1,4 @@
-/** Where transfers on a descriptor start, and what may be trusted to run them. Asked without waiting. */
+/** Where transfers on a descriptor start, and which mechanisms run them correctly. Asked without waiting. */
 import { errno } from "./errno.ts"
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFREG } from "./layout.ts"
 import { syscall } from "./libc.ts"
@@ -6,12 +6,14 @@ import { ELSEWHERE, typeAndPlace } from "./nonblocking.ts"
 import { isSeekable } from "./readiness.ts"
 import { NR } from "./syscalls.ts"
 
-/** It has no positions (pipes, sockets, terminals, eventfds): transfers go on where it is. Also what is no descriptor. */
+/**
+ * The file has no positions (pipes, sockets, terminals, eventfds): transfers go on where it is. Also for a number that is not a descriptor.
+ */
 export const STREAM = 0
-/** Regular files of this machine's own file systems, and disks: transfers with an offset are right by every mechanism. */
+/** Regular files of local file systems, and disks: every mechanism runs transfers with an offset correctly. */
 export const DISK = 1
 /**
- * Only the system call itself is right: FUSE and whatever is not known, files of /proc and its like, devices with positions.
+ * Only the system call itself is correct: FUSE and unknown file systems, files of /proc and the like, devices with positions.
  */
 export const SYSCALL = 2
 
@@ -33,7 +35,7 @@ export const transferKindOf = (fd: number): TransferKind => {
 }
 
 /**
- * Whether the descriptor takes offsets in one direction: not so pipes, sockets, terminals. Files of /proc may be read at an offset and
+ * Whether the descriptor takes offsets in one direction: pipes, sockets and terminals do not. Files of /proc may be read at an offset and
  * not written at one. Asked with no buffers: the kernel ends such a call before it asks the file.
  */
 export const takesOffsets = (fd: number, writes: boolean): boolean =>

@@ -1,8 +1,8 @@
 /**
  * POSIX AIO as glibc has it, aio(7): the functions, and tables of `struct aiocb`.
  *
- * The control blocks are mapped memory, not a JavaScript array: a worker thread that is terminated frees its arrays, and glibc keeps
- * lists that lead through these blocks. The clean-up of the thread (threadCleanup.ts) sees to what is in flight then.
+ * The control blocks are mapped memory, not a JavaScript array: a worker thread that is terminated frees its arrays, and glibc keeps lists
+ * that lead through these blocks. The clean-up of the thread (threadCleanup.ts) then ends the requests in flight.
  */
 import { constants } from "node:os"
 import { foreignMemory, koffi, lib, syscall, type Word } from "./libc.ts"
@@ -56,7 +56,7 @@ interface Functions {
   readonly aio_suspend: (list: number, count: number, timeout: number) => number
   readonly lio_listio: (mode: number, list: number, count: number, event: number) => number
   readonly aio_init: (options: number) => void
-  /** Where they were found; `null` is the process itself. */
+  /** The library in which the functions were found; `null` is the process itself. */
   readonly library: string | null
   /** For the clean-up of the thread. */
   readonly cancelAddress: number
@@ -78,7 +78,7 @@ const signatures: Record<
   aio_init: ["void", ["int64_t"]]
 }
 
-/** glibc before 2.34 keeps these functions apart. */
+/** glibc before 2.34 has these functions in a library of their own. */
 const LIBRT = "librt.so.1"
 
 const load = (): Functions => {
@@ -98,13 +98,13 @@ const load = (): Functions => {
         errorAddress: Number(koffi.address(from.symbol("aio_error")))
       }
     } catch {
-      // Not there: the next, or none.
+      // Not in this library: try the next, or fail.
     }
   }
   throw new PosixAioUnavailable("functions", 0)
 }
 
-/** Why POSIX AIO cannot be had: no functions, a function that failed, or memory that does not look like glibc's. */
+/** Why POSIX AIO is not available: missing functions, a function that failed, or memory that is not laid out like glibc's. */
 export class PosixAioUnavailable {
   constructor(
     readonly call: "functions" | "layout" | "mmap" | "memfd_create" | "aio_read" | "aio_suspend",
@@ -119,7 +119,7 @@ const functions = (): Functions => {
 }
 
 /**
- * The library in which the functions are found: for threads that load them again. `null` is the process itself. What was found is remembered:
+ * The library in which the functions are found, for threads that load them again. `null` is the process itself. The answer is remembered:
  * koffi ends the process when it is asked for a symbol while its thread is being terminated.
  */
 export const posixAioLibrary = (): string | null => functions().library
@@ -128,8 +128,8 @@ const init = new Int32Array(8)
 const initAddress = permanent(init)
 
 /**
- * aio_init(3). glibc heeds `threads` and `requests` only before the first request of the process, whoever made it; `idleSeconds`
- * (0: leave it) at any time.
+ * aio_init(3). glibc heeds `threads` and `requests` only before the first request of the process, no matter which code makes it;
+ * `idleSeconds` (0: unchanged) at any time.
  */
 export const aioInit = (threads: number, requests: number, idleSeconds: number): void => {
   init[0] = threads
@@ -212,8 +212,8 @@ export class ControlBlocks {
   }
 
   /**
-   * Whether glibc has ended the request, from memory: no call, no lock. glibc may still be busy with the block; before anything of it
-   * is used or changed, `synchronise` has to be called, once for any number of blocks.
+   * Whether glibc has ended the request, from memory: no call, no lock. glibc may still be busy with the block. Before the block is used or
+   * changed, `synchronise` has to be called, once for any number of blocks.
    */
   isComplete(slot: number): boolean {
     const code = Atomics.load(this.words, slot * WORDS + AIOCB.errorCode)
@@ -233,7 +233,7 @@ export class ControlBlocks {
     return code === 0 ? value : -code
   }
 
-  /** Starts a transfer: aio_read(3) or aio_write(3). 0, or `-errno`: it was refused. */
+  /** Starts a transfer: aio_read(3) or aio_write(3). Returns 0, or `-errno` where glibc refused it. */
   startTransfer(slot: number): number {
     const { aio_read, aio_write } = this.functions
     const start = this.words[slot * WORDS + AIOCB.lioOpcode] === LIO_READ ? aio_read : aio_write
@@ -249,24 +249,24 @@ export class ControlBlocks {
   }
 
   /**
-   * Starts several transfers in one call: lio_listio(3) with LIO_NOWAIT. False: some were not started (EAGAIN: no memory, no thread; EIO). Which,
-   * `isRefused` tells.
+   * Starts several transfers in one call: lio_listio(3) with LIO_NOWAIT. False: some were not started (EAGAIN: no memory, no thread; EIO).
+   * `isRefused` tells which.
    */
   start(slots: ReadonlyArray<number>): boolean {
     this.writeList(slots)
     return this.functions.lio_listio(LIO_NOWAIT, this.listAddress, slots.length, 0) === 0
   }
 
-  /** Whether a transfer that was in a list with failures is not among what was started. */
+  /** Whether a transfer of a list with failures was not started. */
   isRefused(slot: number): boolean {
-    // Under the lock: whatever was started and has ended has done so completely.
+    // Under the lock: a request that was started and has ended has then ended completely.
     const code = this.functions.aio_error(this.addressOf(slot))
     if (code === UNTOUCHED) return true
     // A request that ended with an error returns -1; one that glibc could not start was left at 0.
     return code !== 0 && code !== EINPROGRESS && this.wide[(slot * WORDS + AIOCB.returnValue) / 2] === 0n
   }
 
-  /** Starts a sync: aio_fsync(3). False: it was refused. */
+  /** Starts a sync: aio_fsync(3). False where glibc refused it. */
   startSync(slot: number, flag: number): boolean {
     return this.functions.aio_fsync(flag, this.addressOf(slot)) === 0
   }
@@ -285,7 +285,7 @@ export class ControlBlocks {
     this.functions.aio_suspend(this.listAddress, slots.length, timeAddress)
   }
 
-  /** Compares what memory tells of a complete request with what the functions tell. */
+  /** Compares a complete request as memory shows it with what the functions tell. */
   agrees(slot: number): boolean {
     const address = this.addressOf(slot)
     const at = slot * WORDS
@@ -295,7 +295,7 @@ export class ControlBlocks {
     )
   }
 
-  /** With nothing in flight. The views are emptied first: touching unmapped memory would end the process. */
+  /** Called with nothing in flight. The views are emptied first: touching unmapped memory would end the process. */
   close(): void {
     this.words = new Int32Array(0)
     this.unsigned = new Uint32Array(0)
@@ -313,8 +313,8 @@ const landingAddress = permanent(landing)
 let tested = false
 
 /**
- * Reads a file in memory, and looks whether blocks are laid out as this module thinks. Once a thread. Throws
- * `PosixAioUnavailable`. It waits for cached memory, a fraction of a millisecond, and a second at most.
+ * Reads a file in memory, and checks that blocks are laid out as this module expects. Done once a thread. Throws `PosixAioUnavailable`. It
+ * waits for cached memory: a fraction of a millisecond, and a second at most.
  */
 export const selfTest = (): void => {
   if (tested) return
@@ -331,7 +331,7 @@ export const selfTest = (): void => {
       const failure = blocks.startTransfer(slot)
       if (failure < 0) throw new PosixAioUnavailable("aio_read", -failure)
       for (let round = 0; round < 10 && !blocks.isComplete(slot); round++) blocks.suspend([slot], 100)
-      // The blocks stay mapped: glibc has them.
+      // The blocks stay mapped: glibc still uses them.
       if (!blocks.isComplete(slot)) throw new PosixAioUnavailable("aio_suspend", EAGAIN)
       blocks.synchronise(slot)
     }

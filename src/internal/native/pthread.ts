@@ -2,7 +2,7 @@
 import { lib } from "./libc.ts"
 import { permanent } from "./memory.ts"
 
-/** Bytes: more than any libc's least, of which a thread touches two pages. The rest is address space only. */
+/** Bytes of a stack: more than the least of any libc. A thread touches two pages of them; the rest is address space only. */
 const STACK_SIZE = 256 * 1024
 const PTHREAD_CREATE_DETACHED = 1
 
@@ -14,7 +14,7 @@ interface Functions {
 let functions: Functions | undefined
 
 const load = (): Functions => {
-  // pthread_attr_t is 56 or 64 bytes; pthread_t is one word, which nobody needs of a detached thread.
+  // pthread_attr_t is 56 or 64 bytes; pthread_t is one word, which is not needed for a detached thread.
   const memory = new BigUint64Array(16)
   const attributes = permanent(memory)
   lib!.func("pthread_attr_init", "int", ["int64_t"])(attributes)
@@ -26,7 +26,9 @@ const load = (): Functions => {
 const thread = new BigUint64Array(1)
 const threadAddress = permanent(thread)
 
-/** Starts a detached thread in the C function at `start`. 0, or the error number: EAGAIN where the system gives no more. */
+/**
+ * Starts a detached thread in the C function at `start`. Returns 0, or the error number: EAGAIN where the system allows no more threads.
+ */
 export const startThread = (start: number, argument: number): number => {
   functions ??= load()
   return functions.create(threadAddress, functions.attributes, start, argument)

@@ -1,9 +1,9 @@
 /**
- * What wakes Node's event loop when a backend has completions: a `uv_poll` on a descriptor, through koffi.
+ * Wakes Node's event loop when a backend has completions: a `uv_poll` on a descriptor, through koffi.
  *
- * Three traps of `koffi.node.poll` shape this class. Its callback runs outside a callback scope, so promises resolved in it wait
- * for the next JavaScript: the owner therefore only schedules a turn there. An exception in it is lost: it is one line. The
- * handle closes when it is collected: it is held here.
+ * Three traps of `koffi.node.poll` shape this class. Its callback runs outside a callback scope, so that promises resolved in it wait for
+ * the next JavaScript: the owner therefore only schedules a turn there. An exception in the callback is lost: it is a single line. The
+ * handle closes when it is collected: this class holds it.
  *
  * A fourth: koffi ends the process when the callback is called and no JavaScript may run any more, as in a worker thread that is being
  * terminated. So worker threads have a handle of their own, see loopHandle.ts. The main thread keeps koffi's, whose callback costs less.
@@ -12,7 +12,7 @@ import { isMainThread } from "node:worker_threads"
 import { koffi } from "./libc.ts"
 import { LoopHandle } from "./loopHandle.ts"
 
-/** Handles of this thread that watch. */
+/** Handles of this thread that are watching. */
 const open = new Set<Reactor>()
 
 process.once("exit", () => {
@@ -45,14 +45,14 @@ export class Reactor {
 
   /** Whether the wait for this descriptor keeps the process alive. */
   keepAlive(yes: boolean): void {
-    // What is closed has no handle any more: to touch it would end the process.
+    // After closing there is no handle: touching it would end the process.
     if (yes === this.referenced || !open.has(this)) return
     this.referenced = yes
     if (yes) this.handle.ref()
     else this.handle.unref()
   }
 
-  /** Watches no more for a while, or again. */
+  /** Stops watching for a while, or goes on. */
   watch(yes: boolean): void {
     if (!open.has(this)) return
     if (yes) this.handle.start()

@@ -1,4 +1,4 @@
-/** Whether a transfer on a descriptor would have to wait for a peer, as far as that can be told without waiting. */
+/** Whether a transfer on a descriptor would have to wait for a peer, as far as this can be found out without waiting. */
 import { errno } from "./errno.ts"
 import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, S_IFBLK, S_IFDIR, S_IFMT, S_IFREG, STATX } from "./layout.ts"
 import { syscall } from "./libc.ts"
@@ -15,18 +15,21 @@ export const POLLNVAL = 32
 const SEEK_CUR = 1
 const STATX_TYPE = 1
 
-// Permanent, and over with when each call returns.
+// Permanent; only used during each call.
 const status = new Uint32Array(STATX.size / 4)
 const statusAddress = permanent(status)
 const emptyPathAddress = permanent(new Uint8Array(8))
 
-/** The type in the upper four bits of the mode (`S_IFMT`), from the inode in memory; 0 for an eventfd and its like, -1 where it cannot be told. */
+/**
+ * The type in the upper four bits of the mode (`S_IFMT`), from the inode in memory; 0 for an eventfd and the like, -1 where the type is not
+ * known.
+ */
 export const descriptorType = (fd: number): number =>
   syscall(NR.statx, fd, emptyPathAddress, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, statusAddress) === 0
     ? status[STATX.mode / 4] & S_IFMT
     : -1
 
-/** Whether a transfer may wait for somebody else: not on regular files, directories, disks. */
+/** Whether a transfer may wait for a peer: not on regular files, directories, disks. */
 export const mayHavePeer = (fd: number): boolean => {
   const type = descriptorType(fd)
   return type !== -1 && type !== S_IFREG && type !== S_IFDIR && type !== S_IFBLK
@@ -38,10 +41,13 @@ const pollAddress = permanent(poll)
 const time = new BigInt64Array(2)
 const timeAddress = permanent(time)
 
-/** Whether the descriptor has positions: not so pipes, sockets, terminals. */
+/** Whether the descriptor has positions: pipes, sockets and terminals have none. */
 export const isSeekable = (fd: number): boolean => syscall(NR.lseek, fd, 0, SEEK_CUR) !== -errno.ESPIPE
 
-/** The events of poll(2) that have happened, of those asked for and of the ones that are always told. 0 after the time is over, -1 where it cannot be told. */
+/**
+ * The events of poll(2) that have happened, among those asked for and those that are always told. 0 when the time is over, -1 where poll(2)
+ * fails.
+ */
 export const pollEvents = (fd: number, events: number, milliseconds: number): number => {
   poll[0] = fd
   poll[1] = events
@@ -59,8 +65,8 @@ const list = new Int32Array(AT_ONCE * 2)
 const listAddress = permanent(list)
 
 /**
- * Whether something of what was asked for has happened, for each of many descriptors; those that are none count, and those of which it
- * cannot be told: who makes the call will hear. Nothing waits.
+ * For each of many descriptors, whether an event that was asked for has happened. Numbers that are not descriptors count as ready, and so
+ * do descriptors that poll(2) fails for: the system call will tell the error. Nothing waits.
  */
 export const areReady = (asked: ReadonlyArray<readonly [fd: number, events: number]>): ReadonlyArray<boolean> => {
   const answers: Array<boolean> = []

@@ -1,4 +1,4 @@
-/** One open descriptor of every kind that there is, made without a request and without waiting: for finding out what a backend does with it. */
+/** One open descriptor of every kind, made without a request and without waiting: for finding out what a backend does with it. */
 import { constants, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,7 +8,7 @@ import { addressOf, syscall } from "./libc.ts"
 import { cString } from "./memory.ts"
 import { NR } from "./syscalls.ts"
 
-/** Kinds of files, as far as mechanisms treat them differently. */
+/** Kinds of files that mechanisms treat differently. */
 export const kinds = [
   "regular file",
   "directory",
@@ -23,9 +23,9 @@ export const kinds = [
 export type Kind = (typeof kinds)[number]
 
 export interface Sample {
-  /** There is something to read, or -errno where this process cannot have one. */
+  /** The descriptor, with something to read, or -errno where this process cannot have one. */
   readonly fd: number
-  /** Why it cannot, where that is no error number: what Node refuses. */
+  /** Why it cannot, where there is no error number: Node has refused. */
   readonly reason?: string | undefined
   readonly close: () => void
 }
@@ -36,14 +36,14 @@ const SOCK_STREAM = 1
 const TIOCGPTPEER = 0x5441
 const TIOCSPTLCK = 0x40045431
 
-// All of these calls are over when they return: the memory is needed no longer than that.
+// Each of these calls is over when it returns, and needs the memory no longer than that.
 const open = (path: string, flags: number): number => {
   const name = cString(path)
   const fd = syscall(NR.openat, AT_FDCWD, addressOf(name), flags | O_CLOEXEC, 0)
   return name.length > 0 ? fd : -1
 }
 
-/** What was made here goes, whatever Node would allow by then. */
+/** Removes a file that was made here, whatever Node allows by then. */
 const remove = (path: string, flags: number): void => {
   const name = cString(path)
   syscall(NR.unlinkat, AT_FDCWD, addressOf(name), flags)
@@ -93,7 +93,7 @@ const makers: Record<Kind, () => Sample> = {
     try {
       const name = cString(path)
       const made = syscall(NR.mknodat, AT_FDCWD, addressOf(name), S_IFIFO | 0o600, 0)
-      // Both ends at once: nobody is waited for.
+      // Both ends at once: opening waits for no peer.
       const fd = made < 0 || name.length === 0 ? made : open(path, O_RDWR)
       if (fd >= 0) fill(fd)
       return sample(fd)

@@ -1,8 +1,8 @@
 /**
- * What a worker thread of Node leaves behind when it is ended from outside. `worker.terminate()` runs no JavaScript any more, and so no
- * finalizer: what is in flight would be written into memory that is freed, and descriptors would stay open for the rest of the process.
- * So all that has to be seen to is written down in memory of its own, and a clean-up hook of Node's, in machine.c, goes through it on
- * that thread, before its memory is freed. The same when the thread ends in any other way.
+ * Cleans up after a worker thread of Node that is ended from outside. `worker.terminate()` runs no JavaScript any more, and so no
+ * finalizer: requests in flight would write into memory that is freed, and descriptors would stay open for the rest of the process. So
+ * everything that has to be cleaned up is registered in memory that does not belong to JavaScript, and a clean-up hook of Node, in
+ * machine.c, goes through it on that thread, before the thread's memory is freed. The same happens when the thread ends in any other way.
  *
  * Nothing of this is done in the main thread, with which the process ends.
  */
@@ -24,7 +24,7 @@ import { NR } from "./syscalls.ts"
 export { BLOCKS, CONTEXT, MEMORY, OF_OPEN, POLL, POOL, RING } from "./machine/layout.ts"
 
 interface Cleanups {
-  /** Entries of `CLEANUP_WORDS` words of 64 bits: what it is, and up to six values. */
+  /** Entries of `CLEANUP_WORDS` words of 64 bits: the kind, and up to six values. */
   readonly entries: Int32Array
   /** A bit for each descriptor that is to be closed. */
   readonly descriptors: Int32Array
@@ -50,23 +50,26 @@ const ofThisThread = (): Cleanups | null => {
   return made
 }
 
-/** Whether what this thread leaves behind will be seen to. */
+/** Whether there will be a clean-up after this thread. */
 export const hasCleanups = (): boolean => ofThisThread() !== null
 
-/** Writes down what is to be done when this thread has ended, until `unregisterCleanup`. The meaning of the values depends on the kind, see machine.h. */
+/**
+ * Registers what is to be done when this thread has ended, until `unregisterCleanup`. The meaning of the values depends on the kind, see
+ * machine.h.
+ */
 export const registerCleanup = (kind: number, ...values: ReadonlyArray<number>): number => {
   const cleanups = ofThisThread()
-  // Without room, this one is not seen to; nobody has so many.
+  // Without room it is not registered. No program has so many.
   const index = cleanups?.free.pop()
   if (cleanups === null || index === undefined) return -1
   const at = index * CLEANUP_WORDS * 2
   values.forEach((value, i) => setWord(cleanups.entries, at + 2 + i * 2, value))
-  // Last: it counts from here on.
+  // Written last: the entry counts from here on.
   setWord(cleanups.entries, at, kind)
   return index
 }
 
-/** It has been done. */
+/** The clean-up has been done, or is not needed any more. */
 export const unregisterCleanup = (index: number): void => {
   if (index < 0) return
   const cleanups = ofThisThread()!
@@ -74,7 +77,9 @@ export const unregisterCleanup = (index: number): void => {
   cleanups.free.push(index)
 }
 
-/** The descriptor is to be closed with this thread, until `disownDescriptor`. Returns it; a failure (`-errno`) is none. */
+/**
+ * The descriptor is closed with this thread, until `disownDescriptor`. Returns the descriptor. A failure (`-errno`) is returned as it is.
+ */
 export const ownDescriptor = (fd: number): number => {
   if (fd < 0 || isMainThread) return fd
   const cleanups = ofThisThread()
@@ -82,7 +87,7 @@ export const ownDescriptor = (fd: number): number => {
   return fd
 }
 
-/** Before a descriptor is closed: its number may be somebody else's right after. */
+/** Called before a descriptor is closed: its number may belong to another file right after. */
 export const disownDescriptor = (fd: number): void => {
   if (isMainThread || fd < 0 || fd >= DESCRIPTOR_WORDS * 32) return
   const cleanups = ofThisThread()

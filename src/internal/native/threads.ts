@@ -53,10 +53,10 @@ import { wakeSignal, wakeThread } from "./wakeSignal.ts"
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 const FUTEX_WAKE_PRIVATE = 129
 
-/** Slots that each priority leaves to those above it. */
+/** Slots that each priority leaves to the higher ones. */
 const RESERVED_SLOTS = 16
 
-/** Looks at threads that are leaving, one a turn of the event loop, before the looks are a millisecond apart. */
+/** How often threads that are leaving are looked at, once a turn of the event loop, before the looks are a millisecond apart. */
 const QUICK_LOOKS = 20
 
 export { MAX_THREADS }
@@ -65,7 +65,7 @@ export { MAX_THREADS }
 export interface Call {
   readonly slot: number
   readonly nr: number
-  /** It is repeated until its buffer is full. */
+  /** The call is repeated until its buffer is full. */
   readonly mode: number
   readonly a0: Word
   readonly a1: Word
@@ -87,21 +87,24 @@ const viewsOf = (memory: ArrayBuffer) => ({
   states: new Int32Array(memory, POOL_STATES, CAPACITY)
 })
 
-/** What an empty place of the completion ring holds: another number in each round, so that a late thread cannot fill a place of the past. */
+/**
+ * The value of an empty place in the completion ring: another number in each round, so that a late thread cannot fill a place of an earlier
+ * round.
+ */
 const emptyPlace = (position: number): number => -(position >>> 10) - 1
 
 export class Threads {
-  /** Readable when completions wait, or a thread has ended. -errno, like `failure`, where none could be had. */
+  /** Readable when completions wait, or a thread has ended. -errno, like `failure`, where no descriptor could be made. */
   readonly eventFd: number
-  /** Memory of nobody's: threads may be on their way out of it when this object is gone. */
+  /** Memory that does not belong to JavaScript: threads may still use it when this object is gone. */
   private readonly address: number = 0
   private views = viewsOf(new ArrayBuffer(POOL_SIZE))
-  /** By index: whether a thread has that place. */
+  /** By index: whether a thread has this place. */
   private readonly places: Array<boolean> = []
   private readonly freeSlots: Array<number> = []
   private readonly cleanup: number = -1
   private completionHead = 0
-  /** Cancelled calls whose slots have not come back. */
+  /** Cancelled calls whose slots have not become free. */
   private dequeued = 0
   /** Calls pushed since the last `publish`, by level. */
   private readonly pushed: Array<number> = new Array(LEVELS).fill(0)
@@ -112,10 +115,10 @@ export class Threads {
   private endsSeen = 0
   /** Threads that run, are starting, or whose end has not been seen. */
   count = 0
-  /** Nobody is told of their ends any more. */
+  /** The ends of threads are not told any more. */
   private closed = false
 
-  /** `onEnd` is told when a thread has ended: by its own decision, or because it could not be had. */
+  /** `onEnd` is called when a thread has ended: because it decided to, or because it could not be started. */
   constructor(private readonly onEnd: (how: "retired" | "stillborn") => void) {
     for (let slot = CAPACITY - 1; slot >= 0; slot--) this.freeSlots.push(slot)
     const machine = loadMachine()
@@ -138,7 +141,7 @@ export class Threads {
     words[POOL_EVENT_FD / 4] = this.eventFd
     words[POOL_WAKE_SIGNAL / 4] = wakeSignal() ?? 0
     this.cleanup = registerCleanup(POOL_KIND, address)
-    // A thread that is in a system call when this one exits would go on writing into memory that is freed.
+    // A thread that is in a system call when this thread exits would go on writing into memory that is freed.
     abandonAtExit(this)
   }
 
@@ -163,7 +166,7 @@ export class Threads {
     return Atomics.load(this.views.control, IDLE_THREADS)
   }
 
-  /** Calls that no thread has taken yet, those included that have been cancelled. */
+  /** Calls that no thread has taken yet, including those that have been cancelled. */
   get queued(): number {
     const { control } = this.views
     let sum = 0
@@ -179,8 +182,8 @@ export class Threads {
   }
 
   /**
-   * Calls that have been published and are not over: as many threads are busy, or will be. One number: of two, one after the other, a
-   * thread that takes a call in between would be counted twice or not at all.
+   * Calls that have been published and are not over: as many threads are busy, or will be. Counted with one number: with two, read one
+   * after the other, a call that a thread takes in between would be counted twice or not at all.
    */
   get unfinished(): number {
     const { control } = this.views
@@ -216,7 +219,7 @@ export class Threads {
     return (Atomics.load(this.views.control, COMPLETION_TAIL) - this.completionHead) | 0
   }
 
-  /** Starts one thread. It takes work as soon as it is up, in 50 microseconds or so. */
+  /** Starts one thread. It takes work as soon as it runs, in 50 microseconds or so. */
   start(): void {
     let index = this.places.indexOf(false)
     if (index === -1) index = this.places.length
@@ -230,7 +233,7 @@ export class Threads {
     setWord(threads, at, this.address)
     Atomics.store(threads, at + THREAD_TID, 0)
     if (startThread(machineAddress("pool_thread"), this.address + POOL_THREADS + at * 4) === 0) return
-    // The system gives no more threads (EAGAIN). Told when nobody is in the middle of anything; until then it counts.
+    // The system allows no more threads (EAGAIN). Told later, when no caller is in the middle of its work; until then the thread counts.
     Atomics.sub(control, LIVE_THREADS, 1)
     Atomics.sub(control, REFERENCES, 1)
     setImmediate(() => {
@@ -240,7 +243,7 @@ export class Threads {
     })
   }
 
-  /** Forgets threads that have ended, and tells of each. */
+  /** Forgets threads that have ended, and calls `onEnd` for each. */
   private seeEnds(): void {
     const ended = Atomics.load(this.views.control, ENDED)
     if (ended === this.endsSeen) return
@@ -253,9 +256,9 @@ export class Threads {
     }
   }
 
-  /** The slot that the next `push` is for, or -1 when all are taken that a request of this level (of `LEVELS`) may take. */
+  /** The slot that the next `push` is for, or -1 when all slots are taken that a request of this level (of `LEVELS`) may have. */
   freeSlot(level: number): number {
-    // Lower levels leave some to each higher one: those would not overtake if they could not get in.
+    // Lower levels leave some slots to each higher one: requests of these could not overtake if they had no slot.
     const reserved = (LEVELS - 1 - level) * RESERVED_SLOTS
     return this.freeSlots.length > reserved ? this.freeSlots[this.freeSlots.length - 1] : -1
   }
@@ -298,17 +301,17 @@ export class Threads {
     this.wake(pushedTotal)
   }
 
-  /** Whether a call to `take` would find a completion. */
+  /** Whether `take` would find a completion. */
   get hasCompletions(): boolean {
     return Atomics.load(this.views.completions, this.completionHead & (CAPACITY - 1)) > 0
   }
 
-  /** Calls `deliver` with the slot and result of each completion, at most `limit`; how many. Cancelled slots are only freed. */
+  /** Calls `deliver` with the slot and result of each completion, at most `limit`. Returns how many. Cancelled slots are only freed. */
   take(limit: number, deliver: (slot: number, result: number) => void): number {
     const { completions, control, results, states } = this.views
     if (Atomics.load(control, SIGNALLED) !== 0) {
-      // Emptied before the ring is read: a completion that comes later signals again.
-      // EAGAIN: the thread has set the flag and is about to write. Then the flag stands until that write wakes us.
+      // The eventfd is emptied before the ring is read: a completion that comes later signals again.
+      // EAGAIN: the thread has set the flag and is about to write. The flag then stays until that write wakes the loop.
       const emptied = syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) > 0
       if (emptied) Atomics.store(control, SIGNALLED, 0)
       this.seeEnds()
@@ -320,14 +323,14 @@ export class Threads {
       if (slot < 0) break
       Atomics.store(completions, at, emptyPlace(this.completionHead + CAPACITY))
       this.completionHead = (this.completionHead + 1) | 0
-      // The slot is nobody else's from here until `publish`: plain.
+      // Only this thread uses the slot from here until `publish`: plain writes.
       const discarded = states[slot] === DISCARDED
       const result = results[slot]
       states[slot] = FREE
       if (discarded) this.dequeued--
       else deliver(slot, result)
       this.freeSlots.push(slot)
-      // A slot that comes back counts, too: there is room now that somebody may be waiting for.
+      // A slot that becomes free counts, too: a request may be waiting for it.
       count++
     }
     // For other event loops: the descriptor stays readable while there is more.
@@ -341,8 +344,8 @@ export class Threads {
   }
 
   /**
-   * Ends a call early. `"dequeued"`: no thread will run it, there will be no completion. `"signalled"`: a thread is in it and has
-   * been woken; repeat until the completion is there, since the signal may come before the system call. `"done"`: it is too late.
+   * Ends a call early. `"dequeued"`: no thread will run it, and there will be no completion. `"signalled"`: a thread runs it and has been
+   * woken; repeat until the completion is there, since the signal may come before the system call. `"done"`: it is too late.
    */
   cancel(slot: number): "dequeued" | "signalled" | "done" {
     const { states } = this.views
@@ -361,7 +364,7 @@ export class Threads {
     return "done"
   }
 
-  /** Whether a call that fills its buffer came to the end. For the slot of a completion that is being delivered. */
+  /** Whether a call that fills its buffer came to the end. Asked for the slot of a completion that is being delivered. */
   reachedEnd(slot: number): boolean {
     return this.views.calls[slot * CALL_WORDS + 1] === FILLED_TO_END
   }
@@ -387,7 +390,7 @@ export class Threads {
   async close(): Promise<void> {
     this.closed = true
     this.configure(0, 0, 0)
-    // A thread that has told of its end needs the memory and the descriptor for a moment more.
+    // A thread that has told of its end needs the memory and the descriptor for a moment longer.
     for (let look = 0; Atomics.load(this.views.control, REFERENCES) > 1; look++) {
       await new Promise<void>((resolve) => {
         if (look < QUICK_LOOKS) setImmediate(resolve)
@@ -397,7 +400,10 @@ export class Threads {
     this.discard()
   }
 
-  /** At the exit of this thread: brings others out of calls that may wait for ever, and waits until nobody works for this one. */
+  /**
+   * Called at the exit of this thread: brings other threads out of calls that may wait without end, and waits until none works for this
+   * one.
+   */
   abandon(): void {
     abandonPool(this.address)
   }

@@ -1,13 +1,13 @@
 /**
- * How far "without waiting" is kept by a file's file system.
+ * How far a file's file system keeps "without waiting".
  *
  * A read with RWF_NOWAIT, and io_uring's first try of any transfer, do not wait for the bytes. But they start to read ahead, and for that, or to
  * find a block of a direct transfer, the file system looks up where the file lies. ext4 and xfs read that from the disk once, and wait in the
  * call: 40 ms on a disk whose reads take 40 ms (test/stalls). ext4 does so again for each block of a long map, ext2 and ext3 for every few
  * mebibytes of a file. btrfs may have to each time, for its checksums as well. node:fs has threads for it.
  *
- * So the first transfer on a file is left to a worker, unless all its bytes are in the page cache, cachestat(2) says, so that nothing is looked
- * up. From then on xfs is trusted, and ext4 where the map is short; the others are asked each time.
+ * So the first transfer on a file is left to a worker, unless cachestat(2) says that all its bytes are in the page cache, so that nothing
+ * is looked up. From then on xfs is trusted, and ext4 where the map is short. The other file systems are asked each time.
  */
 import { errno } from "./errno.ts"
 import { S_IFMT, S_IFREG, STATX } from "./layout.ts"
@@ -16,37 +16,38 @@ import { Cell, permanent } from "./memory.ts"
 import { statWithType, typeOfAnswer } from "./nonblocking.ts"
 import { NR } from "./syscalls.ts"
 
-/** Nobody has asked. */
+/** Not found out yet. */
 export const UNASKED = 0
-/** After its first transfer, it does not wait. */
+/** Does not wait after the first transfer. */
 export const AFTER_FIRST = 1
-/** Only what is in the page cache, and what follows it, can be read without waiting. */
+/** Only bytes in the page cache, and the bytes behind them, can be read without waiting. */
 export const NEVER = 2
-/** It does not wait. */
+/** Does not wait. */
 export const ALWAYS = 3
 
 export type Trust = typeof UNASKED | typeof AFTER_FIRST | typeof NEVER | typeof ALWAYS
 
 const memory = new Set(["tmpfs", "ramfs", "devtmpfs"])
-/** Where a file lies is read once, and kept while the file is open. */
+/** The map of a file is read once, and kept while the file is open. */
 const remembers = new Set(["ext4", "xfs"])
 
-/** Of no use when a call is over. */
+/** Only used during a call. */
 const passing = new Cell()
 
-/** So many places are in the inode itself, with what else there is of ext4 and xfs. */
+/** So many extents fit into the inode itself, on ext4 and on xfs. */
 const BLOCKS_IN_INODE = 4
 
 /** In units of 512 bytes. */
 const isTiny = (cell: Cell): boolean =>
   cell.u32[STATX.blocks / 4] * 512 <= BLOCKS_IN_INODE * 4096 && cell.u32[STATX.blocks / 4 + 1] === 0
 
-/** Bytes of a place in ext4's map, and of the head of a block of them. */
+/** Bytes of an extent in ext4's map, and of the head of a block of them. */
 const PLACE = 12
 
 /**
- * Whether the places of an ext4 file may be more than one block of its map has room for: there are as many as there are holes, as far as that
- * can be told. Blocks that were split are half full. (A file without holes may be in as many pieces. Those are few, and nothing tells.)
+ * Whether the extents of an ext4 file may be more than fit into one block of its map: there are as many as there are holes, as far as this
+ * can be told. Blocks that were split are half full. (A file without holes may be in as many pieces. Such files are few, and cannot be
+ * recognised.)
  */
 const mayBeShredded = (cell: Cell): boolean => {
   const allocated = (cell.u32[STATX.blocks / 4] + cell.u32[STATX.blocks / 4 + 1] * 2 ** 32) * 512
@@ -55,9 +56,9 @@ const mayBeShredded = (cell: Cell): boolean => {
   return Math.min(allocated, holes) / blockSize > (blockSize - PLACE) / PLACE / 2
 }
 
-/** From the answer of statx(2) that a cell holds. */
+/** Decides from the answer of statx(2) that a cell holds. */
 const trustIn = (type: string, cell: Cell): Trust => {
-  // Pipes, sockets, devices: they have nothing to look up.
+  // Pipes, sockets and devices have no map to look up.
   if ((cell.u32[STATX.mode / 4] & S_IFMT) !== S_IFREG || memory.has(type)) return ALWAYS
   if (!remembers.has(type) || (type === "ext4" && mayBeShredded(cell))) return NEVER
   return isTiny(cell) ? ALWAYS : AFTER_FIRST
@@ -72,8 +73,8 @@ interface Trusted {
 }
 
 /**
- * The same for descriptors of others, by number. One that was closed and opened again without this library's knowledge is taken for the one
- * before: it may cost a wait, and nothing else.
+ * The same for descriptors of the program, by number. A number that was closed and opened again without this library's knowledge is taken
+ * for the earlier file: this may cost a wait, and nothing else.
  */
 const numbers = new Uint8Array(4096)
 
@@ -82,7 +83,7 @@ const remember = (fd: number, file: Trusted | undefined, trust: Trust): void => 
   else if (fd < numbers.length) numbers[fd] = trust
 }
 
-/** A number stands for another file from now on. */
+/** The number stands for another file from now on. */
 export const forgetTrust = (fd: number): void => {
   if (fd < numbers.length) numbers[fd] = UNASKED
 }
@@ -97,7 +98,7 @@ export const trustOf = (fd: number, file: Trusted | undefined): Trust => {
   return trust
 }
 
-/** A first transfer has moved bytes. Nothing is asked here: the descriptor may be one of a mock, or known to nobody who cares. */
+/** The first transfer has moved bytes. No system call is made here: the descriptor may belong to a mock, or may not be used again. */
 export const hasMoved = (fd: number, file: Trusted | undefined): void => {
   if ((file === undefined ? numbers[fd] : file.trust) === AFTER_FIRST) remember(fd, file, ALWAYS)
 }
@@ -111,12 +112,12 @@ const countsAddress = permanent(counts)
 /** Off once the kernel has shown that it lacks cachestat(2) (before Linux 6.5). */
 let counting = true
 
-/** Elsewhere a page may be larger: then nothing counts as cached, and workers do it. */
+/** On other systems a page may be larger: then nothing counts as cached, and workers run the transfers. */
 const PAGE = 4096
 
 /**
- * Bytes behind a range that must be cached, too, where reading a page may start to read ahead: twice the largest window there is, that of
- * btrfs.
+ * Bytes behind a range that must be cached, too, where reading a page may start to read ahead: twice the largest window of any file system,
+ * which is that of btrfs.
  */
 const AHEAD = 8 << 20
 
@@ -126,7 +127,7 @@ export const isCached = (fd: number, offset: number | bigint, length: number, tr
   if (statWithType(fd, passing) === "") return false
   const size = passing.u32[STATX.fileSize / 4] + passing.u32[STATX.fileSize / 4 + 1] * 2 ** 32
   const end = Math.min(size, offset + length + (trust === NEVER ? AHEAD : 0))
-  // At the end of the file there is nothing to look for.
+  // At the end of the file there is nothing to look up.
   if (end <= offset) return true
   const first = Math.floor(offset / PAGE)
   const pages = Math.ceil(end / PAGE) - first

@@ -1,5 +1,5 @@
 /**
- * Views of memory that a program hands over: what they are, and not what they say of themselves.
+ * Views of memory that a program hands over: what they are, and not what they claim to be.
  *
  * `byteLength`, `length`, `buffer` and `subarray` are properties like others: an own property, a subclass or another prototype may
  * answer anything, and each time something else. A length that goes to a kernel together with an address must not come from there. So
@@ -32,7 +32,7 @@ export const isBytes: (value: unknown) => value is ArrayBufferView = isView
 /** Whether it is a Uint8Array: a Proxy of one is not, nor is an object that has borrowed the prototype. */
 export const isUint8Array: (value: unknown) => value is Uint8Array = types.isUint8Array
 
-/** Bytes of a view, -1 of what is none. 0 where its memory is gone: the getter of a DataView throws then. */
+/** Bytes of a view; -1 for a value that is not a view. 0 where its memory is gone: the getter of a DataView throws then. */
 export const byteLengthOf = (value: unknown): number => {
   try {
     // Asked first: it throws for everything else, and nearly everything is one. Each request asks.
@@ -50,7 +50,7 @@ const dataLengthOf = (view: DataView): number => {
   }
 }
 
-/** Whether a view has lost its memory: transferred to somebody else, or a buffer that was made too short for it. */
+/** Whether a view has lost its memory: the buffer was transferred, or made too short for it. */
 export const isGone = (view: ArrayBufferView): boolean => {
   try {
     if (isTypedArray(view)) apply(typedAt, view, first)
@@ -70,7 +70,7 @@ export const isResizable = (view: ArrayBufferView): boolean => {
   return !isSharedArrayBuffer(buffer) && apply(resizable, buffer, nothing)
 }
 
-/** An ordinary array over the same memory, as long as the view is now. Of a view whose memory is gone: an empty one. */
+/** An ordinary array over the same memory, as long as the view is now. Empty for a view whose memory is gone. */
 export const plainView = (view: ArrayBufferView): Uint8Array => {
   if (isGone(view)) return new Uint8Array(0)
   const isTyped = isTypedArray(view)

@@ -1,8 +1,8 @@
 /**
- * The signal that brings a thread out of a system call that may wait for ever.
+ * The signal that brings a thread out of a system call that may wait without end.
  *
- * Its handler is libc's `abs`: a C function that does nothing, which is all a handler has to do for the call to return EINTR
- * (without SA_RESTART). A real-time signal that nobody handles is taken, and never a process-wide one that someone may send.
+ * Its handler is libc's `abs`, a C function without side effects. A handler has to do no more for the call to return EINTR (without
+ * SA_RESTART). A real-time signal without a handler is taken, and never one that other programs may send to the process.
  */
 import { errno } from "./errno.ts"
 import { functionAddress, sigaction, syscall } from "./libc.ts"
@@ -29,7 +29,7 @@ export const wakeSignal = (): number | undefined => {
   action[0] = harmless
   for (let candidate = LAST_SIGNAL; candidate >= FIRST_SIGNAL; candidate--) {
     if (sigaction(candidate, 0, previousAddress) !== 0) continue
-    // Another copy of this package, in a worker thread say, has installed the same handler: share it.
+    // Another copy of this package, in a worker thread say, has installed the same handler: share the signal.
     if (previous[0] !== SIG_DFL && previous[0] !== harmless) continue
     if (sigaction(candidate, actionAddress, 0) === 0) {
       signal = candidate
@@ -44,6 +44,6 @@ export const wakeThread = (tid: number): void => {
   const number = wakeSignal()
   if (number === undefined) return
   const result = syscall(NR.tgkill, process.pid, tid, number)
-  // Refused by a filter, which may not know the older call. ESRCH: it has ended.
+  // Refused by a filter that may not know the older call. ESRCH: the thread has ended.
   if (result < 0 && result !== -errno.ESRCH) syscall(NR.tkill, tid, number)
 }
