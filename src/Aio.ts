@@ -69,7 +69,7 @@ const run =
     withEngine((engine) => execute(engine, constructor(...args)))
 
 /**
- * Does nothing, through the backend: what a request costs.
+ * Does nothing, through the backend: what a request costs. io_uring_prep_nop(3).
  *
  * @since 0.1.0
  * @category operations
@@ -406,7 +406,7 @@ export const pollFd = run(catalogue.pollFd)
 export const flock = run(catalogue.flock)
 
 /**
- * Size and free space of the file system that a path is on. statvfs(3).
+ * Size and free space of the file system that a path is on. statvfs(3), by statfs(2).
  *
  * @since 0.1.0
  * @category operations

@@ -6,9 +6,10 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { vi } from "vitest"
+import { beforeAll, vi } from "vitest"
 import { backends } from "../support/backends.ts"
 import { project } from "../support/build.ts"
+import { operationCalls } from "../support/operationCalls.ts"
 import { files } from "./observed/files.ts"
 import { layerOptions } from "./observed/layers.ts"
 import type { Lines } from "./observed/line.ts"
@@ -25,13 +26,25 @@ vi.mock("effect-aio/internal/native/posixAio", async (original) => {
 const lines: Lines = { ...operations, ...files, ...layerOptions, ...mock }
 const all = Object.entries(lines)
 
+let options: ReadonlySet<string>
+beforeAll(() => {
+  options = publicOptions()
+  // The compiler has a lot to read, on a machine that may be slow.
+}, 240_000)
+
 it("each has its line, and each line its option", () => {
-  const options = publicOptions()
   const missing = [...options].filter((option) => !Object.hasOwn(lines, option))
   const superfluous = Object.keys(lines).filter((option) => !options.has(option))
   expect({ missing, superfluous }).toEqual({ missing: [], superfluous: [] })
-  // The compiler has a lot to read, on a machine that may be slow.
-}, 240_000)
+})
+
+it("the table of arguments knows all of them", () => {
+  const calls = operationCalls({ path: "path", absent: "absent", other: "other", fd: 3, at: 4 })
+  for (const [name, [, known = {}]] of Object.entries(calls)) {
+    const own = [...options].flatMap((option) => option.match(`^Aio\\.${name}\\.(\\w+)$`)?.[1] ?? [])
+    expect([name, Object.keys(known).sort()]).toEqual([name, own.sort()])
+  }
+})
 
 it("tests that are pointed at exist", () => {
   for (const [option, line] of all) {

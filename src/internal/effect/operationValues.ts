@@ -9,7 +9,7 @@ const value = <Args extends ReadonlyArray<any>, A>(
 ): ((...args: Args) => AioOperation<A>) => constructor as never
 
 /**
- * `Aio.nop` as a value.
+ * `Aio.nop` as a value. io_uring_prep_nop(3).
  *
  * @since 0.1.0
  * @category constructors
@@ -329,7 +329,7 @@ export const pollFd = value(catalogue.pollFd)
 export const flock = value(catalogue.flock)
 
 /**
- * `Aio.statvfs` as a value. statvfs(3).
+ * `Aio.statvfs` as a value. statvfs(3), by statfs(2).
  *
  * @since 0.1.0
  * @category constructors

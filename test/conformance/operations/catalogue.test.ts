@@ -1,10 +1,16 @@
-import { constants } from "node:fs"
+import { constants, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { Aio, AioOperation } from "effect-aio"
+import { operations as mockOperations } from "../../../src/internal/backend/mock/operations.ts"
 import * as catalogue from "../../../src/internal/operation/catalogue.ts"
+import { shapes } from "../../fuzz/shapes.ts"
+import { files as observedOfFiles } from "../../operations/observed/files.ts"
+import { operations as observed } from "../../operations/observed/operations.ts"
 import { backends } from "../../support/backends.ts"
+import { project } from "../../support/build.ts"
+import { operationCalls } from "../../support/operationCalls.ts"
 import type { World } from "../../support/world.ts"
 
 type Name = keyof typeof catalogue
@@ -230,16 +236,82 @@ const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.
     }
   })
 
-describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) => {
-  it("has a test case for every operation, and a function of its name", () => {
-    expect(Object.keys(cases).sort()).toEqual([...names].sort())
-    for (const [name, { entry }] of Object.entries(catalogue)) {
-      expect(entry.name).toBe(name)
-      for (const module of [Aio, AioOperation] as ReadonlyArray<any>) expect(module[name]).toBeTypeOf("function")
-      expect(entry.man).toMatch(/^[a-z0-9_]+\([23]\)$/)
+const read = (file: string): string => readFileSync(join(project, file), "utf8")
+
+const entries: Readonly<Record<string, { readonly entry: { readonly name: string; readonly man: string } }>> = catalogue
+
+const calls = operationCalls({ path: "path", absent: "absent", other: "other", fd: 3, at: 4 })
+
+/** What stands before `export const name`, if it is a docstring with the operation's man page. */
+const isDocumented = (text: string, name: Name): boolean => {
+  const [before] = text.split(`\nexport const ${name} = `)
+  const docstring = before.endsWith(" */") ? before.slice(before.lastIndexOf("/**")) : ""
+  return [entries[name].entry.man, "@since", "@category"].every((part) => docstring.includes(part))
+}
+
+const exercise = read("test/stalls/exercise.ts")
+const matrix = read("docs/backends.md")
+const documents = ["src/Aio.ts", "src/internal/effect/operationValues.ts"].map((file) => [file, read(file)] as const)
+const ownTests = ["operations", "interruption", "lifecycle"]
+  .flatMap((folder) => readdirSync(join(project, "test/conformance", folder)).map((file) => join(folder, file)))
+  .filter((file) => file.endsWith(".test.ts") && !file.endsWith("/catalogue.test.ts"))
+  .map((file) => read(join("test/conformance", file)))
+
+/** What every operation needs: where that stands, what it is, and whether it is there. The list of CONTRIBUTING.md, "Adding an operation". */
+const places: ReadonlyArray<readonly [where: string, has: (name: Name) => boolean]> = [
+  ["src/Aio.ts: its function", (name) => typeof Aio[name] === "function"],
+  ["src/internal/effect/operationValues.ts: it as a value", (name) => typeof AioOperation[name] === "function"],
+  ...documents.map(
+    ([file, text]) => [`${file}: a docstring with its man page`, (name: Name) => isDocumented(text, name)] as const
+  ),
+  ["src/internal/backend/mock/operations.ts: what it does on the mock", (name) => Object.hasOwn(mockOperations, name)],
+  ["test/conformance/operations/catalogue.test.ts: a case", (name) => Object.hasOwn(cases, name)],
+  ["test/conformance: a test of its own", (name) => ownTests.some((text) => text.includes(`Aio.${name}(`))],
+  ["test/support/operationCalls.ts: arguments that fit", (name) => Object.hasOwn(calls, name)],
+  ["test/fuzz/shapes.ts: a shape", (name) => Object.hasOwn(shapes, `Aio.${name}`)],
+  // The only one that is about no file.
+  ["test/stalls/exercise.ts: a step", (name) => name === "nop" || exercise.includes(`Aio.${name}(`)],
+  [
+    "docs/backends.md: its row, by `npm run matrix`",
+    (name) => matrix.includes(`| \`${name}\` | ${entries[name].entry.man} |`)
+  ]
+]
+
+/** What shows the effect of an option; a test of all options of all functions says the same of those of others. */
+const hidden = (name: Name): ReadonlyArray<string> =>
+  Object.keys(calls[name]?.[1] ?? {})
+    .flatMap((option) => [`Aio.${name}.${option}`, `AioOperation.${name}.${option}`])
+    .filter((option) => !Object.hasOwn(observed, option) && !Object.hasOwn(observedOfFiles, option))
+
+describe("an operation", () => {
+  it("that is defined is in the catalogue, by its name", async () => {
+    const folder = join(project, "src/internal/operation")
+    const missing: Array<string> = []
+    for (const file of readdirSync(folder).filter((file) => file !== "catalogue.ts")) {
+      const module: Record<string, any> = await import(join(folder, file))
+      for (const [name, value] of Object.entries(module)) {
+        if (value?.entry?.name !== name || entries[name] === value) continue
+        missing.push(`${name} of ${file}: src/internal/operation/catalogue.ts`)
+      }
     }
+    expect(missing).toEqual([])
+    for (const [name, { entry }] of Object.entries(entries)) expect(entry.name).toBe(name)
   })
 
+  it("stands everywhere it has to", () => {
+    const missing = names.flatMap((name) => [
+      ...places.filter(([, has]) => !has(name)).map(([where]) => `${name} is missing in ${where}`),
+      ...hidden(name).map((option) => `${option} is missing in test/operations/observed: what shows its effect`)
+    ])
+    expect(missing).toEqual([])
+  })
+
+  it("is the only thing that the tables know", () => {
+    for (const table of [cases, calls, mockOperations]) expect(Object.keys(table).sort()).toEqual([...names].sort())
+  })
+})
+
+describe.each(backends)("$name: the catalogue", ({ layer, mechanism, world }) => {
   it.scopedLive("every operation runs, as a value, twice over and in any neighbourhood", () =>
     Effect.gen(function* () {
       // Twice: what one request leaves behind in memory that is used again must not reach another.
