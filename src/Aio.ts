@@ -20,12 +20,7 @@ export {
   type FileCapability,
   type Outcome
 } from "./internal/effect/capabilities.ts"
-export {
-  metrics,
-  recordMetrics,
-  type Stats,
-  stats
-} from "./internal/effect/introspection.ts"
+export { type Stats, stats } from "./internal/effect/introspection.ts"
 export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
 export { nice, withPriority } from "./internal/effect/priority.ts"
 export { type BackendName, backendConfig, layer } from "./internal/effect/selection.ts"
@@ -414,6 +409,5 @@ export const flock = run(catalogue.flock)
 export const statvfs = run(catalogue.statvfs)
 
 // What happens, as it happens.
-export { completionMetrics, observeMetrics } from "./internal/effect/metrics.ts"
 export { type Completion, type CompletionsOptions, completions } from "./internal/effect/observing.ts"
 export { withSpans } from "./internal/effect/spans.ts"

@@ -33,6 +33,10 @@ export * as AioGroup from "./AioGroup.ts"
 /**
  * @since 0.1.0
  */
+export * as AioMetrics from "./AioMetrics.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioOperation from "./AioOperation.ts"
 /**
  * @since 0.1.0

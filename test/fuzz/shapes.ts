@@ -109,6 +109,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioOperation.asCompleted": [r.operations, r.options({ concurrency: r.count })],
   "AioOperation.prepare": [r.operation],
   "AioOperation.withDeadline": [r.operation, r.duration],
+  "AioMetrics.layer": [r.options({ interval: r.duration })],
   "Aio.withPriority": [r.effect, r.level],
   "Aio.nice": [r.effect, r.level],
   "Aio.withSpans": [r.effect],

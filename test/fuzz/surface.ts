@@ -1,6 +1,6 @@
 /** What there is to call: found by looking, so that what is new is called without being named. */
 import * as fs from "@effect/platform/FileSystem"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Metric, Stream } from "effect"
 import * as api from "effect-aio"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
 import type * as r from "./roles.ts"
@@ -24,15 +24,16 @@ export const isRunnable = (value: unknown): boolean =>
   Layer.isLayer(value) ||
   (typeof value === "object" && value !== null && Stream.StreamTypeId in value)
 
+const isMetric = (value: unknown): boolean => typeof value === "function" && Metric.MetricTypeId in value
+
 const callables = (prefix: string, module: object): ReadonlyArray<Callable> =>
   Object.entries(module).flatMap(([key, value]): ReadonlyArray<Callable> => {
     const name = `${prefix}.${key}`
     if (isClass(value)) return []
+    // A metric can be called, too, but that is Effect's own affair.
+    if (isMetric(value)) return []
     if (typeof value === "function" || isRunnable(value)) return [{ name, value, shape: shapes[name] }]
-    // Effect's own metrics are none of ours.
-    return typeof value === "object" && value !== null && !/^(metrics|completionMetrics)$/.test(key)
-      ? callables(name, value)
-      : []
+    return typeof value === "object" && value !== null ? callables(name, value) : []
   })
 
 /** Of all modules but that of the errors. */

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, TestClock, Tracer } from "effect"
-import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, AioOperation, MockAio } from "effect-aio"
+import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, AioMetrics, AioOperation, MockAio } from "effect-aio"
 import { currentEngine } from "../../src/internal/effect/service.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { realBackends } from "../support/backends.ts"
@@ -39,6 +39,9 @@ const nops = (count: number) =>
     Array.from({ length: count }, () => Aio.nop()),
     { concurrency: "unbounded", discard: true }
   )
+
+/** Keeps the metrics of the Layer at hand. */
+const kept = Layer.build(AioMetrics.layer())
 
 const inFlight = (engine: Engine) => {
   const requests: Array<{ readonly cancelled: boolean }> = []
@@ -165,14 +168,14 @@ describe.each(realBackends)("$name", ({ layer }) => {
           const engine = yield* currentEngine
           const counts = yield* Effect.forEach(engine.backends, ({ name }) =>
             Metric.value(
-              Aio.completionMetrics.requests.pipe(Metric.tagged("operation", operation), Metric.tagged("backend", name))
+              AioMetrics.requests.pipe(Metric.tagged("operation", operation), Metric.tagged("backend", name))
             )
           )
           return counts.reduce((sum, { count }) => sum + count, 0)
         })
       const before = yield* counted("stat")
       // In one turn of the event loop, where that is answered from the caches.
-      yield* Effect.scoped(Effect.zipRight(Aio.observeMetrics, Aio.stat(path)))
+      yield* Effect.scoped(Effect.zipRight(kept, Aio.stat(path)))
       expect((yield* counted("stat")) - before).toBe(1)
       const { events } = yield* collecting()
       yield* Aio.stat(path)
@@ -434,20 +437,20 @@ describe.each(realBackends)("$name", ({ layer }) => {
           }),
           (values) => values.reduce((sum, { count }) => sum + count, 0)
         )
-      const before = yield* of(Aio.completionMetrics.requests, "read")
-      const bytes = yield* of(Aio.completionMetrics.bytes, "read")
+      const before = yield* of(AioMetrics.requests, "read")
+      const bytes = yield* of(AioMetrics.bytes, "read")
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* Aio.observeMetrics
+          yield* kept
           for (let i = 0; i < 10; i++) yield* Aio.read(fd, new Uint8Array(4096), { offset: 0 })
           yield* Effect.ignore(Aio.fsync(1_000_000))
           yield* Effect.all([nextTurn, nextTurn])
         })
       )
-      expect((yield* of(Aio.completionMetrics.requests, "read")) - before).toBe(10)
-      expect((yield* of(Aio.completionMetrics.bytes, "read")) - bytes).toBe(40960)
-      expect(yield* of(Aio.completionMetrics.duration, "read")).toBeGreaterThanOrEqual(10)
-      expect(yield* of(Aio.completionMetrics.errors, "fsync", "EBADF")).toBeGreaterThanOrEqual(1)
+      expect((yield* of(AioMetrics.requests, "read")) - before).toBe(10)
+      expect((yield* of(AioMetrics.bytes, "read")) - bytes).toBe(40960)
+      expect(yield* of(AioMetrics.duration, "read")).toBeGreaterThanOrEqual(10)
+      expect(yield* of(AioMetrics.errors, "fsync", "EBADF")).toBeGreaterThanOrEqual(1)
       expect(engine.observer).toBe(null)
     }).pipe(Effect.timeout("45 seconds"), Effect.provide(layer))
   )

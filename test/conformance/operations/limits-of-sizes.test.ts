@@ -1,7 +1,7 @@
 /** Numbers that are no sizes, budgets that are none. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { Effect, Layer } from "effect"
+import { Aio, AioFile, AioMetrics, IoUring, ThreadPool } from "effect-aio"
 import { realBackends as backends } from "../../support/backends.ts"
 
 const self = "/proc/self/exe"
@@ -29,7 +29,7 @@ describe.each(backends)("$name", ({ layer }) => {
       const service = yield* Effect.tap(Aio.Aio, Aio.nop()).pipe(Effect.provide(layer))
       const stats = yield* Effect.provideService(Aio.stats, Aio.Aio, service)
       expect(stats).toMatchObject({ outstanding: 0, ready: 0, executing: 0, pending: 0 })
-      yield* Effect.provideService(Aio.recordMetrics, Aio.Aio, service)
+      yield* Effect.scoped(Effect.provideService(Layer.build(AioMetrics.layer()), Aio.Aio, service))
     })
   )
 })

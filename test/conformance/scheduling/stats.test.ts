@@ -1,9 +1,9 @@
-/** `Aio.stats` and its gauges say where requests are and how many there were. */
+/** `Aio.stats` and the gauges of `AioMetrics` say where requests are and how many there were. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Metric } from "effect"
-import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
+import { Effect, Fiber, Layer, Metric } from "effect"
+import { Aio, AioFile, AioMetrics, IoUring, ThreadPool } from "effect-aio"
 import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { block, busy, busyNative, executing, numbers } from "../../backends/threads/fixtures/pool.ts"
 import { realBackends as backends, ioUringBackends } from "../../support/backends.ts"
@@ -106,35 +106,49 @@ it.scopedLive("inline: what was answered on the spot", () =>
   }).pipe(Effect.provide(ThreadPool.layer()))
 )
 
-it.scopedLive("recordMetrics sets the gauges, by backend", () =>
+it.scopedLive("the gauges of AioMetrics follow, Layers of one backend add up, and none is left at their end", () =>
   Effect.gen(function* () {
-    const { release } = yield* busy(5)
-    yield* executing(2)
-    yield* Aio.recordMetrics
-    const valueOf = (name: keyof typeof Aio.metrics) =>
-      Effect.map(Metric.value(Metric.tagged(Aio.metrics[name], "backend", "threads")), ({ value }) => value)
-    const values = yield* Effect.all({
-      outstanding: valueOf("outstanding"),
-      held: valueOf("held"),
-      ready: valueOf("ready"),
-      executing: valueOf("executing"),
-      pending: valueOf("pending"),
-      threads: valueOf("threads"),
-      idleThreads: valueOf("idleThreads"),
-      submitted: valueOf("submitted"),
-      completed: valueOf("completed"),
-      inline: valueOf("inline"),
-      missed: valueOf("missed"),
-      untried: valueOf("untried"),
-      cancelled: valueOf("cancelled")
+    const value = (metric: Metric.Metric.Gauge<number>, state: string) =>
+      Effect.map(
+        Metric.value(metric.pipe(Metric.tagged("backend", "threads"), Metric.tagged("state", state))),
+        ({ value }) => value
+      )
+    const gauges = Effect.all({
+      held: value(AioMetrics.outstanding, "held"),
+      ready: value(AioMetrics.outstanding, "ready"),
+      executing: value(AioMetrics.outstanding, "executing"),
+      pending: value(AioMetrics.outstanding, "pending"),
+      busy: value(AioMetrics.threads, "busy"),
+      idle: value(AioMetrics.threads, "idle")
     })
-    expect({ backend: "threads", ...values }).toEqual(yield* Aio.stats)
-    expect(Object.keys(values).sort()).toEqual(Object.keys(Aio.metrics).sort())
-    yield* release()
-    expect(yield* valueOf("executing")).toBe(2)
-    yield* Aio.recordMetrics
-    expect([yield* valueOf("executing"), yield* valueOf("completed")]).toEqual([0, 5])
-  }).pipe(Effect.provide(ThreadPool.layer({ inline: false, maxParallel: 2 })))
+    const none = { held: 0, ready: 0, executing: 0, pending: 0, busy: 0, idle: 0 }
+    const metrics = AioMetrics.layer({ interval: "10 millis" })
+    const pool = () => Layer.fresh(ThreadPool.layer({ inline: false, maxParallel: 2 }))
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const { release } = yield* busy(5)
+        yield* executing(2)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* Layer.build(metrics)
+            const first = { ...none, ready: 3, executing: 2, busy: 2 }
+            expect(yield* gauges).toEqual(first)
+            yield* Effect.scoped(
+              Effect.gen(function* () {
+                yield* Layer.build(Layer.provideMerge(metrics, pool()))
+                expect(yield* gauges).toEqual(first)
+              })
+            )
+            yield* release()
+            // Looked at again by itself.
+            const isQuiet = Effect.map(gauges, ({ busy, executing, ready }) => busy + executing + ready === 0)
+            yield* Effect.repeat(Effect.sleep(5), { until: () => isQuiet })
+          })
+        )
+        expect(yield* gauges).toEqual(none)
+      }).pipe(Effect.provide(pool()))
+    )
+  })
 )
 
 it.scopedLive.skipIf(ioUringBackends.length === 0)("io_uring counts its pool's threads", () =>

@@ -298,6 +298,10 @@ const groups: Lines = {
       )
     })
   ),
+  "AioMetrics.layer.interval": shownBy(
+    "conformance/scheduling/stats.test.ts",
+    "the gauges of AioMetrics follow, Layers of one backend add up, and none is left at their end"
+  ),
   "AioGroup.AioGroup.feed.onExit": {
     on: () =>
       Effect.gen(function* () {
