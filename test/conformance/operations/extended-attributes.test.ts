@@ -291,6 +291,24 @@ describe.each(backends)("$name: extended attributes", ({ layer, real, world }) =
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("prepared, and in a batch: each run has the value, and the answer, of its time", () =>
+    Effect.gen(function* () {
+      const { file } = yield* place(world)
+      const value = Buffer.from("1")
+      const set = yield* AioOperation.prepare(AioOperation.setxattr(file, "user.of", value))
+      const get = yield* AioOperation.prepare(AioOperation.getxattr(file, "user.of"))
+      yield* set.run
+      const before = yield* get.run
+      value.write("2")
+      yield* set.run
+      expect([String(Buffer.from(before)), String(Buffer.from(yield* get.run))]).toEqual(["1", "2"])
+      const names = Array.from({ length: 20 }, (_, i) => `user.${i}`)
+      yield* AioOperation.submitAll(names.map((name) => AioOperation.setxattr(file, name, Buffer.from(name))))
+      const found = yield* AioOperation.submitAll(names.map((name) => AioOperation.getxattr(file, name)))
+      expect(found.map((bytes) => String(Buffer.from(bytes)))).toEqual(names)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("a value that was made shorter since is refused, one that has grown is as long as it was", () =>
     Effect.gen(function* () {
       const { file } = yield* place(world)
