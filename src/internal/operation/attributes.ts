@@ -1,4 +1,4 @@
-/** Operations on what a file is called, who may use it and when it was used. */
+/** Operations on the attributes of a file: its owner, its permissions and its times. */
 
 import type { Path } from "../engine/arguments.ts"
 import { BadArgument, checkUint32, show } from "../engine/arguments.ts"
@@ -10,7 +10,7 @@ import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 
 /**
- * What access(2) is asked for; nothing set asks whether the file exists.
+ * What access(2) is asked for. Without any of these it is asked whether the file exists.
  *
  * @since 0.1.0
  * @category models
@@ -54,23 +54,23 @@ export const chmod = define((path: Path, mode: number) => ({ path, mode }), {
 })
 
 /**
- * Whether the last part of a path, where it is a symbolic link, stands for itself.
+ * Whether a symbolic link at the end of a path is followed.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LinkOptions {
-  /** Default `true`: what the link points to. */
+  /** Default `true`: the file that the link points to. */
   readonly follow?: boolean | undefined
 }
 
 const atFlags = ({ follow = true }: LinkOptions): number => (follow ? 0 : AT_SYMLINK_NOFOLLOW)
 
-/** `(uid_t) -1`: leaves it as it is. */
+/** `(uid_t) -1`: leaves the owner as it is. */
 const UNCHANGED = 0xffffffff
 
 /**
- * Who a file belongs to from now on, by the numbers of user and group.
+ * The new owner of a file, by the numbers of user and group.
  *
  * @since 0.1.0
  * @category models
@@ -107,7 +107,7 @@ export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...own
 export type FileTime = bigint | "now" | undefined
 
 /**
- * The times of last access and last modification from now on.
+ * The new times of last access and last modification.
  *
  * @since 0.1.0
  * @category models

@@ -36,7 +36,7 @@ const mayReadWithoutWaiting = (fd: number, file: OpenDescriptor | undefined): bo
   return flags >= 0 && (flags & constants.O_DIRECT) === 0
 }
 
-/** Finding the bytes may wait where reading them does not, see native/trust.ts. */
+/** Finding the bytes may wait although reading them does not, see native/trust.ts. */
 const findsWithoutWaiting = ({ a3 }: Submission, { fd, file }: TransferInput, length: number): boolean => {
   const trust = trustOf(fd, file)
   if (trust === ALWAYS) return true
@@ -45,12 +45,13 @@ const findsWithoutWaiting = ({ a3 }: Submission, { fd, file }: TransferInput, le
   return true
 }
 
-/** `more`: the bytes that `first` asks for beyond the length. */
+/** `more`: the bytes beyond the length that `first` asks for. */
 const readWith =
   (first: typeof readNoWait, more: number) =>
   (submission: Submission, input: TransferInput): number => {
     const length = submission.a2 as number
-    // Without an offset it may be a pipe or a terminal, where part of an answer is the answer and cannot be asked for twice.
+    // Without an offset the descriptor may be of a pipe or a terminal: there a part of an answer is the answer, and cannot be asked for
+    // twice.
     if (input.offset === undefined || length === 0 || length > HEAVY) return UNFIT
     if (!mayReadWithoutWaiting(input.fd, input.file)) return UNFIT
     if (!findsWithoutWaiting(submission, input, length + more)) return PENDING
@@ -58,11 +59,11 @@ const readWith =
     return count >= length ? count : readRest(submission, input, count)
   }
 
-/** After a try that gave `first` bytes, fewer than were asked for, or an error. */
+/** Called after a try that gave `first`: fewer bytes than were asked for, or an error. */
 const readRest = (submission: Submission, { fd, file }: TransferInput, first: number): number => {
   if (first === 0) return zeroIsEnd ? 0 : PENDING
   if (first > 0) {
-    // Short: the end of the file, or the end of what is cached. Only asking again tells.
+    // Short: the end of the file, or the end of the cached bytes. Only another call tells which.
     const { a3: offset } = submission
     const left = (submission.a2 as number) - first
     const from = typeof offset === "number" ? offset + first : offset + BigInt(first)

@@ -9,7 +9,7 @@ import { MAX_RW_COUNT } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
 
 /**
- * What is copied, and to where.
+ * The bytes to copy, and their destination.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,7 @@ export interface CopyOptions {
   readonly length: Offset
 }
 
-/** Writes a `loff_t` that the kernel reads and moves; its address. */
+/** Writes a `loff_t` that the kernel reads and moves. Returns its address. */
 const position = ({ cell }: Submission, at: number, offset: Offset | undefined, argument: string): number => {
   if (offset === undefined) return 0
   cell.i64[at] = BigInt(checkOffset(offset, argument))

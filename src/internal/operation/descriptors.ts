@@ -35,7 +35,7 @@ export interface TransferOptions {
   readonly offset?: Offset | undefined
 }
 
-/** O_DIRECT's own rules, checked before the kernel answers them with a bare EINVAL. */
+/** The rules of O_DIRECT, checked here because the kernel answers them with a bare EINVAL. */
 const checkAligned = ({ memory, offset: unit }: Alignment, address: number, length: number, offset: Word): void => {
   const wrong = (argument: string, description: string): never => {
     throw new BadArgument(argument, `${description} (the file was opened for direct I/O)`)
@@ -67,7 +67,7 @@ const encodePosition = (
 const filling: Use = { fills: true, alignment: undefined }
 const taking: Use = { fills: false, alignment: undefined }
 
-/** What buffers are used for. On a direct file they are aligned. */
+/** What buffers are used for. On a direct file they have to be aligned. */
 const useOf = (plain: SyscallName, alignment: Alignment | undefined): Use => {
   const use = plain === "read" || plain === "readv" ? filling : taking
   return alignment === undefined ? use : { ...use, alignment: alignment.memory }
@@ -92,20 +92,20 @@ const encodeVector = (plain: SyscallName, positional: SyscallName) => (submissio
   encodeBuffers(submission, input.buffers, useOf(plain, alignment), alignment === undefined ? undefined : check)
 }
 
-/** What may run a transfer: of an open file asked once. Whatever was passed as a descriptor. */
+/** What may run a transfer. Asked once for an open file. The input may hold any value for a descriptor. */
 export const transferKind = ({ fd, file }: TransferInput | VectorInput): TransferKind => {
   if (file !== undefined) {
     file.transferKind ??= transferKindOf(fd)
     return file.transferKind
   }
-  // What is none is refused where it is encoded.
+  // A value that is not a descriptor is refused where it is encoded.
   return Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff ? transferKindOf(fd) : STREAM
 }
 
 /**
- * The kernel does not move a descriptor's position when a transfer of the ring ends short, and two of them at once may start at the same
- * place: so at the position of what has one, only read(2) and write(2) are right. It also ignores the offset of what takes none, which
- * pread(2) refuses.
+ * The kernel does not move a descriptor's position when a transfer of the ring ends short, and two such transfers at once may start at the
+ * same place. So only read(2) and write(2) are correct at the position of a file that has one. The kernel also ignores an offset where the
+ * file takes none, which pread(2) refuses.
  */
 const suitsRing = (input: TransferInput | VectorInput): boolean =>
   transferKind(input) === (input.offset === undefined ? STREAM : DISK)
@@ -123,7 +123,7 @@ const transferForm = (opcode: number): UringForm => ({
 /** `IOCB_CMD_*` of linux/aio_abi.h. */
 const IOCB_CMD = { PREAD: 0, PWRITE: 1, FSYNC: 2, FDSYNC: 3, PREADV: 7, PWRITEV: 8 } as const
 
-/** Of a transfer: address and length, or vector and its length, stand where the system call has them. */
+/** For transfers: address and length, or vector and its length, stand where the system call has them. */
 const kernelTransfer = (opcode: number): KernelAioForm => ({
   opcode,
   transfers: true,
@@ -142,7 +142,7 @@ const vectorForm = (opcode: number): UringForm => ({
   heavy: ({ a0, bytes }, { file }) => bytes > HEAVY || trustOf(a0 as number, file) !== ALWAYS
 })
 
-/** What to wait for before a transfer at the current position of something that has none, or 0 if it need not wait. */
+/** The events to wait for before a transfer at the position of a file that has none, or 0 if it need not wait. */
 const peerEvents =
   (events: number) =>
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
@@ -150,14 +150,14 @@ const peerEvents =
     file?.closed !== true &&
     mayHavePeer(fd) &&
     pollEvents(fd, events, 0) === 0 &&
-    // One with O_NONBLOCK is asked first: of a FIFO that nobody has opened for writing yet, read(2) says the end.
+    // With O_NONBLOCK the descriptor is asked first: read(2) tells the end for a FIFO that no process has opened for writing yet.
     !isNonBlocking(fd)
       ? events
       : 0
 
 const isNonBlocking = (fd: number): boolean => (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) !== 0
 
-/** O_NONBLOCK is for whoever must not wait; here nothing does, so a transfer waits for its peer all the same. */
+/** O_NONBLOCK is for programs that must not wait. Here no thread of the program waits, so a transfer waits for its peer all the same. */
 const eventsAfterRefusal =
   (events: number) =>
   ({ fd, file, offset }: TransferInput | VectorInput): number =>
@@ -168,7 +168,7 @@ const isOpenForWriting = (fd: number): boolean => {
   return flags >= 0 && (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0 && descriptorType(fd) === S_IFREG
 }
 
-/** Of a transfer that was a request: its bytes have been found by now. */
+/** After a transfer that was a request: its bytes have been found by now. */
 const moved = ({ outlivesCall }: Submission, result: number, { fd, file }: TransferInput | VectorInput): number => {
   if (outlivesCall && result > 0) hasMoved(fd, file)
   return result
@@ -182,14 +182,14 @@ const transfer = (target: Target, buffer: Uint8Array, options?: TransferOptions)
 
 const vector = (target: Target, buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): VectorInput => {
   const file = fileOf(target)
-  // The list as it is now: it is encoded when a backend takes it, and the caller may have changed it by then.
+  // A copy of the list: it is encoded when a backend takes the request, and the caller may have changed it by then.
   return { fd: fdOf(target, file), file, buffers: listOf(buffers), offset: offsetOf(options) }
 }
 
 export const nop = define(() => ({}), {
   name: "nop",
   man: "io_uring_prep_nop(3)",
-  // For a thread: the cheapest call there is.
+  // A no-op for a thread: the cheapest call there is.
   encode: (submission) => {
     submission.nr = NR.getpid
   },
@@ -207,7 +207,7 @@ export const close = define((fd: number) => ({ fd }), {
   },
   uring: {
     opcode: IORING_OP.CLOSE,
-    // Whoever has written may have to wait for places on the disk, when the file is closed: ext4, xfs and btrfs write it out if it was emptied.
+    // A close after a write may have to wait for places on the disk: ext4, xfs and btrfs write a file out on close if it was emptied.
     heavy: ({ a0 }) => isOpenForWriting(a0 as number),
     prepare: (entry, r) => entry.prepare(IORING_OP.CLOSE, r.a0 as number, 0, 0, 0, 0)
   },
@@ -270,23 +270,23 @@ export const writev = define(vector, {
   decode: moved
 })
 
-/** What has been read, and whether these were the last bytes of the file. */
+/** The bytes that have been read, and whether they were the last of the file. */
 export interface Part {
   readonly count: number
-  /** Otherwise there may be more. */
+  /** False: there may be more. */
   readonly atEnd: boolean
 }
 
 /**
- * `read` of what is left of a file of known size, with the end known if it can be had in the same call. On file systems of this machine's
- * own: on others a size says little.
+ * `read` of the rest of a file of known size. Also tells the end, if the same call can. Only on local file systems: on others the size says
+ * little.
  */
 export const readLast = define(transfer, {
   ...read.entry,
   inline: (submission, input) => {
     const count = lastInline(submission, input)
     const length = submission.a2 as number
-    // No byte behind what was the end when the file's size was asked for.
+    // There was no byte behind the size that the file had when it was asked for.
     submission.atEnd = count === length
     return Math.min(count, length)
   },
@@ -440,7 +440,7 @@ export const fadvise = define(adviceInput, {
     submission.a2 = checkOffset(length, "length")
     submission.a3 = checkName(advices, advice, "advice")
   },
-  // Not io_uring's FADVISE: its length was 32 bits wide until Linux 6.10, and most advice goes to a kernel worker anyway.
+  // Not io_uring's FADVISE: its length was 32 bits wide until Linux 6.10, and most advice goes to a kernel worker there.
   decode: asVoid
 })
 
@@ -466,14 +466,14 @@ export const readahead = define(
   }
 )
 
-/** What is to be known of a file that is about to be read. */
+/** What has to be known of a file that is about to be read. */
 export interface Measured {
   readonly size: number
-  /** fstat(2) was answered on the spot: the file system is one of this machine's own, see native/nonblocking.ts. */
+  /** fstat(2) was answered on the spot: the file system is local, see native/nonblocking.ts. */
   readonly isLocal: boolean
 }
 
-/** fstat(2) of a file that is about to be read; what it says of the file system is remembered. */
+/** fstat(2) of a file that is about to be read. The answer about the file system is remembered. */
 export const measure = define(targetOf, {
   ...fstat.entry,
   decode: (submission, _, { fd, file }): Measured => {

@@ -68,18 +68,18 @@ const decodeEntries = (bytes: Buffer, length: number): Array<DirectoryEntry> => 
  */
 export interface DirectoryChunk {
   readonly entries: ReadonlyArray<DirectoryEntry>
-  /** These were the last ones. False: there may be more. */
+  /** True: these were the last entries. False: there may be more. */
   readonly done: boolean
 }
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 
 interface Followed extends AtOptions {
-  /** Whether a symbolic link to a directory is one. */
+  /** Whether a symbolic link to a directory counts as a directory. */
   readonly follow: boolean
 }
 
-/** `open` of a directory, which can be tried without waiting. Whoever gets a descriptor that way can close it without waiting. */
+/** `open` of a directory, which can be tried without waiting. A descriptor that came without waiting can be closed without waiting. */
 export const openDirectory = define(
   (path: Path, { at, follow }: Followed) => ({ path, at, flag: follow ? O_DIRECTORY : O_DIRECTORY | O_NOFOLLOW }),
   {
@@ -93,11 +93,11 @@ export const openDirectory = define(
 
 const decodeChunk = ({ atEnd, names }: Submission, result: number): DirectoryChunk => ({
   entries: decodeEntries(names!, result),
-  // The kernel says the end only by an empty answer.
+  // The kernel only tells the end with an empty answer.
   done: atEnd || result === 0
 })
 
-/** Memory for names, which is the submission's until it is cleared. */
+/** Memory for names. It belongs to the submission until that is cleared. */
 const outputOf = (submission: Submission, bytes: number): number => {
   try {
     submission.names = takeRoom(bytes)
@@ -129,13 +129,13 @@ export const readdir = define(
 )
 
 /**
- * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. What has more
- * names than `size` bytes hold is not `done`, and is to be read anew with more room.
+ * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. A directory
+ * whose names need more than `size` bytes is not `done`, and has to be read anew with more room.
  */
 export const list = define((path: Path, size: number) => ({ path, size }), {
   name: "readdir",
   man: "opendir(3)",
-  // A server of files may not answer.
+  // A file server may not answer.
   mayWaitForEver: true,
   encode: (submission, { path, size }) => {
     submission.nr = NR.getdents64

@@ -1,10 +1,10 @@
-/** What statx(2) and statfs(2) answer, decoded from a request's cell. */
+/** The answers of statx(2) and statfs(2), decoded from a request's cell. */
 
 import type { Submission } from "../engine/submission.ts"
 import { STATFS, STATX, STATX_BTIME } from "../native/layout.ts"
 
 /**
- * What kind of file a name stands for.
+ * The kind of file that a name stands for.
  *
  * @since 0.1.0
  * @category models
@@ -57,7 +57,7 @@ export interface Stat {
   readonly nlink: number
   readonly uid: number
   readonly gid: number
-  /** Device that a special file stands for. */
+  /** The device that a special file stands for. */
   readonly rdev: bigint
   /** Bytes. */
   readonly size: bigint
@@ -104,7 +104,7 @@ export const decodeStat = ({ cell }: Submission): Stat => {
   }
 }
 
-/** Bytes of a regular file, or 0 for anything else, without the rest of a `Stat`. */
+/** Bytes of a regular file, or 0 for any other kind, without the rest of a `Stat`. */
 export const decodeFileSize = ({ cell }: Submission): number => {
   const { u32 } = cell
   if (typesByMode[(u32[STATX.mode / 4] >> 12) & 15] !== "File") return 0

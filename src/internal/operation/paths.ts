@@ -24,7 +24,7 @@ import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
 
 /**
- * Where a relative path starts. Absolute paths do not care.
+ * Where a relative path starts. Absolute paths ignore it.
  *
  * @since 0.1.0
  * @category models
@@ -40,7 +40,7 @@ const atOptions = optionsReader<AtOptions>({ at: true })
 const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
 
 /**
- * What a file is opened for, and how it is made if it is missing.
+ * What a file is opened for, and the permissions of a file that is created.
  *
  * @since 0.1.0
  * @category models
@@ -104,7 +104,7 @@ const encodeStat = (flags: number) => (submission: Submission, input: PathInput)
   submission.a4 = submission.cell.address
 }
 
-/** From the caches; they are only asked about paths that start at the root or at the current directory. */
+/** From the caches. They are only asked about paths that start at the root or at the current directory. */
 const statInline =
   (followLinks: boolean) =>
   ({ a1, cell }: Submission, { at }: PathInput): number =>
@@ -222,7 +222,7 @@ export const rename = define(renameInput, {
 })
 
 /**
- * Where a directory is made, and who may use it.
+ * Where a directory is made, and its permissions.
  *
  * @since 0.1.0
  * @category models
@@ -287,7 +287,7 @@ export const symlink = define(symlinkInput, {
   decode: asVoid
 })
 
-/** Longest target of a symbolic link, with room to see that nothing was cut. */
+/** The longest target of a symbolic link, with room to see that nothing was cut. */
 const PATH_MAX = 4096
 
 export const readlink = define(pathInput, {

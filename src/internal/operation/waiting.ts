@@ -1,4 +1,4 @@
-/** Operations that wait for somebody else: for a peer of a descriptor, for the holder of a lock. */
+/** Operations that wait for another process: for the peer of a descriptor, for the holder of a lock. */
 
 import { BadArgument, checkFd, checkName } from "../engine/arguments.ts"
 import { type OnFile, type Target, targetOf } from "../engine/openDescriptor.ts"
@@ -11,7 +11,7 @@ import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 
 /**
- * What to wait for. At least one.
+ * The events to wait for. At least one.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ export interface Interest {
 }
 
 /**
- * What is the case. `hangUp` and `error` are told unasked.
+ * The events that are true. `hangUp` and `error` are told unasked.
  *
  * @since 0.1.0
  * @category models
@@ -47,13 +47,16 @@ export interface PollInput extends OnFile {
 
 const interestOptions = optionsReader<Interest>({ readable: true, writable: true, priority: true })
 
-/** Of no interest at all, 0, which `encode` refuses. */
+/** Without any event: 0, which `encode` refuses. */
 const eventsOf = (interest: Interest | undefined): number => {
   const { priority, readable, writable } = interestOptions(interest, "interest")
   return (readable === true ? POLLIN : 0) | (writable === true ? POLLOUT : 0) | (priority === true ? POLLPRI : 0)
 }
 
-/** Not by a mechanism that asks on the event loop's thread: a server may have to say. Whatever was passed as a descriptor. */
+/**
+ * Whether a mechanism that asks on the event loop's thread may ask: a server may have to answer. The input may hold any value for a
+ * descriptor.
+ */
 const asksKernel = ({ fd }: PollInput): boolean =>
   !(Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) || pollsWithoutAsking(fd)
 
@@ -87,7 +90,7 @@ export const pollFd = define(
       suits: asksKernel,
       prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
     },
-    // Of a file whose server does not answer.
+    // For a file whose server does not answer.
     mayWaitForEver: true,
     peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
     decode: (_, seen): Readiness => ({
@@ -119,7 +122,7 @@ export type Lock = keyof typeof locks
  * @category models
  */
 export interface LockOptions {
-  /** Default `true`. Otherwise EAGAIN says that somebody else holds it. */
+  /** Default `true`. With `false`, EAGAIN tells that another descriptor holds the lock. */
   readonly wait?: boolean | undefined
 }
 
