@@ -1,17 +1,17 @@
-/** What public functions are given, looked at before anything is done: what is wrong with it is their failure, and never thrown. */
+/** Checks of the arguments of public functions, before any work is done. A wrong argument is a failure of the Effect, and never thrown. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { AioBadArgument, AioUnavailable } from "../../AioError.ts"
 import { BadArgument, show } from "../engine/arguments.ts"
 
-/** A whole number from `least` on, or Infinity. What is left out is fine. Throws `BadArgument`. */
+/** A whole number from `least` on, or Infinity. `undefined` is accepted. Throws `BadArgument`. */
 export const checkCount = (argument: string, value: number | undefined, least: number): number | undefined => {
   if (value === undefined || value === Number.POSITIVE_INFINITY) return value
   if (Number.isInteger(value) && value >= least) return value
   throw new BadArgument(argument, `must be a whole number from ${least} on, not ${show(value)}`)
 }
 
-/** Effect's own reading of a duration, which throws for what is none, or says that it is nothing. */
+/** Effect's own reading of a duration. It throws, or returns nothing, for a value that is not a duration. */
 export const durationFrom = (value: unknown): Duration.Duration | undefined => {
   if (typeof value === "number" && Number.isNaN(value)) return undefined
   try {
@@ -28,7 +28,7 @@ export const checkDuration = (argument: string, value: unknown): Duration.Durati
   throw new BadArgument(argument, `must be a duration, such as 100 (milliseconds) or "2 seconds", not ${show(value)}`)
 }
 
-/** Its milliseconds, where it is not left out. Throws `BadArgument`. */
+/** The milliseconds of a duration; `undefined` is accepted. Throws `BadArgument`. */
 export const checkMillis = (argument: string, value: unknown): number | undefined =>
   value === undefined ? undefined : Duration.toMillis(checkDuration(argument, value))
 
@@ -43,7 +43,7 @@ export const checkFunction = (argument: string, value: unknown): void => {
   if (typeof value !== "function") throw new BadArgument(argument, `must be a function, not ${show(value)}`)
 }
 
-/** Whether it is marked as one of Effect's own. Not of what throws when it is asked. */
+/** Whether a value has the mark of one of Effect's own types. False where looking at it throws. */
 export const hasMark = (value: unknown, mark: symbol): boolean => {
   try {
     return typeof value === "object" && value !== null && mark in value
@@ -52,19 +52,19 @@ export const hasMark = (value: unknown, mark: symbol): boolean => {
   }
 }
 
-/** Something to iterate over. Throws `BadArgument`. */
+/** An iterable. Throws `BadArgument`. */
 export const checkIterable = (operations: unknown): void => {
   let isIterable = false
   try {
     isIterable = typeof (operations as Iterable<unknown> | undefined)?.[Symbol.iterator] === "function"
   } catch {
-    // It is none that could be used.
+    // The iterable cannot be used.
   }
   if (!isIterable) throw new BadArgument("operations", `must be an iterable of operations, not ${show(operations)}`)
 }
 
 /**
- * Reads arguments, each time the Effect runs, and goes on with what `read` gives. A `BadArgument` that it throws is the failure.
+ * Reads arguments each time the Effect runs, and goes on with the result of `read`. A `BadArgument` that `read` throws is the failure.
  */
 export const withArguments = <T, A, E, R>(
   operation: string,
@@ -84,7 +84,7 @@ export const withArguments = <T, A, E, R>(
     return use(given)
   })
 
-/** The same for the options of a Layer, which then cannot be built. */
+/** The same for the options of a Layer: with a wrong option the Layer cannot be built. */
 export const withLayerOptions = <T, A, E, R>(
   backend: string,
   read: () => T,
@@ -102,7 +102,7 @@ export const withLayerOptions = <T, A, E, R>(
     return use(given)
   })
 
-/** Reads now, and gives or throws later. */
+/** Reads now, and returns a function that gives the result or throws. */
 export const attempt = <T>(read: () => T): (() => T) & { readonly value: T | undefined } => {
   try {
     const value = read()

@@ -18,13 +18,13 @@ export interface Capability {
   readonly operation: string
   /** The mechanism's own way (`"native"`), or a thread (`"pool"`). */
   readonly mechanism: "native" | "pool"
-  /** It is tried without waiting first. */
+  /** Whether it is tried without waiting first. */
   readonly inline: boolean
 }
 
 /**
- * What happened to a request on a descriptor of some kind: who answered, or the name of the error (`"EISDIR"`). Where this process can have
- * no such file, why: `"EMFILE"`, or `"ERR_ACCESS_DENIED"` of Node's permission model.
+ * What happened to a request on a descriptor of some kind: what answered it, or the name of the error (`"EISDIR"`). Where this process
+ * cannot have such a file, the reason: `"EMFILE"`, or `"ERR_ACCESS_DENIED"` of Node's permission model.
  *
  * @since 0.1.0
  * @category models
@@ -56,7 +56,7 @@ export interface Capabilities {
   readonly files: ReadonlyArray<FileCapability>
 }
 
-/** A request that tells who answered it. */
+/** A request that remembers which mechanism answered it. */
 class Trial extends Request {
   constructor(
     operation: Operation<any>,
@@ -64,7 +64,7 @@ class Trial extends Request {
     private readonly done: (outcome: Outcome) => void
   ) {
     super(operation)
-    // Only what the backend does is of interest.
+    // Only the backend's own answer counts: the request is not tried on the spot.
     this.triedInline = true
   }
 
@@ -78,7 +78,7 @@ const attempt = (engine: Engine, operation: Operation<any>): Effect.Effect<Outco
   Effect.async((resume) => {
     const trial = new Trial(operation, engine, (outcome) => resume(Effect.succeed(outcome)))
     engine.submit(trial)
-    // Everything is ready to be read. Should something wait nevertheless, it ends with the fiber.
+    // All samples are ready to be read. A request that waits nevertheless ends with the fiber.
     return Effect.async<void>((ended) => {
       trial.settled = () => ended(Effect.void)
       engine.cancel(trial)
@@ -103,13 +103,16 @@ const tryKind = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
     (sample) => Effect.sync(sample.close)
   )
 
-/** What has been found out, by mechanism: the kernel does not change its mind, and some of the files are dear. */
+/** What has been found out, by mechanism: the kernel's answers do not change, and some of the sample files are expensive. */
 const found = new Map<string, Map<Kind, FileCapability>>()
 
-/** What is tried by one fiber is not tried by another one beside it. */
+/** One fiber at a time finds out. */
 const oneAtATime = Effect.unsafeMakeSemaphore(1)
 
-/** What says something about the mechanism. All else (no descriptors left, the end of the Layer) may be otherwise the next time. */
+/**
+ * The outcomes that say something about the mechanism. All others (no descriptors left, the end of the Layer) may be different the next
+ * time.
+ */
 const says = (outcome: Outcome): boolean => outcome === "native" || outcome === "pool" || outcome === "EISDIR"
 
 const remembered = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
@@ -124,7 +127,7 @@ const remembered = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =
     })
   })
 
-/** None where descriptors are not this process's, and where nothing runs any more. */
+/** No kinds where descriptors do not belong to this process, and where the Layer has ended. */
 const filesOf = (engine: Engine): Effect.Effect<ReadonlyArray<FileCapability>> =>
   Effect.suspend(
     (): Effect.Effect<ReadonlyArray<FileCapability>> =>
@@ -141,8 +144,8 @@ const operationsOf = ({ backend }: Engine): ReadonlyArray<Capability> =>
   }))
 
 /**
- * What runs natively here: operation by operation, and for each kind of file, tried out on one of its kind. What has been found out is
- * kept for other Layers of the same mechanism. Never fails: what cannot be tried says why.
+ * What runs natively here: for each operation, and for each kind of file, tried out on a file of that kind. The answers are kept for other
+ * Layers of the same mechanism. Never fails: where a kind cannot be tried, the reason stands in the place of the answer.
  *
  * @since 0.1.0
  * @category introspection

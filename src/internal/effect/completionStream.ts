@@ -19,9 +19,9 @@ export const completing =
 
 type Pull = Effect.Effect<Chunk.Chunk<OperationExit<any>>, Option.Option<never>>
 
-/** What has ended since it was last asked, or the first that will. */
+/** The ends since the last pull, or the next one. */
 const pullFrom = (source: CompletionSource<OperationExit<any>>): Pull => {
-  /** For a fiber that has just been resumed: it does not yield before the Stream's consumer has what it takes here. */
+  /** Run by a fiber that has just been resumed: it does not yield before the Stream's consumer has what is taken here. */
   const taken: Pull = Effect.suspend(() => {
     const state = source.look()
     if (state === "waiting") return pull
@@ -47,7 +47,7 @@ const streamOf = <S extends CompletionSource<OperationExit<any>>>(
 ): Stream.Stream<OperationExit<any>> =>
   Stream.unwrapScoped(Effect.map(acquire, (source) => Stream.repeatEffectChunkOption(pullFrom(source))))
 
-/** The ends of operations, so many at a time, in the order in which they come. */
+/** The ends of operations, in the order in which they come, with a number of operations under way at a time. */
 export const asCompleted = (
   engine: Engine,
   operations: Iterable<unknown>,

@@ -1,7 +1,7 @@
 /**
  * Completions as events: collected during a turn of the event loop, and handed over at its end.
  *
- * Times are kept only while somebody listens. Requests that were submitted before that are not known here, and not told of.
+ * Times are kept only while there are listeners. Requests that were submitted before are not known here, and not told.
  */
 import { NodeInspectSymbol } from "effect/Inspectable"
 import type { Path } from "../engine/arguments.ts"
@@ -24,7 +24,7 @@ export interface Completion {
   readonly operation: string
   /** What the system call returned, or `undefined` where it failed. */
   readonly result: number | undefined
-  /** The error's code, such as `"ENOENT"`, or `undefined` where there was none. `"AioBadArgument"`: no kernel was asked. */
+  /** The error's code, such as `"ENOENT"`, or `undefined` where there was none. `"AioBadArgument"`: the request never reached a kernel. */
   readonly error: Code | "AioBadArgument" | undefined
   /** Bytes that a transfer moved; 0 for everything else. */
   readonly bytes: number
@@ -32,13 +32,13 @@ export interface Completion {
   readonly submitted: number
   /** Milliseconds until a backend took it over. */
   readonly queued: number
-  /** Milliseconds from then to its completion. */
+  /** Milliseconds from when a backend took it over to its completion. */
   readonly executing: number
-  /** Milliseconds in all. */
+  /** Milliseconds from the submission to the completion. */
   readonly total: number
   /** It was finished without waiting. */
   readonly inline: boolean
-  /** -4 (last) to 4 (first); 0 for what was no request, being finished at once. */
+  /** -4 (last) to 4 (first); 0 for an operation that was finished at once, without a request. */
   readonly priority: number
   /** The mechanism: `"io_uring"`, `"threads"`, ... */
   readonly backend: string
@@ -49,7 +49,7 @@ export interface Completion {
   readonly path: Path | undefined
 }
 
-/** What requests have in common: an event refers to it, and so is small. */
+/** The fields that many requests have in common: an event only refers to them, and so is small. */
 interface Kind {
   readonly entry: Entry<any, any>
   /** Its result is a number of bytes. */
@@ -62,14 +62,14 @@ interface Kind {
 }
 
 /**
- * Times are kept as they were taken, for all events of a turn in one array: three numbers in an object of their own would be four
+ * Times are kept as they were taken, for all events of a turn in one array. In objects, the three numbers of an event would be four
  * objects, and half of the price of an event was the collector's.
  */
 class Ended implements Completion {
   constructor(
     private readonly kind: Kind,
     private readonly returned: number,
-    /** Submitted, started, ended: three from `at` on. */
+    /** Index of the submission's time; those of the start and the end follow. */
     private readonly times: ReadonlyArray<number>,
     private readonly at: number,
     readonly fd: number | undefined,
@@ -137,49 +137,49 @@ class Ended implements Completion {
 }
 
 export interface Listener {
-  /** Events that it can still take; it is told of more only if it does not mind. */
+  /** Events that the listener has room for. More are told only to a listener that drops events. */
   readonly room: number
   push(events: ReadonlyArray<Completion>): void
   end(): void
 }
 
-/** Of an open file, what it was opened by. */
+/** For an open file: the operation that opened it. */
 const pathOf = ({ file, path }: any): Path | undefined => path ?? file?.path
 
-/** Requests that share one look at the clock, when they are handed over, or come back, one right after the other. */
+/** Requests that share one look at the clock, when they are handed over or come back one right after the other. */
 const SHARE = 16
 
 export class Completions implements Observer {
   private readonly listeners = new Set<Listener>()
   private readonly times = new RequestTimes()
-  /** Requests that have been asked to end and have not yet. */
+  /** Requests that have been asked to end and have not ended yet. */
   private readonly ending = new Set<Request>()
   private events: Array<Completion> = []
-  /** Their times. */
+  /** When requests were submitted and started. */
   private stamps: Array<number> = []
-  /** When the last try began and ended, and what of. */
+  /** When the latest try began and ended, and its operation. */
   private triedAt = 0
   private triedUntil = 0
   private triedEntry: Entry<any, any> | undefined
   private triedInput: any
   private triedResult = 0
-  /** The last of each operation, of those that were no request and of those that were. */
+  /** The latest common fields for each operation: of tries, and of requests. */
   private readonly inlineKinds = new Map<Entry<any, any>, Kind>()
   private readonly kinds = new Map<Entry<any, any>, Kind>()
-  /** The last look at the clock, and how many more may share it. */
+  /** The latest look at the clock, and how many more requests may share it. */
   private latest = 0
   private shares = 0
   /** The group for which operations are being tried. */
   group: string | undefined
 
   constructor(private readonly engine: Engine) {
-    // Those that were asked before anybody observed.
+    // Requests that were asked to end before there was an observer.
     engine.forEachOutstanding((request) => {
       if (request.cancelled) this.ending.add(request)
     })
   }
 
-  /** The observer of an engine, which is there from the first listener to the last. */
+  /** The observer of an engine. It exists from the first listener to the last. */
   static listen(engine: Engine, listener: Listener): () => void {
     if (engine.ended) {
       listener.end()
@@ -187,7 +187,7 @@ export class Completions implements Observer {
     }
     if (!(engine.observer instanceof Completions)) engine.observer = new Completions(engine)
     const observer = engine.observer as Completions
-    // What has ended is for those who were there, and for who leaves now.
+    // Ends of this turn are for the listeners that were there, also for the one that leaves now.
     observer.endTurn()
     observer.listeners.add(listener)
     engine.resume()
@@ -200,7 +200,7 @@ export class Completions implements Observer {
   }
 
   get room(): number {
-    // Then more is told than there is room for; nothing is lost by that.
+    // More is told then than there is room for. Nothing is lost by that.
     if (this.ending.size > 0) return Number.POSITIVE_INFINITY
     let room = Number.POSITIVE_INFINITY
     for (const listener of this.listeners) room = Math.min(room, listener.room)
@@ -217,7 +217,7 @@ export class Completions implements Observer {
     return this.latest
   }
 
-  /** For those that are handled one right after the other. Never before what was told last. */
+  /** The time for requests that are handled one right after the other. Never earlier than the time told before. */
   private get nearlyNow(): number {
     if (this.shares-- > 0 && this.engine.isInTurn) return this.latest
     this.shares = SHARE - 1
@@ -249,7 +249,7 @@ export class Completions implements Observer {
     const started = times.started(request)
     times.remove(request)
     const now = this.nearlyNow
-    // Tried when it left the queue: no backend has had it.
+    // The request was tried when it left the queue: no backend has had it.
     const inline = request.state !== IN_FLIGHT && result >= 0
     if (inline) this.triedInput = undefined
     const backend = lane === null ? this.engine.backend.name : lane.backend.name
@@ -274,7 +274,7 @@ export class Completions implements Observer {
     const kind = this.kindOf(inlineKinds, this.triedEntry!, true, 0, engine.backend.name, group, false)
     const at = this.stamp(triedAt, triedAt, triedUntil)
     this.add(new Ended(kind, triedResult, this.stamps, at, triedInput.fd, pathOf(triedInput)))
-    // It keeps nobody's buffer.
+    // The event must not keep the program's buffer in memory.
     this.triedInput = undefined
   }
 
@@ -302,14 +302,14 @@ export class Completions implements Observer {
     return another
   }
 
-  /** Where they stand among the times of this turn. */
+  /** The index of its times among those of this turn. */
   private stamp(submitted: number, started: number, ended: number): number {
     return this.stamps.push(submitted, started, ended) - 3
   }
 
   private add(event: Completion): void {
     this.events.push(event)
-    // At the end of this turn it is handed over, or of one that is asked for.
+    // The events are handed over at the end of this turn, or of a turn that is asked for.
     if (this.events.length === 1 && !this.engine.isInTurn) this.engine.wake()
   }
 

@@ -1,7 +1,7 @@
 /**
- * One request with a deadline. On io_uring the kernel keeps it (IORING_OP_LINK_TIMEOUT); a timer cancels elsewhere, and stands by for
- * what the kernel does not see: the time that a request waits in the engine. Where the program has a Clock of its own, which no kernel
- * knows, that is the timer.
+ * One request with a deadline. On io_uring the kernel keeps the deadline (IORING_OP_LINK_TIMEOUT). Elsewhere a timer cancels the request.
+ * The timer also covers the time that a request waits in the engine, which the kernel does not see. Where the program has a Clock of its
+ * own, which no kernel knows, only the timer counts.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -28,7 +28,7 @@ class TimedCall<A> extends Call<A> {
   private timer: NodeJS.Timeout | undefined
   private timedOut = false
   private readonly end: number
-  /** The kernel is told of it. Not of opens: a FIFO's is submitted twice. */
+  /** Whether the kernel is told of the deadline. Not for opens: that of a FIFO is submitted twice. */
   private readonly native: boolean
 
   constructor(engine: Engine, operation: Operation<A>, fiber: Fiber.RuntimeFiber<any, any>, milliseconds: number) {
@@ -54,7 +54,7 @@ class TimedCall<A> extends Call<A> {
     if (this.native && this.timer === undefined) this.startTimer(this.state === IN_FLIGHT ? GRACE : 0)
   }
 
-  /** Nobody here asked for it. */
+  /** No fiber has asked for this end. */
   private get wasEndedByKernel(): boolean {
     return this.native && !this.cancelled && now() >= this.end
   }
@@ -71,7 +71,7 @@ class TimedCall<A> extends Call<A> {
   }
 
   override get reported(): number {
-    // What came to its end all the same is not lost.
+    // A descriptor that was obtained all the same is not lost.
     const isOver = this.result === -errno.ECANCELED && (this.timedOut || this.wasEndedByKernel)
     return isOver ? -errno.ETIMEDOUT : this.result
   }
@@ -83,7 +83,7 @@ class TimedCall<A> extends Call<A> {
   }
 }
 
-/** The time of the program, for which the machine's is of no interest. */
+/** The program has a Clock of its own: the machine's clock does not count. */
 class ClockedCall<A> extends Call<A> {
   private stopTimer: (() => void) | undefined
   private timedOut = false
@@ -100,7 +100,7 @@ class ClockedCall<A> extends Call<A> {
 
   override start(): void {
     super.start()
-    // Afterwards: no time at all may be over at once, and what is not submitted cannot be cancelled.
+    // After the submission: a timer of 0 may be over at once, and a request that is not submitted cannot be cancelled.
     if (this.entry.finalOnInterrupt !== true && this.exit === undefined) this.startTimer()
   }
 
@@ -133,7 +133,7 @@ const callWith = <A>(
   fiber: Fiber.RuntimeFiber<any, any>
 ): Call<A> => {
   const clock = clockOf(fiber)
-  // Where a test has replaced the timers, Effect's own Clock goes by those.
+  // Where a test has replaced the timers, Effect's own Clock follows them.
   const isMachine = clock === machineClock && !isTimeReplaced()
   const longest = isMachine ? LONGEST : Number.MAX_VALUE
   if (milliseconds > longest) return new Call(engine, operation, fiber)
@@ -142,7 +142,7 @@ const callWith = <A>(
     : new ClockedCall(engine, operation, fiber, clock, milliseconds)
 }
 
-/** Timers of Node hold no more. */
+/** The longest time that a timer of Node takes. */
 const LONGEST = 2 ** 31 - 1 - GRACE
 
 export const withDeadline = <A>(

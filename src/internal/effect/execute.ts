@@ -85,17 +85,17 @@ export const executeMasked = <A>(
       : waitFor(new Call(engine, operation, fiber), restore)
   )
 
-/** Runs the operation to its end, whatever happens to the fiber. */
+/** Runs the operation to its end, also when the fiber is interrupted. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>
   Effect.uninterruptible(executeMasked(engine, operation, (effect) => effect))
 
-/** How an operation ends that needs no waiting, otherwise `undefined`. */
+/** The end of an operation that needs no waiting, otherwise `undefined`. */
 export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, AioFailure> | undefined => {
   const end = engine.attempt(operation)
   return end === LATER ? undefined : exitOf(engine, end)
 }
 
-/** Runs the operation. Interruption cancels it; the fiber ends when nothing touches its memory any more. */
+/** Runs the operation. Interruption cancels it. The fiber ends when neither the kernel nor a thread touches its memory any more. */
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))

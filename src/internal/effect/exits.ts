@@ -1,4 +1,4 @@
-/** Ends of requests and tasks, and what was thrown below Effect, as Exits. */
+/** Exits made of the ends of requests and tasks, and of what was thrown below Effect. */
 import * as Exit from "effect/Exit"
 import { AioBadArgument, AioError, type AioFailure, AioShortTransfer, AioUnavailable } from "../../AioError.ts"
 import { Unavailable } from "../backend/unavailable.ts"
@@ -8,7 +8,7 @@ import { Failed, ShortTransfer } from "../engine/failed.ts"
 import { errno } from "../native/errno.ts"
 import { WriteZero } from "../task/move.ts"
 
-/** What was found wrong before anything was handed to a kernel. */
+/** What was thrown before anything was handed to a kernel. */
 export const badArgument = (operation: string, problem: unknown): Exit.Exit<never, AioBadArgument> =>
   problem instanceof BadArgument
     ? Exit.fail(new AioBadArgument({ operation, argument: problem.argument, description: problem.description }))
@@ -21,7 +21,7 @@ export const notOpened = (problem: unknown): Exit.Exit<never, AioUnavailable> =>
   return Exit.fail(new AioUnavailable({ backend, reason, remedy, errno }))
 }
 
-/** What the end of the Layer has cancelled says so. */
+/** A request that the end of the Layer has cancelled has an error that says so. */
 export const failureOf = (
   engine: Engine,
   { errno: number, input, operation, problem }: Failed
@@ -40,13 +40,13 @@ export const failureOf = (
 export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, AioFailure> =>
   end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)
 
-/** The same where a write that took nothing of what there was is the end: asked again, it would take nothing again. */
+/** The same where a write that took no byte is the end: it would take none when repeated. */
 export const exitOfWrite = <A>(engine: Engine, end: A | Failed, method: string): Exit.Exit<A, AioFailure> =>
   end instanceof Failed && end.problem instanceof WriteZero
     ? Exit.fail(AioError.fromErrno(errno.EIO, method, end.input))
     : exitOf(engine, end)
 
-/** The same of a chain. */
+/** The same for a chain. */
 export const exitOfChain = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, AioFailure | AioShortTransfer> =>
   end instanceof Failed && end.problem instanceof ShortTransfer
     ? Exit.fail(new AioShortTransfer({ operation: end.operation, ...end.problem }))

@@ -1,7 +1,7 @@
 /**
  * A file's reader as a Stream.
  *
- * A fiber that waits for a slab can be interrupted at once, since the slab is the reader's. The Stream's Scope ends what is read then.
+ * A fiber that waits for a slab can be interrupted at once, since the slab belongs to the reader. The Stream's Scope ends the read.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -15,12 +15,12 @@ import { submitContextOf } from "./submitContext.ts"
 
 type Pull<E> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
 
-/** How a read has failed, as its Stream says it. */
+/** How a failed read becomes the failure of its Stream. */
 export type ToFailure<E> = (failed: Failed) => Exit.Exit<never, E>
 
 const ended: Pull<never> = Effect.fail(Option.none())
 
-/** `next` when something has been read. */
+/** Calls `next` when bytes have been read. */
 const arrivalIn = <A, E, R>(reader: FileReader, next: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.async((resume) => {
     // The fiber may have yielded since it looked.
@@ -33,7 +33,7 @@ const nothingUnderWay = (reader: FileReader): Effect.Effect<void> =>
   Effect.async((resume) => reader.close(() => resume(Effect.void)))
 
 const pullFrom = <E>(reader: FileReader, toFailure: ToFailure<E>): Pull<E> => {
-  // With priority and spans of the fiber that pulls: it may have others each time.
+  // With the priority and the spans of the fiber that pulls: these may change from pull to pull.
   const pull: Pull<E> = Effect.withFiberRuntime((fiber): Pull<E> => {
     const taken = reader.take(submitContextOf(reader.server, fiber))
     if (taken === LATER) return arrival
@@ -44,7 +44,7 @@ const pullFrom = <E>(reader: FileReader, toFailure: ToFailure<E>): Pull<E> => {
   return pull
 }
 
-/** Runs `use` on one slab after the other, each of which is one chunk. A Stream would cost several times what a cached chunk does. */
+/** Runs `use` on one slab after the other, each of which is one chunk. A Stream would cost several times as much as a cached chunk. */
 export const forEachChunk = <A, E, R, E2>(
   options: FileReaderOptions,
   use: (chunk: Uint8Array) => Effect.Effect<A, E, R>,
@@ -62,7 +62,7 @@ export const forEachChunk = <A, E, R, E2>(
     return Effect.ensuring(next, nothingUnderWay(reader))
   })
 
-/** `release`: what its Scope does when nothing is read any more. */
+/** `release`: run by its Scope when no read is under way any more. */
 export const fileStream = <E>(
   options: FileReaderOptions,
   toFailure: ToFailure<E>,

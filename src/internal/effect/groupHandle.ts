@@ -1,4 +1,4 @@
-/** What a program has of a request in a group. */
+/** The handle that a program has for a request in a group. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
@@ -11,13 +11,13 @@ import type { GroupMember } from "../task/groupMember.ts"
 import { exitOf } from "./exits.ts"
 import { type AioOperation, seenOf } from "./publicOperation.ts"
 
-/** What tells of its end, and can be asked not to. */
+/** A source that tells of its end, and can be asked not to. */
 interface Watched {
   whenEnded(watcher: () => void): void
   forget(watcher: () => void): void
 }
 
-/** Waits for its end; whoever is interrupted leaves nothing behind. */
+/** Waits for the end. A fiber that is interrupted leaves no callback behind. */
 export const endOf = (watched: Watched): Effect.Effect<void> =>
   Effect.async((resume) => {
     const watcher = () => resume(Effect.void)
@@ -35,7 +35,7 @@ export class HandleImpl<A> implements Handle<A> {
     private readonly member: GroupMember
   ) {}
 
-  /** Of the end that was asked for last: it changes when its descriptor is closed with the group. */
+  /** The Exit made of the latest end: it changes when its descriptor is closed with the group. */
   private known: { readonly end: unknown; readonly exit: Exit.Exit<A, AioFailure> } | undefined
 
   private get exit(): Exit.Exit<A, AioFailure> | undefined {
@@ -75,7 +75,7 @@ export class HandleImpl<A> implements Handle<A> {
     )
   }
 
-  /** What has ended: the fiber that gets it owns its descriptor. */
+  /** The end of a request that has ended: the fiber that gets it owns its descriptor. */
   private get taken(): Effect.Effect<A, AioFailure> {
     return Effect.suspend(() => {
       this.group.claim(this.member)
@@ -83,7 +83,9 @@ export class HandleImpl<A> implements Handle<A> {
     })
   }
 
-  /** A descriptor is for a fiber that has just been resumed: it does not yield, and is not interrupted, before it has it. */
+  /**
+   * A descriptor is handed to a fiber that has just been resumed: it does not yield, and is not interrupted, before it has the descriptor.
+   */
   private whenResumed<B, E>(effect: Effect.Effect<B, E>): Effect.Effect<B, E> {
     return Effect.suspend(() =>
       this.group.isUnclaimed(this.member) ? Effect.zipRight(Effect.yieldNow(), effect) : effect

@@ -1,4 +1,4 @@
-/** What an engine has done and is doing. */
+/** What an engine has done and is doing, in numbers. */
 import * as Effect from "effect/Effect"
 import { poolOf } from "../backend/pool.ts"
 import type { Counters } from "../engine/counters.ts"
@@ -16,17 +16,17 @@ export interface Stats extends Readonly<Counters> {
   readonly backend: string
   /** Submitted and not ended. */
   readonly outstanding: number
-  /** Of those, held back by `maxOutstanding`. */
+  /** Of the outstanding requests: held back by `maxOutstanding`. */
   readonly held: number
-  /** Of those, not started: waiting for room in the backend, or for a thread. */
+  /** Of the outstanding requests: not started, waiting for room in the backend, or for a thread. */
   readonly ready: number
-  /** Of those, in the kernel or in a thread. */
+  /** Of the outstanding requests: in the kernel or in a thread. */
   readonly executing: number
-  /** Of those, complete, and waiting for the event loop. */
+  /** Of the outstanding requests: complete, and waiting for the event loop. */
   readonly pending: number
-  /** Threads of the pool; also io_uring has one, for what the kernel cannot run by itself. */
+  /** Threads of the pool. io_uring has a pool, too, for operations that the kernel cannot run. */
   readonly threads: number
-  /** Of those, without work. */
+  /** Of the threads: without work. */
   readonly idleThreads: number
 }
 

@@ -11,7 +11,7 @@ import { checkCount, checkMillis, withLayerOptions } from "./arguments.ts"
 import { notOpened } from "./exits.ts"
 import { type AioService, serviceOf } from "./service.ts"
 
-/** What every backend's Layer takes. All but `inline` can be changed later, see `Aio.setLimits`. */
+/** The options of every backend's Layer. All but `inline` can be changed later, see `Aio.setLimits`. */
 export interface EngineOptions {
   /** Completions delivered in one turn of the event loop, at most. Default 1024. */
   readonly maxPollRequests?: number | undefined
@@ -34,7 +34,7 @@ const inlineOptions = optionsReader<Exclude<EngineOptions["inline"], false | und
   bytes: true
 })
 
-/** Of options that have been read. Throws `BadArgument` for the first limit that is none. */
+/** The limits among options that have been read. Throws `BadArgument` for the first wrong one. */
 export const limitsFrom = (options: EngineOptions): Limits => {
   const { inlineBytes, inlineRequests, maxOutstanding, maxPollRequests, maxPollTime } = defaultLimits()
   const budget = options.inline === false ? { requests: 0, bytes: undefined } : inlineOptions(options.inline, "inline")

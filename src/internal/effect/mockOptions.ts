@@ -1,4 +1,4 @@
-/** What the mock's Layer and its controls are given, read once and checked. All of it throws `BadArgument`. */
+/** The options of the mock's Layer and the arguments of its controls, read once and checked. All functions throw `BadArgument`. */
 import { types } from "node:util"
 import type { Fault, Settings } from "../../MockAio.ts"
 import type { User } from "../backend/mock/filesystem.ts"
@@ -38,7 +38,7 @@ const userFrom = (given: Settings["user"]): User => {
 const ifGiven = <A, B>(value: A | undefined, use: (value: A) => B): B | undefined =>
   value === undefined ? undefined : use(value)
 
-/** Of settings that have been read. What is left out stays out. */
+/** Settings that have been read. Those that are left out stay out. */
 export const checkedSettings = (given: Settings) => ({
   latency: ifGiven(given.latency, latencyFrom),
   cancelsAtOnce: ifGiven(given.cancellation, cancelsAtOnceFrom),
@@ -87,7 +87,7 @@ export const faultFrom = (fault: Fault): Fault => {
   return { ...given, operation: (names as Fault["operation"]) ?? given.operation }
 }
 
-/** Rules for what goes wrong. */
+/** The rules for faults. */
 export const faultsFrom = (faults: ReadonlyArray<Fault> | undefined): ReadonlyArray<Fault> => {
   if (faults === undefined) return []
   const all = elementsOf(faults, "faults")
@@ -97,7 +97,7 @@ export const faultsFrom = (faults: ReadonlyArray<Fault> | undefined): ReadonlyAr
 
 type Content = string | Uint8Array | null
 
-/** What is to be on the disk. */
+/** The files that are on the disk at first. */
 export const filesFrom = (
   files: Readonly<Record<string, Content>> | undefined
 ): ReadonlyArray<readonly [string, Content]> => {

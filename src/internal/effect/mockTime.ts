@@ -1,4 +1,4 @@
-/** The time of the mock: that of Effect's Clock, so that a test's clock decides when a request is complete. */
+/** The clock of the mock is Effect's Clock, so that a test's clock decides when a request is complete. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -17,7 +17,7 @@ export const timerOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Ti
 })
 
 /**
- * How long a request takes: each the same, by operation (those left out take no time), or as a function says.
+ * How long a request takes: all the same, by operation (operations that are left out take no time), or by a function.
  *
  * @since 0.1.0
  * @category models
@@ -27,7 +27,7 @@ export type Latency =
   | { readonly [Name in OperationName]?: Duration.DurationInput | undefined }
   | ((request: JournalEntry) => Duration.DurationInput)
 
-/** In place of for ever. */
+/** Stands for a time without end. */
 const VERY_LONG = 10n ** 18n
 
 const nanosecondsOf = (duration: unknown): bigint =>
@@ -40,7 +40,7 @@ const names = Object.fromEntries(Object.keys(catalogue).map((name) => [name, tru
 const readLatencies = optionsReader<Table>(names)
 const readCancellations = optionsReader<{ readonly [Name in OperationName]?: Cancellation | undefined }>(names)
 
-/** Throws `BadArgument`; so does a function of the request, for the request that it was asked for. */
+/** Throws `BadArgument`; a function of the request throws it for the request that it was called for. */
 export const latencyFrom = (latency: Latency): ((request: JournalEntry) => bigint) => {
   if (typeof latency === "function") return (request) => nanosecondsOf(latency(request))
   if (typeof latency === "object" && durationFrom(latency) === undefined) {
@@ -56,11 +56,11 @@ export const latencyFrom = (latency: Latency): ((request: JournalEntry) => bigin
 
 type Table = { readonly [Name in OperationName]?: Duration.DurationInput | undefined }
 
-/** What becomes of a request that is cancelled before its time. */
+/** What happens to a request that is cancelled before its time. */
 export type Cancellation = "immediate" | "completion"
 
 /**
- * What becomes of cancelled requests: of all the same, or by operation. Default `"immediate"`.
+ * What happens to cancelled requests: to all the same, or by operation. Default `"immediate"`.
  *
  * @since 0.1.0
  * @category models

@@ -63,7 +63,7 @@ export const completions: {
     options?: CompletionsOptions & { readonly scoped?: false | undefined }
   ): Stream.Stream<Completion, AioBadArgument, Aio>
 } = (options?: CompletionsOptions & { readonly scoped?: boolean | undefined }): any => {
-  // Which of the two it is has to be known now; what is wrong is told when it runs.
+  // Whether it is a Stream or an Effect has to be known now. Wrong options are told when it runs.
   const given = attempt(() => readOptions(options))
   const subscribed = withArguments(
     "completions",

@@ -12,7 +12,10 @@ export const currentPriority: FiberRef.FiberRef<number> = globalValue("effect-ai
 
 export const priorityOf = (fiber: Fiber.RuntimeFiber<any, any>): number => fiber.getFiberRef(currentPriority)
 
-/** Into the range that there is, as IO::AIO does. What is no number at all is the default: queues are indexed by it. */
+/**
+ * The priority, brought into the range, as IO::AIO does. A value that is not a number becomes the default: queues are indexed by
+ * priorities.
+ */
 export const clampPriority = (priority: unknown): number =>
   typeof priority !== "number" || Number.isNaN(priority) ? 0 : Math.max(LOWEST, Math.min(HIGHEST, Math.trunc(priority)))
 

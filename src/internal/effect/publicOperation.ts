@@ -1,4 +1,4 @@
-/** The opaque face of operations: what programs see of what `engine/operation.ts` makes. */
+/** The opaque type of operations: what programs see of the values of `engine/operation.ts`. */
 import type * as Exit from "effect/Exit"
 import type { Pipeable } from "effect/Pipeable"
 import type * as Types from "effect/Types"
@@ -44,5 +44,5 @@ export interface OperationExit<A> {
   readonly exit: Exit.Exit<A, AioFailure>
 }
 
-/** What a program gets back of what it has handed in. */
+/** The operation that a program has handed in, as the program knows it. */
 export const seenOf = <A>(operation: Operation<A>): AioOperation<A> => operation as never

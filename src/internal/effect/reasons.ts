@@ -2,7 +2,7 @@
 import type { SystemErrorReason } from "@effect/platform/Error"
 import type { Code } from "../native/errno.ts"
 
-/** As NodeFileSystem has them, since programs test for them, and two that it calls Unknown. */
+/** As NodeFileSystem has them, since programs test for them, and two more that it calls Unknown. */
 const reasons: { readonly [code in Code]?: SystemErrorReason } = {
   EACCES: "PermissionDenied",
   EAGAIN: "WouldBlock",

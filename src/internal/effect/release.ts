@@ -1,4 +1,4 @@
-/** The end of an open file, whoever opened it. */
+/** The end of an open file. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
@@ -13,7 +13,7 @@ export const release = (engine: Engine, file: OpenDescriptor): Effect.Effect<voi
       file.close(() => {})
       return close
     }
-    // Fibers that outlive the Scope may have requests under way. Their number must not become another file's under them.
+    // Fibers that outlive the Scope may have requests under way. The number of these requests must not come to mean another file.
     const unused = Effect.async<void>((resume) => {
       file.close(() => resume(Effect.void))
       engine.cancelUsers(file)

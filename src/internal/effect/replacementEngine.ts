@@ -1,15 +1,18 @@
 /**
- * Who serves a FileSystem when the Layer of its `Aio` has ended: finalizers of an outer Scope, open files, methods that somebody kept.
- * NodeFileSystem has no end either.
+ * The engine that serves a FileSystem when the Layer of its `Aio` has ended: for finalizers of an outer Scope, open files, and methods that
+ * a program has kept. NodeFileSystem has no end either.
  *
- * One pool of threads for all of them, made when it is needed. It never keeps the process alive, and it is gone again, with its
- * descriptors, when nobody has used it for some time. A backend with a file system of its own is followed by another on the same files.
+ * One pool of threads for all of them, made when it is needed. It never keeps the process alive, and it ends, with its descriptors, when it
+ * has not been used for some time. A backend with a file system of its own is replaced by another on the same files.
  */
 import { defaultControls, ThreadsBackend } from "../backend/threads/backend.ts"
 import { Engine } from "../engine/engine.ts"
 import { clearInterval, setInterval } from "../native/loop.ts"
 
-/** Milliseconds between two looks at whether it is used. It ends at the second that finds nothing new. Tests are in a bypassBackpressure. */
+/**
+ * Milliseconds between two looks at whether the pool is used. It ends at the second look that finds no new request. Tests make them
+ * shorter.
+ */
 export const looks = { interval: 5000 }
 
 /** Milliseconds after which its idle threads end. */
@@ -17,7 +20,7 @@ const IDLE_TIMEOUT = 1000
 
 let pool: Engine | undefined
 
-/** By the engines that they follow. They hold nothing that would have to be freed. */
+/** Replacements by the engines that they replace. They hold nothing that has to be freed. */
 const others = new WeakMap<Engine, Engine>()
 
 const startPool = (): Engine => {
@@ -49,5 +52,8 @@ const replacementOf = (engine: Engine): Engine => {
   return found
 }
 
-/** The engine, or what has taken its place. To be asked anew for every call, and not kept: a replacement may end, too, when it is idle. */
+/**
+ * The engine, or its replacement. To be called for every request, and the result not to be kept: a replacement may end, too, when it is
+ * idle.
+ */
 export const engineOrReplacement = (engine: Engine): Engine => (engine.closed ? replacementOf(engine) : engine)

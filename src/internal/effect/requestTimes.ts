@@ -1,13 +1,13 @@
 /**
- * When the requests under way were submitted and started. A table of numbers, in which a request knows its place: a Map of objects cost
- * as much as all else that an event needs.
+ * When the requests under way were submitted and started. A table of numbers, in which a request knows its place: a Map of objects cost as
+ * much as all other work for an event.
  */
 import type { Request } from "../engine/request.ts"
 
 const FIRST_SIZE = 256
 
 export class RequestTimes {
-  /** Two of each. */
+  /** Two numbers for each request: when it was submitted, and when it was started. */
   private times = new Float64Array(2 * FIRST_SIZE)
   private readonly requests: Array<Request | null> = []
   private readonly free: Array<number> = []
@@ -31,7 +31,7 @@ export class RequestTimes {
     return this.times[2 * place]
   }
 
-  /** -1 before it has been. */
+  /** -1 before it has been started. */
   started({ place }: Request): number {
     return this.times[2 * place + 1]
   }
@@ -46,7 +46,7 @@ export class RequestTimes {
     request.place = -1
   }
 
-  /** Nobody looks at it any more. */
+  /** The observer has ended: the table is not used any more. */
   clear(): void {
     for (const request of this.requests) if (request !== null) request.place = -1
     this.requests.length = 0

@@ -60,7 +60,7 @@ class Running<T, A, E> implements Waiting<A, E>, Waiter {
   }
 }
 
-/** Runs a task that obtains nothing. In the uninterruptible region that `restore` belongs to. */
+/** Runs a task that obtains no descriptors and no locks. In the uninterruptible region that `restore` belongs to. */
 export const runMasked = <T, A, E>(
   task: Task<T>,
   restore: Restore,
@@ -70,7 +70,7 @@ export const runMasked = <T, A, E>(
   return inStages(running, restore, () => running.start())
 }
 
-/** Runs a task that may obtain what has to be given back: descriptors, locks. */
+/** Runs a task that may obtain descriptors and locks, which have to be given back. */
 export const runAndHandOver = <T, A, E>(
   task: Task<T>,
   restore: Restore,

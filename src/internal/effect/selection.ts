@@ -1,4 +1,4 @@
-/** Which backend a machine gets. */
+/** Selects the backend of a machine. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -44,7 +44,7 @@ const names = Object.keys(byName).join(", ")
 
 const chosen = (backend: string, reason: string) => Effect.logDebug(`effect-aio: backend ${backend}: ${reason}`)
 
-/** The one that `layer` was told to use: by a name that may come from anywhere, say a command line. */
+/** The backend that `layer` was told to use, by a name that may come from anywhere: a command line, say. */
 const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
   typeof backend === "string" && Object.hasOwn(byName, backend)
     ? Effect.zipLeft(byName[backend], chosen(backend, "its option says so"))
@@ -56,7 +56,7 @@ const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, 
         })
       )
 
-/** Threads, and kernel AIO from the first file on that is opened for direct I/O. */
+/** Threads, with kernel AIO from the first file on that is opened for direct I/O. */
 const threadsAndDirect = Effect.tap(byName.threads, (service) =>
   Effect.sync(() => {
     engineOf(service).makeDirect = directBackend
@@ -70,7 +70,7 @@ const best: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.matc
 
 const layerOptions = optionsReader<{ readonly backend?: BackendName | undefined }>({ backend: true })
 
-/** `AIO_BACKEND`, or the best. */
+/** The backend of `AIO_BACKEND`, or the best. */
 const ofEnvironment: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.gen(function* () {
   const forced = yield* Effect.mapError(
     backendConfig,

@@ -13,12 +13,12 @@ import { clockOf, runtimeOf } from "./fiber.ts"
 
 const wanted: FiberRef.FiberRef<boolean> = globalValue("effect-aio/spans", () => FiberRef.unsafeMake(false))
 
-/** How many regions ask for spans now: as long as none does, a request costs one look at this. */
+/** How many regions ask for spans now. While there is none, a request costs one look at this number. */
 let regions = 0
 
 export const wantsSpan = (fiber: Fiber.RuntimeFiber<any, any>): boolean => regions > 0 && fiber.getFiberRef(wanted)
 
-/** A request, or several of them that are one to the program. */
+/** The name and the input of a request, or of several that are one to the program. */
 interface Named {
   readonly entry: { readonly name: string }
   readonly input: {
@@ -43,22 +43,22 @@ const spanOptions = ({ entry, input }: Named): Tracer.SpanOptions => {
   }
 }
 
-/** Without one for what is within: it is the request's. */
+/** No span within: the span is the request's. */
 export const inSpan = <A, E>(named: Named, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.locally(effect, wanted, false).pipe(Effect.withSpan(spanName(named), spanOptions(named)))
 
-/** Starts a span, whose end is the function that it gives. */
+/** Starts a span. Returns the function that ends it. */
 export type StartSpan = (named: Named) => EndSpan
 export type EndSpan = (exit: Exit.Exit<unknown, unknown>) => void
 
-/** Tracers are the program's, and the engine has no fiber that could die of one. */
+/** Tracers belong to the program. What they throw is caught: the engine has no fiber that could die of it. */
 const ignoringDefects = (use: () => void): void => {
   try {
     use()
   } catch {}
 }
 
-/** For requests that have no fiber, on behalf of one that has asked for spans. */
+/** For requests without a fiber, made for a fiber that has asked for spans. */
 export const spansOf = (fiber: Fiber.RuntimeFiber<any, any>): StartSpan | undefined => {
   if (!wantsSpan(fiber)) return undefined
   const clock = clockOf(fiber)
@@ -74,8 +74,8 @@ export const spansOf = (fiber: Fiber.RuntimeFiber<any, any>): StartSpan | undefi
 }
 
 /**
- * Runs an effect in which every request is a span of Effect's tracer, named `aio.read`, `aio.open` and so on. What is several requests
- * and one method to the program (`AioFile.readFile`, `FileSystem.copyFile`) is one span.
+ * Runs an effect in which every request is a span of Effect's tracer, named `aio.read`, `aio.open` and so on. Several requests that are one
+ * method to the program (`AioFile.readFile`, `FileSystem.copyFile`) are one span.
  *
  * @since 0.1.0
  * @category introspection

@@ -1,4 +1,4 @@
-/** What a fiber's tasks take over from it. */
+/** What a fiber's tasks take over from the fiber. */
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Engine } from "../engine/engine.ts"

@@ -7,13 +7,13 @@ import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { type Completion, Completions, type Listener } from "./completions.ts"
 
-/** What happens to whom when a subscriber is slow: it misses the oldest events, or everybody waits for it. */
+/** What happens when a subscriber is slow: it misses the oldest events, or all fibers wait for it. */
 export type Strategy = "sliding" | "backpressure"
 
 type Taken = Effect.Effect<Chunk.Chunk<Completion>, Option.Option<never>>
 
 class Subscription implements Listener {
-  /** A turn's events each, as they were handed over: shared with other subscribers, and never changed. */
+  /** Arrays of a turn's events, as they were handed over: shared with other subscribers, and never changed. */
   private ready: Array<ReadonlyArray<Completion>> = []
   private count = 0
   private readonly waiters = new Set<(taken: Taken) => void>()
@@ -39,7 +39,7 @@ class Subscription implements Listener {
     this.tell()
   }
 
-  /** Drops the oldest. */
+  /** Drops the oldest events. */
   private slide(): void {
     let surplus = this.count - this.capacity
     this.count = this.capacity
@@ -57,7 +57,7 @@ class Subscription implements Listener {
   private tell(): void {
     const waiters = [...this.waiters]
     this.waiters.clear()
-    // The first gets what there is, others wait again.
+    // The first fiber gets the events, the others wait again.
     for (const resume of waiters) resume(this.take)
   }
 
@@ -72,7 +72,7 @@ class Subscription implements Listener {
     }
     if (this.hasEnded) return Effect.fail(Option.none())
     return Effect.async((resume) => {
-      // The fiber may have given way to others since it looked.
+      // The fiber may have yielded since it looked.
       if (this.count > 0 || this.hasEnded) return resume(this.take)
       this.waiters.add(resume)
       return Effect.sync(() => {
@@ -81,7 +81,7 @@ class Subscription implements Listener {
     })
   })
 
-  /** Whoever takes from it after that gets what is left, and its end. */
+  /** A fiber that takes after this gets the events that are left, and the end. */
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     this.stop?.()
     this.stop = undefined
@@ -89,7 +89,7 @@ class Subscription implements Listener {
   })
 }
 
-/** Subscribed when it is done, until the Scope closes. */
+/** Subscribes when the Effect runs, until the Scope closes. */
 export const subscribe = (
   engine: Engine,
   strategy: Strategy,

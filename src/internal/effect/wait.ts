@@ -1,12 +1,12 @@
 /**
  * How a fiber waits for something under way in the engine, in two stages inside one uninterruptible region:
  *
- * 1. Wait without a canceler, for some milliseconds at most (engine/overdue.ts). What is cached, and what a healthy disk answers (which could not
- *    be called back anyway), is complete by then: most requests end here, at half the price of a cancelable one.
- * 2. What is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
+ * 1. Wait without a canceler, for some milliseconds at most (engine/overdue.ts). By then, cached requests are complete, and so are those that a
+ *    healthy disk answers (which could not be cancelled anyway): most requests end here, at half the price of a cancelable one.
+ * 2. A request that is still under way is waited for interruptibly. An interrupt asks the engine to cancel, and then waits, again
  *    uninterruptibly, for the completion: only then is the fiber allowed to end, and its buffers are its own again.
  *
- * `Effect.async` with a canceler in an interruptible region would not do: the fiber may yield, and be interrupted, between the
+ * `Effect.async` with a canceler in an interruptible region would be wrong: the fiber may yield, and be interrupted, between the
  * registration (which submits) and the installation of the canceler.
  */
 import * as Cause from "effect/Cause"
@@ -19,23 +19,25 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
 
 export type Resume<A, E = AioFailure> = (effect: Effect.Effect<A, E>) => void
 
-/** Something under way in the engine that one fiber waits for. Its end sets `exit` once and then calls `resume`, if there is one. */
+/**
+ * A task or a request under way in the engine that one fiber waits for. Its end sets `exit` once and then calls `resume`, if there is one.
+ */
 export interface Waiting<A, E = AioFailure> {
   exit: Exit.Exit<A, E> | undefined
   resume: Resume<A, E> | undefined
   /** Set in stage one. */
   restore: Restore | undefined
-  /** False before it was handed to the engine: then nothing is to be waited for. */
+  /** False before it was handed to the engine: then there is no end to wait for. */
   readonly started: boolean
-  /** Asks for an early end. `exit` is still the one and only end. */
+  /** Asks for an early end. `exit` is still set exactly once. */
   cancel(): void
-  /** After an interrupt, when it has ended: gives back what it has obtained, and no fiber will get. */
+  /** Called after an interrupt, when it has ended: gives back the descriptors and locks that no fiber will get. */
   releaseOrphan(): Effect.Effect<void>
-  /** What it has obtained is the program's. */
+  /** What it has obtained belongs to the program from here on. */
   handOut(): void
 }
 
-/** Called by a task's owner: it has ended. */
+/** Called by a task: it has ended. */
 export const settle = <A, E>(task: Waiting<A, E>, exit: Exit.Exit<A, E>): void => {
   task.exit = exit
   const { resume } = task
@@ -45,7 +47,7 @@ export const settle = <A, E>(task: Waiting<A, E>, exit: Exit.Exit<A, E>): void =
   }
 }
 
-/** Called by a task's owner: it has been under way for long, and has not ended. Moves the fiber to stage two. */
+/** Called by a task: it has been under way for long, and has not ended. Moves the fiber to stage two. */
 export const becomeInterruptible = <A, E>(task: Waiting<A, E>): void => {
   const { restore, resume } = task
   if (restore === undefined || resume === undefined) return
@@ -72,7 +74,7 @@ const interruptibly = <A, E>(task: Waiting<A, E>, restore: Restore, wait: Effect
     onSuccess: Effect.succeed
   })
 
-/** Cancels, waits for the end, releases what it produced. Uninterruptible, like its caller. */
+/** Cancels, waits for the end, and releases what was obtained. Uninterruptible, like its caller. */
 const cancelled = <A, E>(task: Waiting<A, E>): Effect.Effect<void> =>
   Effect.flatMap(
     Effect.async<void>((resume) => {
