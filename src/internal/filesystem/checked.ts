@@ -1,6 +1,6 @@
 /**
- * What the methods of FileSystem are given, looked at before anything is done: each option is read once, what is no path is none, and what
- * is wrong is a failure in the words of @effect/platform, never a throw.
+ * Checks of the arguments of FileSystem's methods, before any work is done. Each option is read once, and a value that is not a path is
+ * refused. A wrong argument is a failure in the words of @effect/platform, and never thrown.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -11,10 +11,10 @@ import { BadArgument, checkPath, type Path, show } from "../engine/arguments.ts"
 import { type OptionsReader, optionsReader } from "../engine/options.ts"
 import { fromWrongArgument } from "./errors.ts"
 
-/** Gives what is to be used of an argument. Throws `BadArgument`. */
+/** Returns the value to be used for an argument. Throws `BadArgument`. */
 type Check = (value: any) => unknown
 
-/** Bytes are taken, too, as Node takes them. */
+/** Bytes are accepted, too, as Node accepts them. */
 const path =
   (argument: string): Check =>
   (value: Path) => {
@@ -22,7 +22,7 @@ const path =
     return value
   }
 
-/** A path that is cut into names, or a part of one. */
+/** A path that is split into names, or a part of one. */
 const text =
   (argument: string): Check =>
   (value) => {
@@ -36,11 +36,11 @@ const optional =
   (value) =>
     value === undefined ? undefined : check(value)
 
-/** Whether it is a size at all; how large it may be is another question. */
+/** Whether the value is a size at all; its range is checked elsewhere. */
 const isSize = (value: unknown): value is number | bigint =>
   typeof value === "bigint" || (typeof value === "number" && !Number.isNaN(value))
 
-/** The number that a size is; NaN for what is none, which no check lets pass. */
+/** The number that a size is; NaN for a value that is not a size: no check accepts NaN. */
 export const numberOf = (size: unknown): number => (isSize(size) ? Number(size) : Number.NaN)
 
 const size =
@@ -50,7 +50,7 @@ const size =
     throw new BadArgument(argument, `must be a number or a bigint, not ${show(value)}`)
   }
 
-/** Whoever checks it does so where it is used. */
+/** Not checked here, but where it is used. */
 const any: Check = (value) => value
 
 /** All keys of the options, each with its check. */
@@ -64,7 +64,7 @@ const options = <O extends object>(checks: { readonly [Key in keyof O]-?: Check 
     const present: Record<string, unknown> = {}
     for (const name of names) {
       const checked = checks[name](given[name])
-      // A key without a value would hide the default of whoever spreads them.
+      // A key without a value would replace a default where the object is spread.
       if (checked !== undefined) present[name] = checked
     }
     return present
@@ -121,7 +121,7 @@ const checks: { readonly [Method in keyof Methods]: ReadonlyArray<Check> } = {
   writeFileString: [path("path"), textOf("data"), opening]
 }
 
-/** Text that is no path. */
+/** A text that is not a path. */
 function textOf(argument: string): Check {
   return (value) => {
     if (typeof value === "string") return value
@@ -131,14 +131,14 @@ function textOf(argument: string): Check {
 
 type Method = (...args: ReadonlyArray<any>) => any
 
-/** What a method gives when its arguments are wrong, of the kind that it gives. */
+/** The failure of a method whose arguments are wrong, as an Effect, a Stream or a Sink, as the method returns. */
 const failing: Partial<Record<keyof Methods, (error: PlatformError) => unknown>> = {
   sink: Sink.fail,
   stream: Stream.fail,
   watch: Stream.fail
 }
 
-/** Methods whose failures have another's name, in NodeFileSystem and so here. */
+/** Methods whose failures have the name of another method, as in NodeFileSystem. */
 const reported: Partial<Record<keyof Methods, string>> = {
   exists: "access",
   readFileString: "readFile",

@@ -7,7 +7,7 @@ import { WriteFile } from "../task/writeFile.ts"
 import type { Subject } from "./errors.ts"
 import { FileSystemSequence } from "./sequence.ts"
 
-/** Longest array that is asked for, as in `fs.readFile`. */
+/** The longest array that is allocated, as in `fs.readFile`. */
 const MAX_LENGTH = 2 ** 31 - 1
 
 /** The bytes of a file. */

@@ -45,7 +45,7 @@ const refused = (kind: CopyRefusalKind, from: Place, to: Place): Effect.Effect<n
 const exists = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.EEXIST || error.errno === errno.EISDIR)
 
-/** Node's sentence about a link names both. */
+/** Node's sentence about a link names both paths. */
 const namedBoth =
   (target: Path, { full }: Place) =>
   (error: AioFailure): AioFailure =>
@@ -66,7 +66,7 @@ const parentOf = (path: Path): Path =>
 
 class Copy {
   private readonly workers: Workers
-  /** The directory that is being filled: where it lies in the source, it is not copied into itself. */
+  /** The directory that is being filled. Where it lies in the source, it is not copied into itself. */
   private root: Stat | undefined
 
   constructor(
@@ -80,14 +80,14 @@ class Copy {
     return runAt(this.engine, lstat(place.path, { at: place.at }), place)
   }
 
-  /** What there is, or nothing. */
+  /** The file of a name, or `undefined`. */
   private statIfAny(place: Place): Effect.Effect<Stat | undefined, AioFailure> {
     return Effect.catchAll(this.stat(place), (error) =>
       error._tag === "AioError" && error.errno === errno.ENOENT ? Effect.succeed(undefined) : Effect.fail(error)
     )
   }
 
-  /** What a path leads to, links followed; or nothing. */
+  /** The file that a path leads to, with links followed; or `undefined`. */
   private target(path: Path): Effect.Effect<Stat | undefined, AioFailure> {
     return Effect.catchAll(execute(this.engine, stat(path)), (error) =>
       error._tag === "AioError" && (error.errno === errno.ENOENT || error.errno === errno.ENOTDIR)
@@ -97,8 +97,8 @@ class Copy {
   }
 
   /**
-   * Whether what `path` leads to is `directory` or lies in it, whatever names it is reached by: each directory above it is looked at. Of
-   * a path that is not there, what there is of it.
+   * Whether the file that `path` leads to is `directory` or lies in it, no matter by which names: each directory above it is looked at.
+   * Where a part of the path does not exist, the parts before it count.
    */
   private lies(path: Path, directory: Stat): Effect.Effect<boolean, AioFailure> {
     return Effect.flatMap(this.target(path), (found) => {
@@ -110,7 +110,7 @@ class Copy {
 
   private climbs(path: Path, here: Stat, directory: Stat): Effect.Effect<boolean, AioFailure> {
     if (same(here, directory)) return Effect.succeed(true)
-    // Of a file, the directory is in its name.
+    // The directory of a file is found by its name.
     const above = here.type === "Directory" ? join(path, "..") : parentOf(path)
     return Effect.flatMap(this.target(above), (parent) =>
       // The root is its own parent.
@@ -119,8 +119,8 @@ class Copy {
   }
 
   /**
-   * The name by which Node tells that `path` lies in `directory`: of the names above it, the first whose parent is the directory. What is
-   * reached by other ways than by its names has no such one.
+   * The name by which Node tells that `path` lies in `directory`: among the names above it, the first whose parent is the directory. A file
+   * that is reached in other ways than by its names has no such name.
    */
   private nameInside(path: Path, directory: Stat): Effect.Effect<Path | undefined, AioFailure> {
     const parent = typeof path === "string" ? dirname(resolve(path)) : parentOf(path)
@@ -130,7 +130,7 @@ class Copy {
     )
   }
 
-  /** What cannot be copied, or cannot take the place of what is there. */
+  /** Refuses files that cannot be copied, or that cannot take the place of the file that is there. */
   private refusalOf(type: Stat["type"], source: Stat, destination: Stat | undefined): CopyRefusalKind | undefined {
     if (destination !== undefined) {
       if (same(source, destination)) return "same"
@@ -149,7 +149,7 @@ class Copy {
     })
   }
 
-  /** The refusals that `fs.cp` begins with, before anything is made. */
+  /** The refusals that `fs.cp` begins with, before it makes anything. */
   start(from: Place, to: Place): Effect.Effect<void, AioFailure> {
     return Effect.flatMap(this.look(from, to), ([source, destination]) => {
       if (source.type !== "Directory") return this.entry(source.type, from, to)
@@ -244,7 +244,7 @@ class Copy {
           Effect.fail(new CopyRefusal(kind, { from: target, to: current, path: to.full }))
         if (isInside(target, current)) return refuse("intoItself")
         const replaced = Effect.zipRight(runAt(engine, unlink(to.path, { at: to.at }), to), make)
-        // What leads nowhere does not take the place of what may lead somewhere.
+        // A link that leads nowhere must not replace a link that may lead somewhere.
         const ours = runAt(engine, stat(from.path, { at: from.at }), from)
         const theirs = Effect.orElseSucceed(this.target(current), () => undefined)
         return Effect.flatMap(Effect.zip(ours, theirs), ([ours, theirs]) => {

@@ -24,7 +24,7 @@ import { byDescriptor, type Place } from "./directory.ts"
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
-/** Bytes of one request: interruption waits for the one under way. */
+/** Bytes of one request: an interruption waits for the request under way. */
 const RANGE = 8 << 20
 
 /** Bytes read and written at a time, where the kernel does not copy. */
@@ -32,7 +32,7 @@ const BLOCK = 1 << 20
 
 const PERMISSIONS = 0o7777
 
-/** What copy_file_range(2) answers for files that it cannot copy between. */
+/** The errors of copy_file_range(2) for files that it cannot copy between. */
 const cannotCopy = new Set([
   errno.EXDEV,
   errno.EINVAL,
@@ -49,10 +49,10 @@ export interface CopyFileOptions {
   readonly preserveTimestamps: boolean
 }
 
-/** Succeeds with the source as it was. */
+/** Succeeds with the source's attributes from before the copy. */
 export class CopyFile extends Sequence<Stat> {
   private source!: Stat
-  /** Which of the two a failure is about. */
+  /** Which of the two paths a failure names. */
   private subject: Place
   private position = 0
   private block: Uint8Array | undefined
@@ -73,7 +73,7 @@ export class CopyFile extends Sequence<Stat> {
 
   protected begin(): void {
     const { from, options } = this
-    // In a tree: a FIFO that took the file's place must not keep us waiting. fstat tells that it is one.
+    // In a tree: a FIFO that took the file's place must not make the copy wait. fstat tells that it is one.
     const flag = options.exclusive ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY
     this.run(
       open(from.path, { at: from.at, flag }),
@@ -82,12 +82,14 @@ export class CopyFile extends Sequence<Stat> {
     )
   }
 
-  /** Another process has a lease on it, fcntl(2), and has now been asked to give it up. open(2) waits for that without O_NONBLOCK. */
+  /**
+   * Another process has a lease on the file, fcntl(2), and has now been asked to give it up. Without O_NONBLOCK, open(2) waits for that.
+   */
   private sourceRefused(number: number): void {
     const { from } = this
-    // Descriptors that are not this process's have no leases.
+    // Descriptors that do not belong to this process have no leases.
     if (number !== errno.EAGAIN || this.engine.backend.descriptors !== undefined) return this.failed(number)
-    // By a descriptor that opens nothing: what is waited for is this file, whatever has its name by then.
+    // By a descriptor that opens nothing: this file is waited for, no matter which file has its name by then.
     this.run(open(from.path, { at: from.at, flag: O_PATH | O_NOFOLLOW }), (pinned) => {
       this.secondFd = pinned
       this.run(fstat(pinned), ({ type }) => {
@@ -151,10 +153,10 @@ export class CopyFile extends Sequence<Stat> {
 
   private copied(count: number): void {
     this.position += count
-    // As long as it was when it was opened, as in libuv: what is written behind that meanwhile is for the next copy.
+    // The bytes that it had when it was opened, as in libuv: bytes that are written behind them meanwhile are for the next copy.
     if (this.position > 0 && BigInt(this.position) >= this.source.size) this.times()
     else if (count > 0) this.copy()
-    // Files of /proc and its like have bytes that only read(2) knows of, and a kernel that copies none of them.
+    // Files of /proc and the like have bytes that only read(2) finds, and the kernel copies none of them.
     else if (this.position === 0) this.readBlock()
     else this.times()
   }
@@ -166,7 +168,7 @@ export class CopyFile extends Sequence<Stat> {
 
   private readBlock(): void {
     this.block ??= new Uint8Array(Buffer.allocUnsafeSlow(BLOCK).buffer)
-    // At the descriptor's position for what has none to give. Nothing else has moved it.
+    // At the descriptor's position where the file takes no offset. No other code has moved the position.
     const options = this.source.type === "File" ? { offset: this.position } : undefined
     this.run(read(this.file, this.block, options), this.blockRead, this.broken)
   }
@@ -202,7 +204,7 @@ export class CopyFile extends Sequence<Stat> {
     this.run(utimes(path, { atimeNs, mtimeNs }), () => this.conclude(this.source), this.broken)
   }
 
-  /** Half a copy is none: it is removed, as libuv does. Interrupted or not. */
+  /** A part of a copy is removed, as libuv does, also when the copy was interrupted. */
   private broken(number: number): void {
     const failure = this.failure(number)
     const { cancelling, to } = this

@@ -1,10 +1,10 @@
-/** What copying a tree refuses by itself, where no kernel has said anything. */
+/** What copying a tree refuses itself, without an error of the kernel. */
 import { AioError } from "../../AioError.ts"
 import type { Path } from "../engine/arguments.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno, errnoName } from "../native/errno.ts"
 
-/** How `fs.cp` calls a refusal. */
+/** The name that `fs.cp` has for a refusal. */
 export interface Words {
   readonly code: string
   readonly sentence: string
@@ -12,7 +12,7 @@ export interface Words {
 
 interface Kind extends Words {
   readonly errno: number
-  /** What Node has in parentheses. */
+  /** The words that Node puts in parentheses. */
   readonly why: (from: string, to: string) => string
 }
 
@@ -51,7 +51,7 @@ const kinds = {
     sentence: "Cannot copy a socket file",
     why: (_, to) => `cannot copy a socket file: ${to}`
   },
-  // Of devices, too, which Node would read.
+  // Also devices, which Node would read.
   other: {
     errno: errno.EINVAL,
     code: "ERR_FS_CP_UNKNOWN",
@@ -65,11 +65,11 @@ export type CopyRefusalKind = keyof typeof kinds
 interface Subject {
   readonly from: Path
   readonly to: Path
-  /** What the failure is about, if it is not `to`. */
+  /** The path that the failure names, if it is not `to`. */
   readonly path?: Path | undefined
 }
 
-/** An error like any other for who copies with `AioTree`; `FileSystem` has Node's words for it. */
+/** An ordinary error for programs that copy with `AioTree`; `FileSystem` has Node's words for it. */
 export class CopyRefusal extends AioError {
   readonly #words: Words
 
@@ -85,7 +85,7 @@ export class CopyRefusal extends AioError {
     this.#words = kind
   }
 
-  /** None if a system call failed. */
+  /** `undefined` if a system call failed. */
   static wordsOf(error: AioError): Words | undefined {
     return #words in error ? error.#words : undefined
   }

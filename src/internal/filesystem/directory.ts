@@ -1,4 +1,4 @@
-/** Directories held open, and the names in them: how a tree is walked without ever leaving it. */
+/** Directories held open, and the names in them: a tree is walked without ever leaving it. */
 import * as Effect from "effect/Effect"
 import { AioError, type AioFailure } from "../../AioError.ts"
 import { execute, executeMasked, executeUninterruptibly } from "../effect/execute.ts"
@@ -29,13 +29,13 @@ export interface Directory {
   readonly fd: number
   /** Closing it waits for nothing. */
   readonly closesAtOnce: boolean
-  /** As it was called when it was opened: for messages. */
+  /** The path with which it was opened, for messages. */
   readonly path: Path
 }
 
 /**
- * How a name is handed to the kernel: relative to the descriptor of the directory that it was found in, so that nobody who renames
- * or replaces a directory on the way can lead it elsewhere.
+ * How a name is handed to the kernel: relative to the descriptor of the directory in which it was found. Renaming or replacing a directory
+ * on the way then cannot lead it elsewhere.
  */
 export interface Place {
   readonly at: number | undefined
@@ -48,7 +48,7 @@ export const top = (path: Path): Place => ({ at: undefined, path, full: path })
 
 export const within = (engine: Engine, { fd, path }: Directory, name: Path): Place => {
   const full = join(path, name)
-  // Descriptors that are not this process's have no paths relative to them.
+  // Descriptors that do not belong to this process have no paths relative to them.
   return engine.backend.descriptors === undefined ? { at: fd, path: name, full } : { at: undefined, path: full, full }
 }
 
@@ -65,14 +65,17 @@ export const named =
 export const runAt = <A>(engine: Engine, operation: Operation<A>, place: Place): Effect.Effect<A, AioFailure> =>
   Effect.mapError(execute(engine, operation), named(place.full))
 
-/** What system calls say of a name that is gone. The process or the thread is, in /proc; the server's file, on a network. */
+/**
+ * The errors of system calls for a name that is gone: in /proc the process or the thread has ended, on a network the file of the server is
+ * gone.
+ */
 const gone = new Set<number>([errno.ENOENT, errno.ESRCH, errno.ESTALE])
 
 export const isGone = (error: AioFailure): boolean => error._tag === "AioError" && gone.has(error.errno)
 
 /**
- * What vanishes while its tree is walked is left out: `otherwise` takes its place. What tells of it may be any error (the directory of
- * a thread that has ended answers EINVAL), so the name is looked for again.
+ * A file that vanishes while its tree is walked is left out: `otherwise` takes its place. Its error may be any (the directory of a thread
+ * that has ended answers EINVAL), so the name is looked for again.
  */
 export const unlessGone = <A>(
   engine: Engine,
@@ -89,10 +92,10 @@ export const unlessGone = <A>(
     })
   })
 
-/** Opened on the spot where that needs no waiting; or -1. */
+/** A descriptor that was opened on the spot, where this needs no waiting; or -1. */
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
   const fd = engine.attempt(openDirectory(path, { at, follow }))
-  // What is wrong with an argument the request tells of.
+  // The request will tell what is wrong with an argument.
   if (fd === LATER || fd instanceof Failed) return -1
   engine.descriptors.own(fd)
   return fd
@@ -108,7 +111,7 @@ export const enterDirectory = (
   Effect.withFiberRuntime((fiber) => {
     const { at, full, path } = place
     const fd = wantsSpan(fiber) ? -1 : openNow(engine, place, follow)
-    // Not tried again.
+    // Not tried on the spot again.
     return fd >= 0
       ? Effect.succeed({ fd, path: full, closesAtOnce: true })
       : Effect.mapBoth(executeMasked(engine, open(path, openDirectory(path, { at, follow }).input), restore), {
@@ -122,7 +125,7 @@ export const leaveDirectory = (engine: Engine, { closesAtOnce, fd }: Directory):
     ? Effect.sync(() => void engine.descriptors.close(fd))
     : Effect.ignore(executeUninterruptibly(engine, close(fd)))
 
-/** Uses a directory while it is open; a symbolic link to one is none (ENOTDIR). */
+/** Uses a directory while it is open. A symbolic link to a directory is refused (ENOTDIR). */
 export const withDirectory = <A>(
   engine: Engine,
   place: Place,

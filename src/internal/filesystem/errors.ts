@@ -11,7 +11,7 @@ const sentences = getSystemErrorMap()
 
 /** libuv's sentence for an error number, or ours for one that libuv does not know. */
 const sentence = (number: number): string =>
-  // Who interrupts sees no failure, and Node has no such one.
+  // A fiber that is interrupted sees no failure, and Node has none for it.
   number === errno.ECANCELED
     ? "operation canceled by the end of the Layer that ran it"
     : (sentences.get(-number)?.[1] ?? errnoMessage(number))
@@ -26,9 +26,9 @@ const syscalls: Readonly<Record<string, string>> = {
 
 export const syscallOf = (operation: string): string => syscalls[operation] ?? operation
 
-/** What a failed call was about. Its types say string, as those of `FileSystem` do; like Node, it also works on a path of bytes. */
+/** What a failed call names. Types say string, as those of `FileSystem` do; like Node, it also works with a path of bytes. */
 export interface Subject {
-  /** Of `FileSystem`. */
+  /** The method of `FileSystem`. */
   readonly method: string
   /** As the program wrote it, or a descriptor. */
   readonly of: string | number
@@ -37,11 +37,11 @@ export interface Subject {
   readonly dest?: string | undefined
 }
 
-/** The path itself, or what its bytes say: errors of @effect/platform check their fields, and throw. */
+/** The path itself, or the text of its bytes: errors of @effect/platform check their fields, and throw. */
 export const asText = <A extends string | number | undefined>(path: A | Path): A | string =>
   typeof path === "object" ? textOfPath(path) : (path as A | string)
 
-/** An error as `node:fs` throws it: what programs find in `cause`. */
+/** An error as `node:fs` throws it: programs find it in `cause`. */
 const nodeError = (errno: number, syscall: string, subject: Subject): NodeJS.ErrnoException => {
   const code = errnoName(errno)
   const [path, dest] = [asText(subject.path), asText(subject.dest)]
@@ -69,7 +69,7 @@ export const systemError = (errno: number, syscall: string, subject: Subject): S
   })
 }
 
-/** A write that took nothing of what there was: asked again, it would take nothing again. */
+/** A write that took no byte: it would take none when repeated. */
 export const writeZero = (method: string, of: string | number): SystemError =>
   new SystemError({
     module: "FileSystem",
@@ -88,7 +88,7 @@ export const badArgument = (method: string, argument: string, problem: string, d
     cause: new TypeError(`The argument '${argument}': ${problem}`)
   })
 
-/** What was found wrong with an argument before a kernel saw it. */
+/** A wrong argument, which no kernel has seen. */
 export const fromWrongArgument = (method: string, { argument, description }: WrongArgument): BadArgument =>
   badArgument(method, argument, description)
 

@@ -1,4 +1,4 @@
-/** What stat(2) tells, as @effect/platform has it. */
+/** The answer of stat(2) in the form of @effect/platform. */
 import type { File, Size } from "@effect/platform/FileSystem"
 import * as Option from "effect/Option"
 import type { Entry } from "../engine/operation.ts"
@@ -13,8 +13,8 @@ const HIGH = 4294967296
 const isShort = (major: number, minor: number): boolean => major < 0x1000 && minor < 0x100
 
 /**
- * Straight from the kernel's answer: a `Stat` of bigints, made only to be taken apart again, would cost as much as the system
- * calls of a cached file.
+ * Made directly of the kernel's answer: a `Stat` of bigints, made only to be taken apart again, would cost as much as the system calls of a
+ * cached file.
  */
 const decodeInfo = (submission: Submission): File.Info => {
   const { i64, u32 } = submission.cell

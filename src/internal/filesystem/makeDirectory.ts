@@ -1,4 +1,4 @@
-/** Directories with all their missing parents, as `mkdir -p` makes them; and ones with names that nobody has. */
+/** Directories with all their missing parents, as `mkdir -p` makes them; and directories with new names. */
 import { randomBytes } from "node:crypto"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -19,7 +19,7 @@ const isErrno = (error: AioFailure, number: number): boolean => error._tag === "
 export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, AioFailure> => {
   const one = (path: string, isLast: boolean, parentIsMade: boolean): Effect.Effect<void, AioFailure> =>
     Effect.catchAll(execute(engine, mkdir(path, { mode })), (error) => {
-      // With its parent made, ENOENT means something else: a dangling link, say.
+      // Its parent exists by now: ENOENT means something else, a dangling link, say.
       if (isErrno(error, errno.ENOENT) && !parentIsMade) {
         const parent = dirname(path)
         if (parent === path) return Effect.fail(error)
@@ -50,7 +50,7 @@ const randomName = (): string => {
   return name
 }
 
-/** Names that are tried: a thousandth of what there is would have to be taken for a second one to be needed. */
+/** How many names are tried. A second one is needed only if a thousandth of all names is taken. */
 const ATTEMPTS = 100
 
 /** mkdtemp(3) */

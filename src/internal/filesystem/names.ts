@@ -9,7 +9,7 @@ import { type Subject, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { runSequence } from "./sequence.ts"
 
-/** By their bytes, as libuv sorts them. UTF-16 sorts like UTF-8, but for what lies beyond its surrogates. */
+/** Sorted by bytes, as libuv does. UTF-16 sorts like UTF-8, except for characters above its surrogates. */
 const byBytes = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
@@ -28,8 +28,8 @@ interface Listed {
 }
 
 /**
- * Sorted within each directory. With `recursive` in the order of `fs.promises.readdir`: all of a directory, then the last of its
- * subdirectories, and so on.
+ * Sorted within each directory. With `recursive` in the order of `fs.promises.readdir`: all names of a directory, then those of its last
+ * subdirectory, and so on.
  */
 export const readDirectory = (
   engine: Engine,

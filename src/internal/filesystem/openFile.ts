@@ -40,12 +40,13 @@ const asSize = (count: number): Size => BigInt(count) as Size
 const asNothing = (): void => {}
 
 /**
- * A transfer takes its range when it starts: the position moves on by the whole length at once, so that the next one, which may run
- * beside it, has the range after it. If it then moves less (the end of the file, an error, an interrupt), the position goes back to
- * where its bytes ended, unless somebody has set the position meanwhile. Of several that meet the end of the file side by side, the
- * lowest such place counts, so nothing is ever skipped.
+ * A transfer takes its range when it starts: the position moves on by the whole length at once, so that the next transfer, which may run
+ * beside it, has the range after it. If the transfer then moves fewer bytes (the end of the file, an error, an interrupt), the position
+ * goes back to where its bytes ended, unless the program has set the position meanwhile. Of several transfers that meet the end of the file
+ * side by side, the lowest such place counts, so that nothing is ever skipped.
  *
- * What appends has no range to take, and so waits for its turn: writes of one File do not mix, in the order in which they began.
+ * A file that is appended to has no ranges, so a transfer waits for its turn: writes of one File do not mix, and keep the order in which
+ * they began.
  */
 export class OpenFile implements File {
   readonly [FileTypeId]: FileTypeId = FileTypeId
@@ -53,7 +54,7 @@ export class OpenFile implements File {
   private position = 0
   /** Transfers that have taken a range and not ended. */
   private taken = 0
-  /** The position has been set since ranges were taken that have not ended. */
+  /** The position has been set while transfers were under way that have not ended yet. */
   private isSet = false
   private readonly turn: Effect.Semaphore | undefined
 
@@ -66,13 +67,13 @@ export class OpenFile implements File {
     this.turn = append ? Effect.unsafeMakeSemaphore(1) : undefined
   }
 
-  /** Whoever serves it now. */
+  /** The engine that serves it now. */
   get engine(): Engine {
     return engineOrReplacement(this.own)
   }
 
   get release(): Effect.Effect<void> {
-    // After the Layer's end nobody is needed to close it, unless there are requests to be ended before.
+    // After the Layer's end the descriptor is closed without an engine, unless requests have to be ended before.
     return Effect.suspend(() => release(this.state.isUsed ? this.engine : this.own, this.state))
   }
 
@@ -116,7 +117,7 @@ export class OpenFile implements File {
       } catch (problem) {
         return problem instanceof BadArgument ? Exit.fail(fromWrongArgument(method, problem)) : Exit.die(problem)
       }
-      // Node asks no kernel for nothing.
+      // Node makes no system call for no bytes.
       if (length === 0 && (all || operation === catalogue.read)) return Exit.succeed(finish(0, buffer))
       if (positional && entry.inline !== undefined && engine.mayInline) {
         const end = engine.attempt({ entry, input: { fd: this.fd, file: state, buffer, offset: this.position } })
@@ -188,7 +189,7 @@ export class OpenFile implements File {
 
   seek(offset: SizeInput, from: SeekMode): Effect.Effect<void> {
     return Effect.suspend((): Effect.Effect<never> => {
-      // The interface knows of no failure: what is no number of bytes is a defect, as NodeFileSystem throws for it.
+      // The interface has no failure: a value that is not a number of bytes is a defect, as NodeFileSystem throws for it.
       const isWhole = typeof offset === "bigint" || Number.isInteger(offset)
       if (!isWhole)
         return Effect.die(badArgument("seek", "offset", `must be a whole number of bytes, not ${show(offset)}`))
@@ -196,10 +197,10 @@ export class OpenFile implements File {
         return Effect.die(badArgument("seek", "from", `must be "start" or "current", not ${show(from)}`))
       }
       const position = Number(offset) + (from === "start" ? 0 : this.position)
-      // A File that stands nowhere could not go on.
+      // A File without a position could not go on.
       if (!Number.isFinite(position)) return Effect.die(badArgument("seek", "offset", "beyond all numbers"))
       this.place(position)
-      // As NodeFileSystem, which tells the new position although the interface does not.
+      // As NodeFileSystem, which returns the new position although the interface does not.
       return Effect.succeed(BigInt(this.position)) as never
     })
   }
@@ -228,7 +229,7 @@ export class OpenFile implements File {
   }
 }
 
-/** Opens in the uninterruptible region that `restore` belongs to. Whoever calls it sees to `release`. */
+/** Opens in the uninterruptible region that `restore` belongs to. The caller has to run `release`. */
 export const acquire = (
   own: Engine,
   path: string,

@@ -1,9 +1,9 @@
 /**
  * The path of a file without symbolic links, `.` and `..`.
  *
- * The file is opened with O_PATH, and the kernel asked what it is called: one answer about one moment. Walking the path instead, as
- * realpath(3) and `fs.realpath` do, may put together parts of different moments. It is the way out where there is no /proc, and for
- * what has no name any more.
+ * The file is opened with O_PATH, and the kernel asked for its path: one answer about one moment. A walk along the path, as in realpath(3)
+ * and `fs.realpath`, may put together parts of different moments. It is used where there is no /proc, and for a file that has no name any
+ * more.
  */
 import { constants } from "node:fs"
 import { resolve } from "node:path"
@@ -19,7 +19,7 @@ import { lstat, open, readlink, stat } from "../operation/catalogue.ts"
 import { fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
 import { FileSystemSequence, runSequence } from "./sequence.ts"
 
-/** What the kernel appends to the path of a name that is gone; a name may end like that, too. */
+/** The kernel appends this to the path of a name that is gone; a name may also end like this. */
 const GONE = " (deleted)"
 
 /** The path, or `undefined` where the kernel has no answer that is certain. */
@@ -55,8 +55,8 @@ class Ask extends FileSystemSequence<string | undefined> {
 }
 
 /**
- * Link by link, as `fs.realpath` goes: a path may have any number of links in it. The kernel says of each whether it leads anywhere, so
- * none goes round in circles.
+ * Link by link, as `fs.realpath` goes: a path may have any number of links in it. The kernel says of each link whether it leads anywhere,
+ * so that the walk does not go in circles.
  */
 const walk = (engine: Engine, path: string): Effect.Effect<string, AioFailure> => {
   const next = (done: string, rest: ReadonlyArray<string>): Effect.Effect<string, AioFailure> => {
@@ -83,20 +83,20 @@ export const realPath = (engine: Engine, path: string): Effect.Effect<string, Pl
     try {
       checkPath(path)
     } catch (problem) {
-      // Here and not by the first request: a walk begins with the names before the wrong one, and without a string there is none.
+      // Checked here and not by the first request: a walk begins with the names before the wrong one, and only a string has names.
       return problem instanceof BadArgument ? Effect.fail(fromWrongArgument("realPath", problem)) : Effect.die(problem)
     }
-    // By its text, as in Node: `link/..` is what the link lies in, and not what is above its target.
+    // By its text, as in Node: `link/..` is the directory in which the link lies, and not the one above its target.
     const whole = resolve(textOfPath(path))
     const walked = Effect.mapError(walk(engine, whole), (error) =>
       error._tag === "AioError"
         ? systemError(error.errno, error.operation, { ...subject, path: String(error.path ?? path) })
         : translate(subject)(error)
     )
-    // Descriptors that are not this process's have no place in its /proc.
+    // Descriptors that do not belong to this process have no entry in its /proc.
     if (engine.backend.descriptors !== undefined) return walked
     return Effect.flatMap(
-      // Whatever went wrong, the walk finds it, and names the part of the path that it is about.
+      // Whatever the error was, the walk finds it, and names the part of the path that it is about.
       Effect.catchTag(
         runSequence(() => new Ask(engine, subject, whole)),
         "SystemError",

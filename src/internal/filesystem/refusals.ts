@@ -1,4 +1,4 @@
-/** What `fs.rm` and `fs.cp` refuse by themselves, in their words. They have error codes of their own, and so no reason but Unknown. */
+/** What `fs.rm` and `fs.cp` refuse themselves, in their words. These have error codes of their own, and so Unknown as their reason. */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type { AioFailure } from "../../AioError.ts"
 import type { Path } from "../engine/arguments.ts"
@@ -22,7 +22,7 @@ const refusal = (method: string, of: string, syscall: string, code: string, desc
 
 const ofPath = new Set<number>([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG])
 
-/** Of `remove`. Without `recursive`, unlink(2) of a directory is what Node finds out with lstat(2) before. */
+/** For `remove`. Without `recursive`, unlink(2) of a directory fails; Node finds that out with lstat(2) beforehand. */
 export const removeFailure =
   (method: string, path: string) =>
   (error: AioFailure): PlatformError => {
@@ -36,12 +36,12 @@ export const removeFailure =
         `Path is a directory: rm returned EISDIR (is a directory) ${path}`
       )
     }
-    // Node looks first, and finds by that what is wrong with the path.
+    // Node looks first, and finds what is wrong with the path thereby.
     const isFirst = text(error.path) === text(path) && ofPath.has(error.errno)
     return systemError(error.errno, isFirst ? "lstat" : error.operation, { method, of: path, path: text(error.path) })
   }
 
-/** Of `copy`. */
+/** For `copy`. */
 export const cpFailure =
   (from: string) =>
   (error: AioFailure): PlatformError => {

@@ -27,13 +27,13 @@ const ATTEMPTS = 8
 
 const isDirectory = (number: number): boolean => number === errno.EISDIR || number === errno.EPERM
 
-/** What is no directory any more: a file, or a symbolic link, which O_NOFOLLOW refuses. */
+/** Errors of a name that is not a directory any more: a file, or a symbolic link, which O_NOFOLLOW refuses. */
 const isNoDirectory = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
 
 export interface RemovalOptions {
   readonly parallel: number
-  /** Whether it is fine that there is nothing. */
+  /** Whether a path without a file is accepted. */
   readonly force: boolean
 }
 
@@ -47,7 +47,7 @@ class Removal {
     this.workers = new Workers(parallel)
   }
 
-  /** A name that may be anything. */
+  /** A name whose type is not known. */
   any(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(runAt(this.engine, unlink(place.path, place), place), (error) =>
       error._tag === "AioError" && isDirectory(error.errno)
@@ -59,7 +59,7 @@ class Removal {
     )
   }
 
-  /** An empty directory is gone with one call. */
+  /** An empty directory is removed with one call. */
   private emptyOrNot(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(runAt(this.engine, rmdir(place.path, place), place), (error) =>
       error._tag === "AioError" && (error.errno === errno.ENOTEMPTY || error.errno === errno.EEXIST)
@@ -74,7 +74,7 @@ class Removal {
       forEachChunk(engine, directory, (entries) => {
         const files: Array<Path> = []
         const directories: Array<Path> = []
-        // What the file system does not tell is taken for a file: unlink(2) says so if it is not.
+        // A name whose type the file system does not tell is taken for a file: unlink(2) fails if it is not one.
         for (const { path, type } of entries) (type === "Directory" ? directories : files).push(path)
         return Effect.zipRight(
           this.files(directory, files, directories),
@@ -85,7 +85,7 @@ class Removal {
     return Effect.zipRight(
       emptied,
       Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) => {
-        // By somebody else, or with what its own path leads through: `directory/sub/..`.
+        // Removed by another process, or together with a directory that its own path leads through: `directory/sub/..`.
         if (isGone(error)) return Effect.void
         return error._tag === "AioError" && error.errno === errno.ENOTEMPTY && attempts > 1
           ? this.directory(place, attempts - 1)
@@ -115,7 +115,7 @@ class Removal {
           return true
         }
       }),
-      // The batch knows the part of the path only that the kernel was given.
+      // The batch only knows the part of the path that the kernel was given.
       (error) => {
         const place = places.find(({ path }) => error._tag === "AioError" && path === error.path)
         return place === undefined ? error : named(place.full)(error)
@@ -123,7 +123,7 @@ class Removal {
     )
   }
 
-  /** What was a directory when its name was read. */
+  /** Removes a name that was a directory when it was read. */
   private entry(place: Place): Effect.Effect<void, AioFailure> {
     return Effect.catchAll(this.directory(place), (error) => {
       if (isGone(error)) return Effect.void
@@ -143,7 +143,7 @@ export const removeTree = (
   Effect.suspend(() => {
     const place = top(path)
     const removed = Effect.catchAll(new Removal(engine, parallel).any(place), (error) =>
-      // unlink(2) says so of a link with a slash behind it, whatever it points to. What is not there is missing.
+      // unlink(2) fails so for a link with a slash behind it, whatever the link points to. A file that does not exist is missing.
       error._tag === "AioError" && error.errno === errno.ENOTDIR && error.path === path
         ? Effect.zipRight(runAt(engine, lstat(path), place), Effect.fail(error))
         : Effect.fail(error)

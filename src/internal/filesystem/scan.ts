@@ -35,17 +35,17 @@ import {
 export interface TreeEntry {
   /** From the root of the tree on, without it. Bytes where a part of it is not UTF-8. */
   readonly path: Path
-  /** The last part, for people. */
+  /** The last part of the path, as text. */
   readonly name: string
   readonly type: FileType
-  /** 1 for what is in the root itself. */
+  /** 1 for names in the root itself. */
   readonly depth: number
   readonly ino: bigint
 }
 
 interface Level {
   readonly directory: Directory
-  /** How it was opened. */
+  /** The name with which it was opened. */
   readonly place: Place
   /** From the root of the tree on. */
   readonly prefix: Path
@@ -54,7 +54,7 @@ interface Level {
   isRead: boolean
 }
 
-/** By something else, since it was listed as a directory. */
+/** Errors of a name that was listed as a directory and has been replaced since. */
 const isReplaced = (error: AioFailure): boolean =>
   error._tag === "AioError" && (error.errno === errno.ENOTDIR || error.errno === errno.ELOOP)
 
@@ -82,7 +82,7 @@ class Scan {
     return Effect.suspend(() => (this.levels.length === 0 ? Effect.void : Effect.zipRight(this.leave(), this.closeAll)))
   }
 
-  /** The next names. May be none without being the end. */
+  /** The next names. An empty array does not mean the end. */
   readonly pull: Effect.Effect<Chunk.Chunk<TreeEntry>, Option.Option<AioFailure>> = Effect.suspend(() => {
     const level = this.levels[this.levels.length - 1]
     if (level === undefined) return Effect.fail(Option.none())
@@ -110,7 +110,7 @@ class Scan {
     const depth = this.levels.length
     const listed = Effect.mapError(execute(this.engine, readdir(directory.fd)), named(directory.path))
     return Effect.flatMap(
-      // Removed while it is listed: there is nothing more in it.
+      // The directory was removed while it was listed: there are no more names in it.
       depth === 1 ? listed : unlessGone<DirectoryChunk>(this.engine, place, listed, { done: true, entries: [] }),
       ({ done, entries }) => {
         const found: Array<TreeEntry | undefined> = []
@@ -146,7 +146,7 @@ class Scan {
   }
 }
 
-/** Everything below `path`, which may be a symbolic link to a directory; those in the tree are not followed. */
+/** Everything below `path`, which may be a symbolic link to a directory. Links in the tree are not followed. */
 export const scanTree = (engine: Engine, path: Path, maxDepth: number): Stream.Stream<TreeEntry, AioFailure> =>
   Stream.unwrapScoped(
     Effect.suspend(() => {

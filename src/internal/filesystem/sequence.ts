@@ -10,7 +10,7 @@ import { Sequence } from "../task/sequence.ts"
 import { fromWrongArgument, type Subject, syscallOf, systemError, writeZero } from "./errors.ts"
 
 export abstract class FileSystemSequence<A> extends Sequence<A> {
-  /** What failures are about. */
+  /** What failures name. */
   protected abstract readonly subject: Subject
 
   protected override get about(): Subject {
@@ -30,7 +30,7 @@ const failureOf = ({ errno, input, operation, problem }: Failed): Exit.Exit<neve
   return problem instanceof WriteZero ? Exit.fail(writeZero(subject.method, subject.of)) : Exit.die(problem)
 }
 
-/** Of a sequence whose failures are about a `Subject`. */
+/** A sequence whose failures name a `Subject`. */
 export const toPlatformExit = <A>(end: A | Failed): Exit.Exit<A, PlatformError> =>
   end instanceof Failed ? failureOf(end) : Exit.succeed(end)
 

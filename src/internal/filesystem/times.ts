@@ -1,7 +1,7 @@
 /** Times as `fs.utimes` takes them. */
 import type { FileTime } from "../operation/attributes.ts"
 
-/** Nanoseconds of a Date, or of a number of seconds; a negative number is now, as in Node. `undefined` for anything else. */
+/** Nanoseconds of a Date, or of a number of seconds. A negative number means now, as in Node. `undefined` for any other value. */
 export const toFileTime = (time: Date | number): FileTime => {
   if (typeof time === "number" && Number.isFinite(time)) {
     if (time < 0) return BigInt(Date.now()) * 1_000_000n
@@ -12,7 +12,7 @@ export const toFileTime = (time: Date | number): FileTime => {
   return Number.isNaN(milliseconds) ? undefined : BigInt(milliseconds) * 1_000_000n
 }
 
-/** A Date's own, whatever its properties say; NaN for what is none. */
+/** The Date's own time, not that of its properties; NaN for a value that is not a Date. */
 const timeOf = (time: unknown): number => {
   try {
     return Date.prototype.getTime.call(time)

@@ -21,7 +21,7 @@ type Stat = (path: string) => Effect.Effect<File.Info, PlatformError>
 const failure = (path: string, cause: unknown): SystemError =>
   new SystemError({ module: "FileSystem", reason: "Unknown", method: "watch", pathOrDescriptor: path, cause })
 
-/** Events in the order in which they came, each told with its path as `fs.watch` gives it: relative to what is watched. */
+/** Events in the order in which they came. Each has its path as `fs.watch` gives it: relative to the watched path. */
 const watchNode = (
   path: string,
   isDirectory: boolean,

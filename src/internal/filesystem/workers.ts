@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 
 /**
- * Whoever walks into a directory works on its subdirectories itself, with as many more fibers as are free at that moment. None of
- * them ever waits for a free one, so they cannot wait for each other.
+ * A fiber that walks into a directory works on its subdirectories itself, with as many more fibers as are free at that moment. No fiber
+ * waits until another one is free, so that they cannot wait for each other.
  */
 export class Workers {
   private free: number
