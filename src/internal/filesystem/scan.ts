@@ -45,7 +45,7 @@ export interface TreeEntry {
 
 interface Level {
   readonly directory: Directory
-  /** The name with which it was opened. */
+  /** How it was opened. */
   readonly place: Place
   /** From the root of the tree on. */
   readonly prefix: Path
