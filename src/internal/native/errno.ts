@@ -170,7 +170,7 @@ names.set(errno.EAGAIN, "EAGAIN")
 names.set(errno.EOPNOTSUPP, "EOPNOTSUPP")
 
 const sentences: { readonly [code in Code]?: string } = {
-  E2BIG: "argument list too long",
+  E2BIG: "too much for one call",
   EACCES: "permission denied",
   EAGAIN: "the resource is temporarily unavailable",
   EBADF: "not an open file descriptor, or not open for this",
@@ -207,6 +207,7 @@ const sentences: { readonly [code in Code]?: string } = {
   EPERM: "operation not permitted",
   EPIPE: "nobody reads the other end",
   EREMOTEIO: "the other side reported an I/O error",
+  ERANGE: "the result does not fit",
   EROFS: "the file system is read-only",
   ESPIPE: "not seekable",
   ESTALE: "stale file handle",

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Aio, AioDirectory, IoUring, ThreadPool } from "effect-aio"
+import { Aio, AioDirectory, AioFile, IoUring, ThreadPool } from "effect-aio"
 import { ioUringBackends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { busy, executing, threadsFromHere } from "./fixtures/pool.ts"
@@ -68,6 +68,30 @@ describe.skipIf(ioUringBackends.length === 0)("the pool beside io_uring", () => 
       const mechanisms = Object.fromEntries(capabilities.map(({ mechanism, operation }) => [operation, mechanism]))
       expect(mechanisms).toMatchObject({ readdir: "pool", statvfs: "pool", read: "native", nop: "native" })
       expect(extra()).toBe((yield* Aio.stats).threads)
+    }).pipe(Effect.provide(IoUring.layer()))
+  )
+
+  it.scopedLive("runs extended attributes of links themselves: the ring follows links", (context) =>
+    Effect.gen(function* () {
+      const { operations: capabilities } = yield* Aio.capabilities
+      const ofRing = ["setxattr", "fsetxattr", "getxattr", "fgetxattr"]
+      // Linux 5.19
+      const lacks = capabilities.some(({ mechanism, operation }) => mechanism === "pool" && ofRing.includes(operation))
+      if (lacks) return context.skip("the ring of this kernel has no extended attributes")
+      const directory = yield* temporaryDirectory
+      const [file, link] = [join(directory, "file"), join(directory, "link")]
+      yield* Aio.symlink("file", link)
+      const open = yield* AioFile.open(file, { flag: "w" })
+      yield* ThreadPool.setMaxParallel(0)
+      yield* Aio.setxattr(link, "user.of", Buffer.from("1"), { mode: "create" })
+      yield* Aio.fsetxattr(open, "user.of", Buffer.from("22"), { mode: "replace" })
+      expect(yield* Aio.getxattr(link, "user.of")).toEqual(new Uint8Array([50, 50]))
+      expect(yield* Aio.fgetxattr(open, "user.of")).toEqual(new Uint8Array([50, 50]))
+      expect((yield* Aio.stats).threads).toBe(0)
+      yield* ThreadPool.setMaxParallel(1)
+      const ofLink = yield* Effect.flip(Aio.setxattr(link, "user.of", Buffer.from("1"), { follow: false }))
+      expect(ofLink).toMatchObject({ code: "EPERM" })
+      expect((yield* Aio.stats).threads).toBe(1)
     }).pipe(Effect.provide(IoUring.layer()))
   )
 
