@@ -21,7 +21,7 @@ const inMode =
   (results: Results): Ends =>
     mode === "values" ? results : results.map((end) => exitOf(engine, end))
 
-/** Runs all of them at once; results in their order. */
+/** Runs all operations at once. The results are in the operations' order. */
 export const submitAll = (
   engine: Engine,
   operations: ReadonlyArray<Operation<any>>,
@@ -36,7 +36,7 @@ export const submitAll = (
     return Effect.uninterruptibleMask((restore) => run(batch, restore, toExit))
   })
 
-/** Runs them in order, up to the first failure or short transfer. The list is the chain's own: nobody changes it meanwhile. */
+/** Runs the operations in order, up to the first failure or short transfer. The list belongs to the chain: no other code changes it. */
 export const linked = (
   engine: Engine,
   operations: ReadonlyArray<Operation<any>>,
@@ -50,7 +50,7 @@ export const linked = (
     )
   })
 
-/** Runs many, a window of them at a time. */
+/** Runs many operations, a window of them at a time. */
 export const forEach = (engine: Engine, options: ForEachOptions): Effect.Effect<void, AioFailure> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.uninterruptibleMask((restore) =>

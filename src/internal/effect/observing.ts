@@ -19,8 +19,8 @@ export type { Completion }
  */
 export interface CompletionsOptions {
   /**
-   * `"sliding"`, the default: of what waits for the consumer the oldest is dropped. `"backpressure"`: nothing is dropped; while as much as
-   * `capacity` waits, the engine delivers no more completions, to anybody, unless somebody is interrupted. A consumer with
+   * `"sliding"`, the default: the oldest completions that wait for the consumer are dropped. `"backpressure"`: none is dropped. While
+   * `capacity` completions wait, the engine delivers no more to any fiber, except to fibers that are interrupted. A consumer with
    * back-pressure must not wait for requests of the Layer that it observes: they would wait for it.
    */
   readonly strategy?: "sliding" | "backpressure" | undefined
@@ -35,10 +35,10 @@ const readOptions = optionsReader<CompletionsOptions & { readonly scoped?: boole
 })
 
 /**
- * The end of every request, those included that are finished without waiting; all of one turn of the event loop as one chunk. For any
+ * The end of every request, including those that are finished without waiting; all ends of one turn of the event loop as one chunk. For any
  * number of subscribers, until the Layer is closed. With no subscriber it costs nothing.
  *
- * Requests that were submitted while nobody observed are left out: with a Stream that was just forked, the first ones. With
+ * Requests that were submitted while there was no subscriber are left out: with a Stream that was just forked, the first ones. With
  * `scoped: true` it is an Effect, after which the Stream has subscribed, until the Scope closes: nothing that comes later is missed.
  *
  * @since 0.1.0

@@ -1,9 +1,9 @@
 /**
  * An operation that is checked and encoded once, to be run many times.
  *
- * What is saved is the encoding, and with it the question for the buffer's address. That address was taken once: it is good for as
- * long as the buffer has its memory. The submission keeps the buffer, so it is not collected, but its owner may transfer it or
- * resize it. Both change its length (the one that native/views.ts tells), which every run looks at.
+ * This saves the encoding, and the call that asks for the buffer's address. The address is asked for once: it is valid as long as the
+ * buffer has its memory. The submission keeps the buffer, so that it is not collected, but the program may transfer it or resize it. Both
+ * change its length (the one that native/views.ts tells), which every run checks.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -33,7 +33,7 @@ export interface Prepared<out A> {
 
 class PreparedRun<A> implements Prepared<A> {
   readonly operation: AioOperation<A>
-  /** Nobody else's: its encoding stays. */
+  /** Only used by this operation: its encoding stays. */
   private readonly submission = new Submission()
   private readonly file: OpenFiles | undefined
   readonly run: Effect.Effect<A, AioFailure>
@@ -65,7 +65,7 @@ class PreparedRun<A> implements Prepared<A> {
     return entry.bytes?.(input) ?? 0
   }
 
-  /** Why it cannot be run any more. */
+  /** Why it cannot be run any more, if it cannot. */
   private problem(): Exit.Exit<never, AioFailure> | undefined {
     const { name } = this.described.entry
     if (this.file?.closed === true) return badArgument(name, new BadArgument("file", "it is closed"))
@@ -75,10 +75,10 @@ class PreparedRun<A> implements Prepared<A> {
     return undefined
   }
 
-  /** Its end without waiting, if that can be had. */
+  /** Its end, if it needs no waiting. */
   private inline(): Exit.Exit<A, AioFailure> | undefined {
     const { described: operation, engine, submission } = this
-    // Resized in place: the address is the same for all that is known, but nobody promises it.
+    // Resized in place: the address seems to stay the same, but there is no promise that it does.
     if (this.bytes !== submission.bytes) {
       try {
         this.encode()
@@ -95,7 +95,7 @@ class PreparedRun<A> implements Prepared<A> {
 export const prepare = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<Prepared<A>, AioBadArgument> =>
   Effect.suspend(() => {
     const { entry, input } = operation
-    // Of its own: whoever made it may change it, and would change what is checked, not what is encoded.
+    // A copy of the list: if the program changed its own, it would change what is checked, and not what is encoded.
     const prepared = new PreparedRun(engine, operationFrom(entry, { ...input }))
     try {
       prepared.encode()

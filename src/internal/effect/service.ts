@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts"
 const TypeId: unique symbol = Symbol.for("effect-aio/AioService")
 
 /**
- * What an `Aio` Layer provides. Only Layers make it: what is in it is for the functions of this package.
+ * What an `Aio` Layer provides. Only Layers make it, and only functions of this package read what is in it.
  *
  * @since 0.1.0
  * @category context
@@ -38,7 +38,7 @@ export const engineOf = (service: AioService): Engine => (service as EngineServi
  */
 export class Aio extends Context.Tag("effect-aio/Aio")<Aio, AioService>() {}
 
-/** What needs the engine of the program's Layer. */
+/** An Effect of the engine of the program's Layer. */
 export const withEngine = <A, E, R>(use: (engine: Engine) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Aio> =>
   Effect.flatMap(Aio, (service) => use(engineOf(service)))
 

@@ -16,6 +16,6 @@ export const takeRoom = (bytes: number): Buffer =>
   (bytes === NAME_ROOM ? free.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes)
 
 /** Takes back memory that the kernel does not write to any more, and that no code reads. */
-export const giveRoomBack = (room: Buffer): void => {
+export const releaseRoom = (room: Buffer): void => {
   if (room.byteLength === NAME_ROOM && free.length < KEPT) free.push(room)
 }

@@ -163,7 +163,7 @@ class OpenPair implements OpenFiles {
   }
 }
 
-/** What keeps both open; each may be a descriptor only, which somebody else keeps. */
+/** Keeps both files open. Either may be a plain descriptor, which the program keeps open. */
 export const bothOf = (from: OpenDescriptor | undefined, to: OpenDescriptor | undefined): OpenFiles | undefined =>
   from === undefined || to === undefined ? (from ?? to) : new OpenPair(from, to)
 
@@ -184,7 +184,7 @@ export interface Opened {
  */
 export type Target = number | Opened
 
-/** What a target has open, if it is no number. Whatever was passed as one, whose getters may throw. */
+/** The open descriptor of a target that is not a number. The argument may be any value, and its getters may throw. */
 export const fileOf = (target: Target): OpenDescriptor | undefined => {
   if (typeof target !== "object" || target === null) return undefined
   try {
@@ -195,7 +195,7 @@ export const fileOf = (target: Target): OpenDescriptor | undefined => {
   }
 }
 
-/** The number of a target. What is none stays for `checkFd` to refuse. */
+/** The number of a target. A value that is not a target is returned for `checkFd` to refuse. */
 export const fdOf = (target: Target, file: OpenDescriptor | undefined): number =>
   file === undefined ? (target as number) : file.fd
 
@@ -205,7 +205,7 @@ export const targetOf = (target: Target): { readonly fd: number; readonly file: 
   return { fd: fdOf(target, file), file }
 }
 
-/** The input of an operation on a file that somebody keeps open. */
+/** The input of an operation on a file that stays open meanwhile. */
 export interface OnFile {
   readonly file?: OpenFiles | undefined
 }

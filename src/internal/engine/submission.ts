@@ -10,7 +10,7 @@ import { type FILL, type LIST, ONCE } from "../native/machine/layout.ts"
 import { Cell, cString, writePath } from "../native/memory.ts"
 import { BadArgument, checkPath, type Path } from "./arguments.ts"
 import { type BounceBuffer, copyFromBounceBuffers } from "./bounceBuffers.ts"
-import { giveRoomBack } from "./nameRoom.ts"
+import { releaseRoom } from "./nameRoom.ts"
 import type { OnFile } from "./openDescriptor.ts"
 
 /** An object that writes an operation into a submission: a catalogue entry. */
@@ -125,7 +125,7 @@ export class Submission {
     this.bounceBuffers = null
     this.output = null
     if (this.names !== null) {
-      giveRoomBack(this.names)
+      releaseRoom(this.names)
       this.names = null
     }
     this.cellHoldsPath = false

@@ -1,4 +1,4 @@
-/** What an open file does: transfers of a given length, and the Streams and Sinks made of them. */
+/** The methods of an open file: transfers of a given length, and the Streams and Sinks made of them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
@@ -36,7 +36,7 @@ const DEFAULT_CHUNK_SIZE = 65536
 /** Fits into a processor's second cache. Measured in bench/scenarios/stream.ts. */
 const LENT_CHUNK_SIZE = 262_144
 
-/** Read once, for all the transfers that follow. Throws `BadArgument`. */
+/** The options, read once for all the transfers that follow. Throws `BadArgument`. */
 const startOf = (options: TransferOptions | undefined): Offset | undefined => {
   const offset = offsetOf(options)
   return offset === undefined ? undefined : checkOffset(offset)
@@ -48,7 +48,7 @@ export class FileImpl implements AioFile {
   constructor(
     private readonly engine: Engine,
     readonly state: OpenDescriptor,
-    /** Somebody else's, who may have read or written a part: streams and sinks go on where it stands. */
+    /** A descriptor of the program, which may have read or written a part: streams and sinks start at its position. */
     private readonly isBorrowed = false
   ) {}
 
@@ -74,7 +74,7 @@ export class FileImpl implements AioFile {
     return `AioFile(${this.fd})`
   }
 
-  /** What close(2) reports (EIO of earlier writes) cannot be mended at the end of a Scope: `sync` is how to ask. */
+  /** An error of close(2) (EIO of earlier writes) has no remedy at the end of a Scope: `sync` tells it in time. */
   get release(): Effect.Effect<void> {
     return release(this.engine, this.state)
   }
@@ -99,7 +99,7 @@ export class FileImpl implements AioFile {
       const tried = triedInline ? engine.attempt({ entry, input: { fd, file, buffer, offset } }) : LATER
       if (tried instanceof Failed || tried === length) return toExit(tried)
       const about = { fd, file }
-      // Only a read is answered on the spot.
+      // Only reads are answered on the spot.
       if (tried === 0) return toExit(new Failed(entry.name, about, 0, new EndOfFile(0)))
       const done = tried === LATER ? 0 : tried
       return Effect.uninterruptibleMask((restore) => {
@@ -122,8 +122,8 @@ export class FileImpl implements AioFile {
   }
 
   /**
-   * Where a stream or a sink starts that was not told: of a file that was opened for it, at its start. What takes no offsets goes on
-   * where it is.
+   * Where a stream or a sink starts without an offset: at the start of a file that was opened for it. A file that takes no offsets is read
+   * or written where it is.
    */
   private start(writes: boolean): Offset | undefined {
     return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined

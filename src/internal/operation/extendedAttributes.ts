@@ -74,8 +74,8 @@ interface Value {
 const valueInput = (value: Uint8Array): Value => ({ value, size: byteLengthOf(value) })
 
 /**
- * Address and size of a value, into the third and fourth word. The kernel reads a copy, which the submission keeps: the program's own memory
- * may be transferred to somebody else while the request is under way, and a value is small.
+ * Address and size of a value, into the third and fourth word. The kernel reads a copy, which the submission keeps: the program may
+ * transfer its own memory while the request is under way, and a value is small.
  */
 const encodeValue = (submission: Submission, { size, value }: Value): void => {
   const bytes = checkBytes(value, "value")

@@ -3,7 +3,7 @@ import { newBuffer } from "../engine/buffers.ts"
 import type { Alignment } from "../native/direct.ts"
 
 export interface Slabs {
-  /** Memory of so many bytes, of which nobody else has a part. `undefined`: there is none. */
+  /** Memory of so many bytes, no part of which is in use. `undefined`: none is free. */
   take(length: number, alignment: Alignment | undefined): Uint8Array | undefined
   /** The consumer has parts of it from here on. */
   handOut(slab: Uint8Array): void

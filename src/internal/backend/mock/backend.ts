@@ -91,7 +91,7 @@ export class MockBackend implements Backend {
   /** Calls by what they wait for. */
   private readonly waiting = new Map<object, Set<Call>>()
   /** The backend that has taken over the machine. */
-  private heir: MockBackend | undefined
+  private replacedBy: MockBackend | undefined
   private readonly hung = new Set<Call>()
   /** When requests were made. An engine hands them on a turn later, and a test's clock may have been moved by then. */
   private readonly arrivals = new WeakMap<Request, bigint>()
@@ -113,8 +113,8 @@ export class MockBackend implements Backend {
   }
 
   replacement(host: Host): MockBackend {
-    this.heir = new MockBackend(host, this.options, this)
-    return this.heir
+    this.replacedBy = new MockBackend(host, this.options, this)
+    return this.replacedBy
   }
 
   supports({ name }: Entry<any, any>): boolean {
@@ -267,7 +267,7 @@ export class MockBackend implements Backend {
   }
 
   private wakeAll(target: object): void {
-    this.heir?.wakeAll(target)
+    this.replacedBy?.wakeAll(target)
     const calls = this.waiting.get(target)
     if (calls === undefined) return
     this.waiting.delete(target)
@@ -350,7 +350,7 @@ export class MockBackend implements Backend {
 
   /** Releases requests that hang. */
   release(): void {
-    this.heir?.release()
+    this.replacedBy?.release()
     for (const call of [...this.hung]) this.makeReady(call)
     this.host.wake()
   }
@@ -382,7 +382,7 @@ export class MockBackend implements Backend {
 
   /** Loses power, unless it is lost already, and starts again with what was on the disk. Returns what was lost. */
   crash(seed: number): ReadonlyArray<string> {
-    for (const backend of this.heir === undefined ? [this] : [this, this.heir]) {
+    for (const backend of this.replacedBy === undefined ? [this] : [this, this.replacedBy]) {
       if (backend.hasPower) backend.losePower()
       backend.hasPower = true
     }

@@ -61,7 +61,7 @@ export const remove = (fs: FileSystem, inode: Inode, name: string): void => {
   fs.changed(inode)
 }
 
-/** Each with a NUL behind it. Nobody but root is told of `trusted.` */
+/** The names, each with a NUL behind it. Only root is told of names in `trusted.` */
 export const list = (fs: FileSystem, inode: Inode, output: Buffer): number => {
   const names = [...(inode.xattrs?.keys() ?? [])].filter((name) => fs.isRoot || !name.startsWith("trusted."))
   const text = names
