@@ -1,6 +1,6 @@
 /** Made by scripts/machine-code.sh. Addresses in it are relative to its start. */
 export const code = {
-  sources: "4b8c9d7b1f432c4d7e267ee4d80b8b420334a187d848e960fe54c3376862dbab",
+  sources: "12005ce3e575452e5627f214a89b1e6ff1b79880c62d1f0fa2e70c3b54cf6304",
   x64: {
     pool_thread: 347,
     abandon_pool: 1352,

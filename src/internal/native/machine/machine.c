@@ -3,8 +3,8 @@
  * outside (`worker.terminate()`). scripts/machine-code.sh compiles it for each architecture into code.ts, which is what the package
  * uses: a few hundred instructions, mapped into the process read-only and executable. Nothing is compiled at install.
  *
- * The code is position independent and calls nobody: system calls only, and functions whose addresses it is given. It has no data of
- * its own. A call of libc's would set errno, which nobody would read here.
+ * The code is position independent and has no data of its own. It makes system calls, and calls functions whose addresses it is given. It
+ * calls nothing of libc: that would set errno, which no code reads here.
  *
  * A thread made of this costs 20 to 50 microseconds to start and 8 KiB to keep, where a worker of Node costs 25 milliseconds of a core
  * and as many MiB. It can neither throw nor be collected, and Node does not end it.
@@ -12,8 +12,8 @@
  * The shared memory of a pool. The event loop's thread owns the slots: it writes a system call into a free one and appends the slot's
  * number to the submission ring of its priority; threads take numbers from the heads by compare-and-swap, from the highest level that
  * has any. A thread that is done appends the number to the completion ring and, if the loop has not been told since it last looked,
- * writes the eventfd. Every ring is as long as there are slots, so none can overflow. The memory belongs to all who hold a reference:
- * each thread, and the loop's side. The last one frees it.
+ * writes the eventfd. Every ring is as long as there are slots, so none can overflow. Each thread and the loop's
+ * side hold a reference to the memory. The last one to give it up frees the memory.
  */
 #include "machine.h"
 
@@ -130,7 +130,7 @@ static long fill(struct Pool *pool, struct Call *call, int slot, long fd, long b
   return filled;
 }
 
-/* The names of a directory that only this call has open: its descriptor is in nobody else's hands, whatever ends the request. */
+/* The names of a directory that only this call has open: no other code has its descriptor, however the request ends. */
 static long list(struct Pool *pool, struct Call *call, int slot) {
   long fd = execute_once(pool, slot, NR_openat, call->a[0], call->a[1], call->a[2], 0, 0, 0);
   if (fd < 0) return fd;
@@ -147,7 +147,7 @@ static long execute(struct Pool *pool, struct Call *call, int slot) {
 
 /*
  * Appends to the completion ring: fills the place first, then moves the tail, which any thread may do for another. So a thread that the
- * system puts off in between holds up nobody.
+ * system suspends in between holds up no other.
  */
 static void append(struct Pool *pool, int slot) {
   for (;;) {
@@ -175,8 +175,7 @@ static int take(struct Pool *pool) {
 }
 
 /*
- * Leaves if more threads live than `limit`. Whoever publishes work at this very moment and counts on this thread is told of its end, and
- * looks again.
+ * Leaves if more threads live than `limit`. A publisher that counts on this thread at this very moment is told of its end, and looks again.
  */
 static int leave_beyond(struct Pool *pool, int limit) {
   for (;;) {
@@ -188,8 +187,8 @@ static int leave_beyond(struct Pool *pool, int limit) {
 
 /*
  * Sleeps until something is published; whether it did so for the idle timeout and there are more idle ones than may stay: then it is not
- * counted any more. Who stays is decided by the number that each draws on its way to sleep: two that look and then decide would both
- * find room for one.
+ * counted any more. The number that a thread draws on its way to sleep decides whether it stays: two threads that look and then
+ * decide would both find room for one.
  */
 static int sleep_idle(struct Pool *pool, int published) {
   int *idle = &pool->control[IDLE_THREADS];
@@ -226,7 +225,7 @@ void *pool_thread(struct Thread *self) {
   block_signals();
   store(self->tid, (int)CALL(NR_gettid, 0, 0, 0, 0));
   for (;;) {
-    /* Said before it looks: whoever abandons the pool either sees this, or is seen. */
+    /* Written before it looks: a thread that abandons the pool either sees this, or is seen. */
     store(*current, TAKING);
     int published = load(pool->control[PUBLISHED]);
     int limit = load(pool->control[THREAD_LIMIT]);
@@ -249,7 +248,7 @@ void *pool_thread(struct Thread *self) {
       }
       continue;
     }
-    /* Named before it runs, so that whoever cancels it finds the thread to wake. */
+    /* Named before the call runs, so that a cancel finds the thread to wake. */
     store(*current, slot);
     if (swap(&pool->states[slot], QUEUED, RUNNING)) {
       pool->results[slot] = (double)execute(pool, &pool->calls[slot], slot);
@@ -257,7 +256,7 @@ void *pool_thread(struct Thread *self) {
     } else {
       store(pool->states[slot], DISCARDED);
     }
-    /* Before anybody hears of the end, who may use the slot again at once. */
+    /* Before the end is told: the slot may be used again at once. */
     store(*current, NOTHING);
     append(pool, slot);
     signal_loop(pool);
@@ -272,8 +271,8 @@ void *pool_thread(struct Thread *self) {
 }
 
 /*
- * For a pool whose loop does not run any more: drops what is queued, brings threads out of calls that may wait for ever, and waits for
- * them, as long as LOOKS. What they work on is memory of JavaScript, which is about to be freed.
+ * For a pool whose loop does not run any more: drops what is queued, brings threads out of calls that may wait without end, and waits
+ * for them, for LOOKS at most. They work on memory of JavaScript, which is about to be freed.
  */
 void abandon_pool(struct Pool *pool) {
   store(pool->control[ABANDONED], 1);
@@ -299,7 +298,7 @@ void abandon_pool(struct Pool *pool) {
 
 /* ---------------------------------------------------------------- clean-up of a thread */
 
-/* Closes what was opened, and whose completion nobody has taken; and what was to be closed, and no thread has come to. */
+/* Closes descriptors of opens whose completions were not taken, and descriptors of closes that no thread has begun. */
 static void close_opened(struct Pool *pool) {
   for (int slot = 0; slot < CAPACITY; slot++) {
     int number = pool->calls[slot].number;
@@ -340,9 +339,9 @@ static void clean_up_ring(struct Ring *ring) {
 }
 
 /*
- * Calls back what no thread of glibc's has begun, and waits for what one has. Again with each look: a cancel that takes the first of a
- * descriptor's queue makes glibc forget the others, which only a cancel of their own ends. By their blocks, since whoever else has
- * requests on the same descriptor keeps them. glibc's lists lead through blocks that have not ended: these stay mapped.
+ * Cancels requests that no thread of glibc's has begun, and waits for the others. Again with each look: a cancel of the first request of a
+ * descriptor makes glibc forget the others, which only a cancel of their own ends. By their blocks: other code of the process keeps its
+ * requests on the same descriptor. glibc's lists lead through blocks that have not ended: these stay mapped.
  */
 static void clean_up_blocks(struct Blocks *blocks) {
   for (int look = 0; look < LOOKS; look++) {

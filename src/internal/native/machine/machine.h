@@ -19,13 +19,13 @@ enum {
   LIVE_THREADS = 64,
   /* 0: all threads end, when they find nothing to do. Otherwise those beyond this many end as soon as they are done with a call. */
   THREAD_LIMIT = 65,
-  /* Idle threads that may stay for ever. */
+  /* Idle threads that stay without a limit of time. */
   MAX_IDLE = 66,
   /* Milliseconds after which the others end. */
   IDLE_TIMEOUT = 67,
   /* Threads that have ended since the beginning. */
   ENDED = 68,
-  /* Who may touch this memory: the loop's side and every thread. */
+  /* References to this memory: one of the loop's side, and one of every thread. */
   REFERENCES = 69,
   /* The loop does not run any more: nothing is taken from now on. */
   ABANDONED = 70,
@@ -100,7 +100,7 @@ struct Pool {
   int states[CAPACITY];
 };
 
-/* What a worker thread leaves behind, in the order in which it is seen to. */
+/* Kinds of clean-ups after a worker thread, in the order in which they are done. */
 enum {
   NO_CLEANUP = 0,
   /* A handle of libuv: its address, then those of uv_poll_stop, uv_close, free. */
