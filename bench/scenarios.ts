@@ -13,6 +13,7 @@ import { million } from "./scenarios/million.ts"
 import * as reads from "./scenarios/reads.ts"
 import { lent, stream } from "./scenarios/stream.ts"
 import { threads } from "./scenarios/threads.ts"
+import * as ways from "./scenarios/ways.ts"
 import type { Settings } from "./settings.ts"
 import type { BackendName } from "./sides/aio.ts"
 
@@ -54,6 +55,8 @@ const byDepth = (
 export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   ...byDepth("cached", quick ? [1, 64] : reads.depths, reads.cached),
   ...byDepth("through", reads.throughDepths, reads.through),
+  ...byDepth("ways-reads", ways.depths, ways.ofReads),
+  ...byDepth("ways-stats", ways.depths, ways.ofStats),
   ...byDepth("engine", [64], reads.engine),
   ...byDepth("direct", quick ? [64, 256] : reads.depths, reads.direct),
   ...byDepth("load", quick ? [16] : files.depths, files.load),

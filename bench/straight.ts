@@ -62,7 +62,7 @@ class Loop {
     const { engine } = this
     while (this.started < this.requests) {
       const operation = describedBy(this.operation(this.started++))
-      const tried = operation.entry.inline !== undefined && engine.mayInline
+      const tried = engine.mayTry(operation.entry)
       const end = engine.attempt(operation)
       if (end !== LATER) {
         this.count(end as number)

@@ -5,6 +5,8 @@
 
 import { Effect, Either, Layer } from "effect"
 import { Aio, type AioError, IoUring, KernelAio, MockAio, PosixAio, ThreadPool } from "effect-aio"
+import type { Way } from "../../src/internal/engine/ways.ts"
+import { goingOne } from "./ways.ts"
 import { nodeWorld, ownWorld, type World } from "./world.ts"
 
 /** What a backend's Layer may be told in a test. */
@@ -37,14 +39,18 @@ export interface TestBackend {
 
 type MakeLayer = (options: LayerOptions & { readonly inline: false | undefined }) => AioLayer
 
+/** `WAY="on the spot"`, `"through"` or `"at random"` decrees the way of each request. `SEED` is for the last one. */
+const decreed = process.env.WAY as Way | undefined
+const seed = Number(process.env.SEED ?? 1)
+
 /** A backend of the operating system, unless it has a world of its own. */
 const candidate = (mechanism: string, make: MakeLayer, world: World = nodeWorld): ReadonlyArray<TestBackend> =>
   // Only the operating system has caches to ask.
   (world === nodeWorld ? [undefined, false as const] : [undefined]).map((inline) => ({
     name: inline === false ? `${mechanism}, nothing inline` : mechanism,
     mechanism,
-    layer: make({ inline }),
-    layerWith: (options) => make({ ...options, inline }),
+    layer: goingOne(decreed, make({ inline }), seed),
+    layerWith: (options) => goingOne(decreed, make({ ...options, inline }), seed),
     world,
     real: world === nodeWorld
   }))

@@ -152,6 +152,6 @@ export const withDeadline = <A>(
 ): Effect.Effect<A, AioFailure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, withDeadline(engine, operation, milliseconds))
-    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const tried = engine.mayTry(operation.entry)
     return attempt(engine, operation) ?? executeQueued(callWith(engine, operation, milliseconds, fiber), tried)
   })

@@ -99,7 +99,7 @@ export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A
 export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>
   Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
-    const tried = operation.entry.inline !== undefined && engine.mayInline
+    const tried = engine.mayTry(operation.entry)
     return attempt(engine, operation) ?? executeQueued(new Call(engine, operation, fiber), tried)
   })
 

@@ -21,7 +21,7 @@ export interface EngineOptions {
   readonly maxOutstanding?: number | undefined
   /**
    * How much may be finished without waiting between two turns of the event loop: requests (default 256) and bytes (default
-   * 4 MiB). `false` sends every request to the backend.
+   * 4 MiB). Where the backend is found to be faster it gets the requests all the same; `false` sends it every one.
    */
   readonly inline?: { readonly requests?: number | undefined; readonly bytes?: number | undefined } | false | undefined
 }

@@ -49,7 +49,7 @@ class PreparedRun<A> implements Prepared<A> {
       const problem = this.problem()
       if (problem !== undefined) return problem
       if (wantsSpan(fiber)) return inSpan(operation, this.run)
-      const tried = operation.entry.inline !== undefined && engine.mayInline
+      const tried = engine.mayTry(operation.entry)
       return (tried ? this.inline() : undefined) ?? executeQueued(new Call(engine, operation, fiber), tried)
     })
   }

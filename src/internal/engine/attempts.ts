@@ -1,12 +1,12 @@
 /** Operations that are finished on the spot, without waiting. A budget between two turns leaves time for timers and sockets. */
 import type { Counters } from "./counters.ts"
 import { Failed, LATER } from "./failed.ts"
-import { Habits } from "./habits.ts"
 import type { Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { type Entry, type Operation, PENDING, UNFIT } from "./operation.ts"
 import type { Request } from "./request.ts"
 import { Submission } from "./submission.ts"
+import { Ways } from "./ways.ts"
 
 interface Host {
   readonly closed: boolean
@@ -20,7 +20,7 @@ export class Attempts {
   private readonly scratch = new Submission()
   private requests: number
   private bytes: number
-  private readonly habits = new Habits()
+  readonly ways = new Ways()
 
   constructor(private readonly host: Host) {
     this.requests = host.limits.inlineRequests
@@ -34,13 +34,20 @@ export class Attempts {
   }
 
   /** Whether some of the budget is left. */
-  get mayTry(): boolean {
+  get isLeft(): boolean {
     return this.requests > 0 && this.bytes > 0 && !this.host.closed
   }
 
-  /** A turn begins: `room` is how many may end. */
-  refill(room: number): void {
-    const { inlineBytes, inlineRequests } = this.host.limits
+  /** Whether a request of this kind that has just been made is tried first. */
+  mayTry(entry: Entry<any, any>): boolean {
+    return entry.inline !== undefined && this.isLeft && this.ways.mayTry(entry)
+  }
+
+  /** A turn of the event loop begins at `time`: `room` is how many may end. */
+  refill(room: number, time: number): void {
+    const { counters, limits } = this.host
+    const { inlineBytes, inlineRequests } = limits
+    this.ways.beginTurn(time, counters.completed)
     this.requests = Math.min(inlineRequests, room)
     this.bytes = inlineBytes
   }
@@ -53,7 +60,7 @@ export class Attempts {
   /** See `Engine.attempt`. */
   attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
     const { entry, input } = operation
-    if (entry.inline === undefined || !this.mayTry || !this.isWorthIt(entry)) return LATER
+    if (!this.mayTry(entry) || !this.isWorthIt(entry)) return LATER
     const { scratch } = this
     try {
       scratch.encode(entry, input, bytes)
@@ -70,9 +77,19 @@ export class Attempts {
     return this.isWorthIt(operation.entry) ? this.endOf(operation, submission) : LATER
   }
 
+  /** Whether a request that waits is tried before it goes to its backend. If not, that is settled. */
+  isToBeTried(request: Request): boolean {
+    const { entry } = request
+    if (entry.inline === undefined || request.triedInline || !this.hasBudget) return false
+    if (this.ways.isOnTheSpot(entry)) return true
+    request.triedInline = true
+    this.host.counters.untried++
+    return false
+  }
+
   /** Whether this request is to be tried, judged by how others of its kind ended. */
   private isWorthIt(entry: Entry<any, any>): boolean {
-    if (this.habits.tries(entry)) return true
+    if (this.ways.tries(entry)) return true
     this.host.counters.untried++
     return false
   }
@@ -118,7 +135,7 @@ export class Attempts {
     if (observer !== null) observer.trying()
     const result = entry.inline!(submission, input)
     if (result === UNFIT) return result
-    this.habits.tried(entry, result !== PENDING)
+    this.ways.tried(entry, result !== PENDING)
     if (result === PENDING) {
       counters.missed++
       return result

@@ -10,7 +10,7 @@ export interface Counters {
   inline: number
   /** Tries to finish a request without waiting that gave no answer. */
   missed: number
-  /** Requests that were not tried, since few of their kind have been answered lately. */
+  /** Requests that were not tried: few of their kind have been answered lately, or the mechanism is faster for as many as there are. */
   untried: number
   /** Of the requests that have ended: ended early because a caller asked for it. */
   cancelled: number

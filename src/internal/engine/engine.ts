@@ -16,7 +16,7 @@ import { guarded } from "./guarded.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
 import { closeAtOnce, type Descriptors, nativeDescriptors, type OpenDescriptor } from "./openDescriptor.ts"
-import type { Operation } from "./operation.ts"
+import type { Entry, Operation } from "./operation.ts"
 import { OverdueClock } from "./overdue.ts"
 import { Queue } from "./queue.ts"
 import { DONE, IN_FLIGHT, type Lane, QUEUED, type Request, type Slot } from "./request.ts"
@@ -58,7 +58,7 @@ export class Engine implements Host {
   private isUnobserved = false
   /** For callers that block the thread. */
   readonly blocking = new Blocking(this)
-  private readonly attempts: Attempts
+  readonly attempts: Attempts
   /** The mechanism that the engine was built for. */
   readonly backend: Backend
   /** Makes another backend, preferred to the others, when the first file is opened for direct I/O; `undefined` where there is none. */
@@ -121,9 +121,9 @@ export class Engine implements Host {
     return { held, ready, executing, pending }
   }
 
-  /** Whether this turn's budget allows to finish something without waiting. */
-  get mayInline(): boolean {
-    return this.attempts.mayTry
+  /** Whether a request of this kind is to be tried without waiting: this turn's budget allows it, and it is the cheaper way. */
+  mayTry(entry: Entry<any, any>): boolean {
+    return this.attempts.mayTry(entry)
   }
 
   /**
@@ -360,13 +360,13 @@ export class Engine implements Host {
   }
 
   /** Called by `Turns`: the event loop has had its turn, and there is a new budget. */
-  beginTurns(): void {
-    this.attempts.refill(this.room)
+  beginTurns(time: number): void {
+    this.attempts.refill(this.room, time)
   }
 
   /** One turn: dispatches, enters the kernel, delivers at most `limit` completions. How many requests ended. */
   poll(limit = this.limits.maxPollRequests): number {
-    this.beginTurns()
+    this.beginTurns(now())
     return this.runTurn(limit)
   }
 
@@ -470,14 +470,15 @@ export class Engine implements Host {
 
   /** Moves queued requests into the backend until it is full. */
   private dispatch({ backend, queue }: BackendLane): void {
+    this.attempts.ways.beginDispatch(queue.size + backend.inFlight)
     for (let request = queue.peek(); request !== null; request = queue.peek()) {
       const { entry } = request
       try {
-        if (entry.inline !== undefined && !request.triedInline) {
-          if (this.mayInline) {
+        if (this.attempts.isToBeTried(request)) {
+          if (this.attempts.isLeft) {
             request.triedInline = true
             if (this.attempts.attemptRequest(request, this.settledInline)) continue
-          } else if (this.attempts.hasBudget && (!backend.answersCached || entry.uring?.punted === true)) {
+          } else if (!backend.answersCached || entry.uring?.punted === true) {
             // Waiting for the next turn's budget is faster than a thread, and as fair.
             if (!this.paused) this.wake()
             return

@@ -60,7 +60,7 @@ export abstract class Request {
   cancelled = false
   /** The backend that it was given to; null before it has passed the limit on outstanding requests. */
   lane: Lane | null = null
-  /** It was tried without waiting, which gave no answer. */
+  /** It was tried without waiting, which gave no answer, or is not to be tried. */
   triedInline = false
   /** Why it could not be encoded, and so ended without a system call: a `BadArgument`, or a defect of ours. */
   problem: unknown = undefined

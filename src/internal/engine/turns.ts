@@ -11,8 +11,8 @@ const LONGEST = 0.25
 
 interface Host {
   readonly limits: Limits
-  /** The event loop has come round. */
-  beginTurns(): void
+  /** The event loop has come round, at this time. */
+  beginTurns(time: number): void
   /** One turn that delivers so many completions at most; how many it did. */
   runTurn(limit: number): number
 }
@@ -42,9 +42,10 @@ export class Turns {
 
   private readonly begin = (): void => {
     const { limits } = this.host
-    this.end = this.clock() + Math.min(LONGEST, limits.maxPollTime)
+    const time = this.clock()
+    this.end = time + Math.min(LONGEST, limits.maxPollTime)
     this.left = limits.maxPollRequests
-    this.host.beginTurns()
+    this.host.beginTurns(time)
     this.run()
   }
 

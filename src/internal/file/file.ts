@@ -95,7 +95,7 @@ export class FileImpl implements AioFile {
       const { entry } = operation
       const { length } = buffer
       const context = submitContextOf(engine, fiber)
-      const triedInline = entry.inline !== undefined && context.startSpan === undefined && engine.mayInline
+      const triedInline = context.startSpan === undefined && engine.mayTry(entry)
       const tried = triedInline ? engine.attempt({ entry, input: { fd, file, buffer, offset } }) : LATER
       if (tried instanceof Failed || tried === length) return toExit(tried)
       const about = { fd, file }

@@ -119,7 +119,7 @@ export class OpenFile implements File {
       }
       // Node makes no system call for no bytes.
       if (length === 0 && (all || operation === catalogue.read)) return Exit.succeed(finish(0, buffer))
-      if (positional && entry.inline !== undefined && engine.mayInline) {
+      if (positional && engine.mayTry(entry)) {
         const end = engine.attempt({ entry, input: { fd: this.fd, file: state, buffer, offset: this.position } })
         if (end instanceof Failed) {
           return toPlatformExit<never>(new Failed(end.operation, { method, of: this.fd }, end.errno, end.problem))

@@ -44,7 +44,7 @@ export class Batch extends Task<Results> implements Owner<Member> {
     for (let i = 0; i < operations.length; i++) {
       const operation = operations[i]
       if (this.failure !== undefined && operation.entry.finalOnInterrupt !== true) continue
-      const tried = operation.entry.inline !== undefined && engine.mayInline && context.startSpan === undefined
+      const tried = context.startSpan === undefined && engine.mayTry(operation.entry)
       const end = tried ? engine.attempt(operation) : LATER
       if (end === LATER) {
         const member = new Member(this, operation, i, context)

@@ -87,7 +87,7 @@ export class Chain extends Task<Results> implements Owner<Link> {
     const { engine, operations } = this
     while (this.inFlight.size === 0 && !this.stopped && this.current < operations.length) {
       const operation = operations[this.current]
-      const tried = operation.entry.inline !== undefined && engine.mayInline && this.context.startSpan === undefined
+      const tried = this.context.startSpan === undefined && engine.mayTry(operation.entry)
       const size = transferSize(operation)
       const end = tried ? engine.attempt(operation, this.bytes[this.current]) : LATER
       if (end === LATER) this.submit(tried)

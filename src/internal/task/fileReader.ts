@@ -175,7 +175,7 @@ export class FileReader implements Owner<SlabRead> {
     if (slab === undefined) return this.tooLong
     const { server } = this
     const operation = this.operation(slab)
-    const tried = server.mayInline && context.startSpan === undefined
+    const tried = context.startSpan === undefined && server.mayTry(operation.entry)
     const end = tried ? server.attempt(operation) : LATER
     if (end !== LATER) return end instanceof Failed ? end : this.chunksOf(slab, end)
     this.start(operation, slab, tried, context)

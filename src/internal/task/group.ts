@@ -226,7 +226,7 @@ export class Group implements Owner<GroupMember>, Waiter {
   private run({ feed, member, operation }: Next): void {
     const { engine } = this
     const { startSpan } = (member ?? feed!).context
-    const tried = operation.entry.inline !== undefined && engine.mayInline && startSpan === undefined
+    const tried = startSpan === undefined && engine.mayTry(operation.entry)
     const end = tried ? this.attempt(operation, member?.bytes) : LATER
     if (end !== LATER) {
       this.countMoved(operation, end instanceof Failed ? 0 : (end as number))

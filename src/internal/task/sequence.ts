@@ -97,7 +97,7 @@ export abstract class Sequence<out A> extends Task<A> {
     const { engine } = this
     const { entry } = operation
     if (this.cancelling && entry.finalOnInterrupt !== true) return otherwise.call(this, errno.ECANCELED, entry.name)
-    const tried = entry.inline !== undefined && engine.mayInline
+    const tried = engine.mayTry(entry)
     const end = tried ? engine.attempt(operation) : LATER
     if (end !== LATER) return this.goOn(end, then, otherwise)
     const step = new Step(this, operation, then, otherwise)

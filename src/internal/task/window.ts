@@ -77,7 +77,7 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
 
   private run(operation: Operation<any>, index: number): void {
     const { engine } = this
-    const tried = operation.entry.inline !== undefined && engine.mayInline && this.context.startSpan === undefined
+    const tried = this.context.startSpan === undefined && engine.mayTry(operation.entry)
     const end = tried ? engine.attempt(operation) : LATER
     if (end !== LATER) {
       this.ready.push(this.complete(index, operation, end), undefined)

@@ -9,6 +9,7 @@ import { Aio, AioFile, ThreadPool } from "effect-aio"
 import { syscall } from "effect-aio/internal/native/libc"
 import { permanent } from "effect-aio/internal/native/memory"
 import { NR } from "effect-aio/internal/native/syscalls"
+import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
 const READS = 1000
@@ -59,7 +60,8 @@ it.scopedLive.skipIf(!onDisk)(`${READS} cold reads`, () =>
     // All of them, or nearly, went to a thread.
     expect(least).toBeLessThan(READS / 20)
     const { inline } = yield* Aio.stats
-    // Once more, now cached: no thread is asked.
+    // Once more, now cached: no thread is asked, where that is not found to be faster.
+    ;(yield* currentEngine).attempts.ways.fix("on the spot")
     yield* reads(file, bytes)
     expect((yield* Aio.stats).inline - inline).toBeGreaterThan(READS * 0.95)
   }).pipe(Effect.provide(ThreadPool.layer()))
