@@ -5,7 +5,7 @@
  * many requests there are at once. So there is a contest for each kind of operation and each size of a crowd. What is compared is the time from
  * one turn of the event loop to the next for each request that ended meanwhile: it counts what the program, its fibers and other cores make of it.
  *
- * The way that is not taken is measured again after so many requests that this costs a fiftieth of the time at most.
+ * The way that is not taken is measured again after so many requests that this costs a hundredth of the time.
  */
 
 export const SPOT = 0
@@ -17,7 +17,7 @@ const CLEARLY = 0.97
 
 /** Requests of the best way for each one of the other, at least, and for each time that the other one takes longer. */
 const BETWEEN = 8
-const BETWEEN_SLOW = 50
+const BETWEEN_SLOW = 100
 
 /** The first probes come soon, whatever they say: code that has just begun to run is slow. */
 const EARLY = 4
