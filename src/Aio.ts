@@ -6,9 +6,13 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import type { AioFailure } from "./AioError.ts"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AioFailure, AioUnavailable } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
+import { environment, type LayerOptions, select } from "./internal/effect/selection.ts"
 import { Aio, type AioService, withEngine } from "./internal/effect/service.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
@@ -23,7 +27,7 @@ export {
 export { type Stats, stats } from "./internal/effect/introspection.ts"
 export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
 export { nice, withPriority } from "./internal/effect/priority.ts"
-export { type BackendName, backendConfig, layer } from "./internal/effect/selection.ts"
+export type { BackendName, LayerOptions, OwnOptions } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"
 export type { Target } from "./internal/engine/openDescriptor.ts"
 export type {
@@ -57,6 +61,45 @@ export {
    */
   Aio
 }
+
+/**
+ * `Aio` on the best backend of this machine: io_uring, or else the thread pool, with kernel AIO for files opened with `direct`. `backend`, or
+ * else the environment variable `AIO_BACKEND`, forces one. The choice and its reason are logged at debug level.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * import { Aio } from "effect-aio"
+ *
+ * const AioLive = Aio.layer({ maxOutstanding: 1000, io_uring: { entries: 256 }, threads: { maxParallel: 16 } })
+ */
+export const layer = (options?: LayerOptions): Layer.Layer<Aio, AioUnavailable> => Layer.scoped(Aio, select(options))
+
+/**
+ * The options of `layer` as a `Config`: `AIO_BACKEND` (`io_uring`, `kernel`, `posix`, `threads`), `AIO_MAX_POLL_REQUESTS`, `AIO_MAX_POLL_TIME`
+ * (a duration: `5 millis`), `AIO_MAX_OUTSTANDING`, `AIO_INLINE` (a boolean), `AIO_ENTRIES` of io_uring and kernel AIO, and of the thread pool
+ * `AIO_MIN_PARALLEL`, `AIO_MAX_PARALLEL`, `AIO_MAX_IDLE` and `AIO_IDLE_TIMEOUT` (a duration). All may be left out.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<LayerOptions> = environment
+
+/**
+ * `layer` with options from a `Config`, by default those of the environment. A value that is none is a `ConfigError`.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * import { Config } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const FromEnvironment = Aio.layerConfig()
+ * const FromTheirOwn = Aio.layerConfig({ threads: { maxParallel: Config.integer("WORKERS") } })
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<LayerOptions> = environment
+): Layer.Layer<Aio, AioUnavailable | ConfigError> => Layer.scoped(Aio, Effect.flatMap(Config.unwrap(options), select))
 
 const run =
   <Args extends ReadonlyArray<any>, A>(constructor: (...args: Args) => Operation<A>) =>

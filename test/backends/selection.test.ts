@@ -2,8 +2,8 @@
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
-import { Aio } from "effect-aio"
+import { Config, ConfigError, ConfigProvider, Duration, Effect, Layer, Logger, LogLevel } from "effect"
+import { Aio, type AioError, ThreadPool } from "effect-aio"
 import { hasCommand, runFixture } from "../fixtures/child.ts"
 import { runWithFailing } from "../fixtures/strace.ts"
 import { ioUringBackends } from "../support/backends.ts"
@@ -76,6 +76,71 @@ describe("Aio.layer", () => {
         const error = yield* Effect.flip(choose({ AIO_BACKEND: value }))
         expect(error._tag).toBe("AioUnavailable")
         expect(error.message).toMatch(/AIO_BACKEND.*io_uring.*threads/)
+      })
+    )
+  }
+})
+
+describe("Aio.layerConfig", () => {
+  const built = (
+    environment: Record<string, string>,
+    layer: Layer.Layer<Aio.Aio, AioError.AioUnavailable | ConfigError.ConfigError> = Aio.layerConfig()
+  ) =>
+    Effect.all({
+      backend: Effect.map(Aio.Aio, ({ backend }) => backend),
+      limits: Aio.limits,
+      controls: ThreadPool.controls
+    }).pipe(
+      Effect.provide(layer),
+      Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(environment)))))
+    )
+
+  it.live("reads the environment", () =>
+    Effect.gen(function* () {
+      expect((yield* built({})).backend).toBe(here)
+      const { backend, controls, limits } = yield* built({
+        AIO_BACKEND: "threads",
+        AIO_MAX_POLL_REQUESTS: "7",
+        AIO_MAX_POLL_TIME: "8 millis",
+        AIO_MAX_OUTSTANDING: "9",
+        AIO_INLINE: "false",
+        AIO_ENTRIES: "64",
+        AIO_MIN_PARALLEL: "1",
+        AIO_MAX_PARALLEL: "2",
+        AIO_MAX_IDLE: "1",
+        AIO_IDLE_TIMEOUT: "3 seconds"
+      })
+      expect(backend).toBe("threads")
+      expect(limits).toEqual({ maxPollRequests: 7, maxPollTime: Duration.millis(8), maxOutstanding: 9 })
+      expect(controls).toEqual({ minParallel: 1, maxParallel: 2, maxIdle: 1, idleTimeout: 3000 })
+    })
+  )
+
+  it.live("reads what it is given", () =>
+    Effect.gen(function* () {
+      const layer = Aio.layerConfig({
+        backend: Config.succeed("threads" as const),
+        threads: { maxParallel: Config.integer("WORKERS") }
+      })
+      const { backend, controls } = yield* built({ WORKERS: "3" }, layer)
+      expect([backend, controls.maxParallel]).toEqual(["threads", 3])
+    })
+  )
+
+  for (const [name, value] of [
+    ["AIO_BACKEND", "threds"],
+    ["AIO_MAX_OUTSTANDING", "-1"],
+    ["AIO_MAX_POLL_TIME", "soon"],
+    ["AIO_INLINE", "perhaps"],
+    ["AIO_ENTRIES", "0"],
+    ["AIO_MAX_PARALLEL", "many"],
+    ["AIO_IDLE_TIMEOUT", "x"]
+  ] as const) {
+    it.live(`${name}=${value} is a ConfigError`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(built({ AIO_BACKEND: "threads", [name]: value }))
+        expect(ConfigError.isConfigError(error)).toBe(true)
+        expect(String(error)).toContain(name)
       })
     )
   }

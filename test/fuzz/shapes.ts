@@ -118,7 +118,16 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "Aio.completions": [
     r.options({ strategy: r.choice("sliding", "backpressure"), capacity: r.count, scoped: r.boolean })
   ],
-  "Aio.layer": [r.options({ backend: r.choice("io_uring", "kernel", "posix", "threads", undefined) })],
+  "Aio.layer": [
+    r.options({
+      ...engine,
+      backend: r.choice("io_uring", "kernel", "posix", "threads", undefined),
+      io_uring: r.options({ entries: r.count }),
+      kernel: r.options({ entries: r.count }),
+      posix: r.options({ requests: r.count, threads: r.count, idleTimeout: r.duration }),
+      threads: r.options(controls)
+    })
+  ],
   "AioBuffer.aligned": [r.size, r.options({ alignment: r.choice(1, 512, 4096, undefined) })],
   "AioDirectory.read": [r.path],
   "AioFile.open": [r.path, openOptions],

@@ -1,7 +1,6 @@
 /** Selects the backend of a machine. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { AioUnavailable } from "../../AioError.ts"
@@ -13,7 +12,8 @@ import { directBackend } from "../backend/kernel_aio/direct.ts"
 import { show } from "../engine/arguments.ts"
 import { optionsReader } from "../engine/options.ts"
 import { withLayerOptions } from "./arguments.ts"
-import { Aio, type AioService, engineOf } from "./service.ts"
+import { type EngineOptions, engineKeys } from "./layer.ts"
+import { type AioService, engineOf } from "./service.ts"
 
 /**
  * What `layer` may be told to use.
@@ -24,30 +24,92 @@ import { Aio, type AioService, engineOf } from "./service.ts"
 export type BackendName = "io_uring" | "kernel" | "posix" | "threads"
 
 /**
- * The environment variable `AIO_BACKEND` (`io_uring`, `kernel`, `posix` or `threads`), as a `Config`.
+ * What a backend has besides the limits of every engine.
  *
  * @since 0.1.0
- * @category config
+ * @category layers
  */
-export const backendConfig: Config.Config<Option.Option<BackendName>> = Config.option(
-  Config.literal("io_uring", "kernel", "posix", "threads")("AIO_BACKEND")
-)
+export type OwnOptions<Options> = Omit<Options, keyof EngineOptions>
 
-const byName: Record<BackendName, Effect.Effect<AioService, AioUnavailable, Scope.Scope>> = {
-  io_uring: IoUring.make(),
-  kernel: KernelAio.make(),
-  posix: PosixAio.make(),
-  threads: ThreadPool.make()
+/**
+ * How `layer` chooses a backend, the limits of its engine, and what each backend takes of its own if it is the one.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export interface LayerOptions extends EngineOptions {
+  /** Forces one. Left out: `AIO_BACKEND`, or else the best of this machine. */
+  readonly backend?: BackendName | undefined
+  /** Of `IoUring`. */
+  readonly io_uring?: OwnOptions<IoUring.Options> | undefined
+  /** Of `KernelAio`. */
+  readonly kernel?: OwnOptions<KernelAio.Options> | undefined
+  /** Of `PosixAio`. */
+  readonly posix?: OwnOptions<PosixAio.Options> | undefined
+  /** Of `ThreadPool`. */
+  readonly threads?: OwnOptions<ThreadPool.Options> | undefined
 }
 
-const names = Object.keys(byName).join(", ")
+type Made = Effect.Effect<AioService, AioUnavailable, Scope.Scope>
+
+/** How the options of each backend are read, and its service made of them. Reading throws `BadArgument`. */
+const backends: Record<BackendName, (limits: EngineOptions, options: any) => () => Made> = {
+  io_uring: (limits, options) => {
+    const own = optionsReader<OwnOptions<IoUring.Options>>({ entries: true })(options, "io_uring")
+    return () => IoUring.make({ ...limits, ...own })
+  },
+  kernel: (limits, options) => {
+    const own = optionsReader<OwnOptions<KernelAio.Options>>({ entries: true })(options, "kernel")
+    return () => KernelAio.make({ ...limits, ...own })
+  },
+  posix: (limits, options) => {
+    const keys = { requests: true, threads: true, idleTimeout: true } as const
+    const own = optionsReader<OwnOptions<PosixAio.Options>>(keys)(options, "posix")
+    return () => PosixAio.make({ ...limits, ...own })
+  },
+  threads: (limits, options) => {
+    const keys = { minParallel: true, maxParallel: true, maxIdle: true, idleTimeout: true } as const
+    const own = optionsReader<OwnOptions<ThreadPool.Options>>(keys)(options, "threads")
+    return () => ThreadPool.make({ ...limits, ...own })
+  }
+}
+
+const backendNames = Object.keys(backends) as Array<BackendName>
+const names = backendNames.join(", ")
+
+const layerOptions = optionsReader<LayerOptions>({
+  ...engineKeys,
+  backend: true,
+  io_uring: true,
+  kernel: true,
+  posix: true,
+  threads: true
+})
+
+/** All of it is looked at, also what is for backends that are not chosen. Throws `BadArgument`. */
+const read = (options: LayerOptions | undefined) => {
+  const { backend, inline, io_uring, kernel, maxOutstanding, maxPollRequests, maxPollTime, posix, threads } =
+    layerOptions(options)
+  const limits = { inline, maxOutstanding, maxPollRequests, maxPollTime }
+  return {
+    backend,
+    make: {
+      io_uring: backends.io_uring(limits, io_uring),
+      kernel: backends.kernel(limits, kernel),
+      posix: backends.posix(limits, posix),
+      threads: backends.threads(limits, threads)
+    } satisfies Record<BackendName, () => Made>
+  }
+}
+
+type Makers = ReturnType<typeof read>["make"]
 
 const chosen = (backend: string, reason: string) => Effect.logDebug(`effect-aio: backend ${backend}: ${reason}`)
 
 /** The backend that `layer` was told to use, by a name that may come from anywhere: a command line, say. */
-const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, Scope.Scope> =>
-  typeof backend === "string" && Object.hasOwn(byName, backend)
-    ? Effect.zipLeft(byName[backend], chosen(backend, "its option says so"))
+const named = (backend: BackendName, make: Makers): Made =>
+  typeof backend === "string" && Object.hasOwn(make, backend)
+    ? Effect.zipLeft(make[backend](), chosen(backend, "its option says so"))
     : Effect.fail(
         new AioUnavailable({
           backend: typeof backend === "string" ? backend : show(backend),
@@ -57,47 +119,68 @@ const named = (backend: BackendName): Effect.Effect<AioService, AioUnavailable, 
       )
 
 /** Threads, with kernel AIO from the first file on that is opened for direct I/O. */
-const threadsAndDirect = Effect.tap(byName.threads, (service) =>
-  Effect.sync(() => {
-    engineOf(service).makeDirect = directBackend
+const threadsAndDirect = (make: Makers): Made =>
+  Effect.tap(make.threads(), (service) =>
+    Effect.sync(() => {
+      engineOf(service).makeDirect = directBackend
+    })
+  )
+
+const best = (make: Makers): Made =>
+  Effect.matchEffect(make.io_uring(), {
+    onSuccess: (service) => Effect.as(chosen("io_uring", "this machine has it"), service),
+    onFailure: (error) => Effect.zipRight(chosen("threads", error.message), threadsAndDirect(make))
   })
-)
 
-const best: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.matchEffect(byName.io_uring, {
-  onSuccess: (service) => Effect.as(chosen("io_uring", "this machine has it"), service),
-  onFailure: (error) => Effect.zipRight(chosen("threads", error.message), threadsAndDirect)
-})
+const forcedBackend = Config.option(Config.literal("io_uring", "kernel", "posix", "threads")("AIO_BACKEND"))
 
-const layerOptions = optionsReader<{ readonly backend?: BackendName | undefined }>({ backend: true })
-
-/** The backend of `AIO_BACKEND`, or the best. */
-const ofEnvironment: Effect.Effect<AioService, AioUnavailable, Scope.Scope> = Effect.gen(function* () {
-  const forced = yield* Effect.mapError(
-    backendConfig,
-    (error) =>
-      new AioUnavailable({
-        backend: "AIO_BACKEND",
-        reason: error.message,
-        remedy: `Set AIO_BACKEND to one of ${names}, or not at all.`
-      })
-  )
-  if (Option.isNone(forced)) return yield* best
-  return yield* Effect.zipLeft(byName[forced.value], chosen(forced.value, "AIO_BACKEND says so"))
-})
-
-/**
- * The best backend of this machine: io_uring, or else the thread pool, with kernel AIO for files opened with `direct`. `backend`, or
- * else `AIO_BACKEND`, forces one. The choice and its reason are logged at debug level.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layer = (options?: { readonly backend?: BackendName | undefined }): Layer.Layer<Aio, AioUnavailable> =>
-  Layer.scoped(
-    Aio,
-    withLayerOptions(
-      "Aio.layer",
-      () => layerOptions(options).backend,
-      (backend) => (backend === undefined ? ofEnvironment : named(backend))
+/** `AIO_BACKEND`, or the best. */
+const ofEnvironment = (make: Makers): Made =>
+  Effect.gen(function* () {
+    const forced = yield* Effect.mapError(
+      forcedBackend,
+      (error) =>
+        new AioUnavailable({
+          backend: "AIO_BACKEND",
+          reason: error.message,
+          remedy: `Set AIO_BACKEND to one of ${names}, or not at all.`
+        })
     )
+    if (Option.isNone(forced)) return yield* best(make)
+    return yield* Effect.zipLeft(make[forced.value](), chosen(forced.value, "AIO_BACKEND says so"))
+  })
+
+/** The service that the options ask for. */
+export const select = (options: LayerOptions | undefined): Made =>
+  withLayerOptions(
+    "Aio.layer",
+    () => read(options),
+    ({ backend, make }) => (backend === undefined ? ofEnvironment(make) : named(backend, make))
   )
+
+const count = (name: string, least: number) =>
+  Config.validate(Config.integer(name), {
+    message: `a whole number from ${least} on`,
+    validation: (value: number) => value >= least
+  })
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.withDefault(config, undefined)
+
+const ring = Config.all({ entries: optional(count("AIO_ENTRIES", 1)) })
+
+/** What stands in the environment, as options. */
+export const environment: Config.Config<LayerOptions> = Config.all({
+  backend: Config.map(forcedBackend, Option.getOrUndefined),
+  maxPollRequests: optional(count("AIO_MAX_POLL_REQUESTS", 1)),
+  maxPollTime: optional(Config.duration("AIO_MAX_POLL_TIME")),
+  maxOutstanding: optional(count("AIO_MAX_OUTSTANDING", 1)),
+  inline: optional(Config.map(Config.boolean("AIO_INLINE"), (yes) => (yes ? {} : (false as const)))),
+  io_uring: ring,
+  kernel: ring,
+  threads: Config.all({
+    minParallel: optional(count("AIO_MIN_PARALLEL", 0)),
+    maxParallel: optional(count("AIO_MAX_PARALLEL", 0)),
+    maxIdle: optional(count("AIO_MAX_IDLE", 0)),
+    idleTimeout: optional(Config.duration("AIO_IDLE_TIMEOUT"))
+  })
+})

@@ -342,7 +342,12 @@ const isRefused = (options: unknown): boolean => {
 
 describe("Layers", () => {
   const layers: ReadonlyArray<Call> = [
-    { name: "Aio.layer", run: built(Aio.layer), args: [null], keys: ["backend"] },
+    {
+      name: "Aio.layer",
+      run: built(Aio.layer),
+      args: [null],
+      keys: ["backend", "io_uring", "kernel", "posix", "threads", "inline", ...limitKeys]
+    },
     { name: "IoUring", run: built(IoUring.layer), args: [null], keys: ["entries", "inline", ...limitKeys] },
     { name: "KernelAio", run: built(KernelAio.layer), args: [null], keys: ["entries"] },
     { name: "PosixAio", run: built(PosixAio.layer), args: [null], keys: ["requests", "threads", "idleTimeout"] },

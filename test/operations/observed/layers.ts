@@ -24,13 +24,17 @@ const mechanisms: Record<string, string> = {
 }
 
 /** What is not here cannot be seen; the support says so when it finds none. */
-const isHere = (module: string) => backends.some(({ mechanism }) => mechanism === mechanisms[module])
+const isHere = (module: string) =>
+  module === "Aio" || backends.some(({ mechanism }) => mechanism === mechanisms[module])
 
-/** Both ways to build a service. */
-const ways = (module: string): Record<string, (options: object) => Layer.Layer<Aio.Aio, unknown>> => ({
-  [`${module}.layer`]: (options) => modules[module].layer(options),
-  [`${module}.make`]: (options) => Layer.scoped(Aio.Aio, modules[module].make(options))
-})
+/** Both ways to build a service, or the one of `Aio`. */
+const ways = (module: string): Record<string, (options: object) => Layer.Layer<Aio.Aio, unknown>> =>
+  module === "Aio"
+    ? { "Aio.layer": Aio.layer }
+    : {
+        [`${module}.layer`]: (options) => modules[module].layer(options),
+        [`${module}.make`]: (options) => Layer.scoped(Aio.Aio, modules[module].make(options))
+      }
 
 /** What is seen of the Layer's own `Aio` without the option, and with it. */
 const layers = (module: string, option: string, options: object, without: Use, withIt: Use): Lines =>
@@ -125,6 +129,22 @@ const control = (option: keyof ThreadPool.Controls, value: number, byDefault: nu
 const initialized = (expected: ReadonlyArray<unknown>): Use =>
   Effect.sync(() => expect(vi.mocked(aioInit).mock.lastCall).toEqual(expected))
 
+/** What `Aio.layer` hands on to the backend that it was told to take. */
+const own = (backend: Aio.BackendName, option: string, value: unknown, module: string, withIt: Use): Lines => ({
+  [`Aio.layer.${backend}.${option}`]: {
+    alone: Effect.when(
+      Effect.scoped(Effect.provide(withIt, Aio.layer({ backend, [backend]: { [option]: value } }))),
+      () => isHere(module)
+    )
+  },
+  [`Aio.layer.${backend}`]: {
+    alone: Effect.map(
+      Effect.flip(Effect.scoped(Layer.build(Aio.layer({ backend, [backend]: { [option]: Symbol("none") } })))),
+      ({ message }) => expect(message).toContain(option)
+    )
+  }
+})
+
 export const layerOptions: Lines = {
   "Aio.layer.backend": {
     alone: Effect.gen(function* () {
@@ -159,6 +179,16 @@ export const layerOptions: Lines = {
       expect((yield* Aio.stats).outstanding).toBe(1)
     }).pipe(Effect.provide(Aio.layer()))
   },
+  ...engine("Aio"),
+  ...own("io_uring", "entries", 8, "IoUring", ringLimit(8)),
+  ...own("kernel", "entries", 8, "KernelAio", blocksOf(8)),
+  ...own("posix", "requests", 9, "PosixAio", initialized([20, 9, 0])),
+  ...own("posix", "threads", 4, "PosixAio", initialized([4, 256, 0])),
+  ...own("posix", "idleTimeout", "8 seconds", "PosixAio", initialized([20, 256, 8])),
+  ...own("threads", "minParallel", 2, "ThreadPool", controls({ minParallel: 2 })),
+  ...own("threads", "maxParallel", 3, "ThreadPool", controls({ maxParallel: 3 })),
+  ...own("threads", "maxIdle", 1, "ThreadPool", controls({ maxIdle: 1 })),
+  ...own("threads", "idleTimeout", 77, "ThreadPool", controls({ idleTimeout: 77 })),
   ...engine("IoUring"),
   ...engine("KernelAio"),
   ...engine("PosixAio"),
