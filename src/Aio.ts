@@ -6,13 +6,13 @@
  *
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AioFailure, AioUnavailable } from "./AioError.ts"
 import { execute } from "./internal/effect/execute.ts"
-import { environment, type LayerOptions, select } from "./internal/effect/selection.ts"
+import { environment, type LayerOptions, select, selectBy } from "./internal/effect/selection.ts"
 import { Aio, type AioService, withEngine } from "./internal/effect/service.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
@@ -99,7 +99,7 @@ export const config: Config.Config<LayerOptions> = environment
  */
 export const layerConfig = (
   options: Config.Config.Wrap<LayerOptions> = environment
-): Layer.Layer<Aio, AioUnavailable | ConfigError> => Layer.scoped(Aio, Effect.flatMap(Config.unwrap(options), select))
+): Layer.Layer<Aio, AioUnavailable | ConfigError> => Layer.scoped(Aio, selectBy(options))
 
 const run =
   <Args extends ReadonlyArray<any>, A>(constructor: (...args: Args) => Operation<A>) =>

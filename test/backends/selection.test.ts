@@ -127,6 +127,15 @@ describe("Aio.layerConfig", () => {
     })
   )
 
+  it.live("what has no Configs in it is refused", () =>
+    Effect.gen(function* () {
+      for (const options of [null, 702, "threads", { backend: "threads" }, new Proxy({}, { ownKeys: () => ["a"] })]) {
+        const error = yield* Effect.flip(built({}, Aio.layerConfig(options as never)))
+        expect(error).toMatchObject({ _tag: "AioUnavailable", backend: "Aio.layerConfig" })
+      }
+    })
+  )
+
   for (const [name, value] of [
     ["AIO_BACKEND", "threds"],
     ["AIO_MAX_OUTSTANDING", "-1"],

@@ -34,8 +34,11 @@ const isOfTemporary = ({ _tag, method }: any): boolean => _tag === "SystemError"
 /** Its type has no failure. */
 const isOfSeek = ({ _tag, method }: any): boolean => _tag === "BadArgument" && method === "seek"
 
+/** A function of the program's that gives no Effect: Effect's own words for it. */
+const isOfNoEffect = (defect: Error): boolean => defect.message.startsWith("Not a valid effect")
+
 const isExpected = (defect: unknown): boolean =>
-  isMine(defect) || (defect instanceof Error && (isOfTemporary(defect) || isOfSeek(defect)))
+  isMine(defect) || (defect instanceof Error && (isOfTemporary(defect) || isOfSeek(defect) || isOfNoEffect(defect)))
 
 /** Messages are made when they are asked for, of what a call was given. */
 const messageFails = (error: any): string | undefined => {

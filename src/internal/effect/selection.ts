@@ -1,5 +1,6 @@
 /** Selects the backend of a machine. */
 import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -9,7 +10,7 @@ import * as KernelAio from "../../KernelAio.ts"
 import * as PosixAio from "../../PosixAio.ts"
 import * as ThreadPool from "../../ThreadPool.ts"
 import { directBackend } from "../backend/kernel_aio/direct.ts"
-import { show } from "../engine/arguments.ts"
+import { BadArgument, show } from "../engine/arguments.ts"
 import { optionsReader } from "../engine/options.ts"
 import { withLayerOptions } from "./arguments.ts"
 import { type EngineOptions, engineKeys } from "./layer.ts"
@@ -157,6 +158,25 @@ export const select = (options: LayerOptions | undefined): Made =>
     () => read(options),
     ({ backend, make }) => (backend === undefined ? ofEnvironment(make) : named(backend, make))
   )
+
+/** The same by a `Config` of the options. */
+export const selectBy = (
+  options: Config.Config.Wrap<LayerOptions>
+): Effect.Effect<AioService, AioUnavailable | ConfigError, Scope.Scope> =>
+  withLayerOptions(
+    "Aio.layerConfig",
+    () => unwrap(options),
+    (config) => Effect.flatMap(config, select)
+  )
+
+/** Throws `BadArgument`: Effect throws anything for what has no Configs in it, down to the end of the stack. */
+const unwrap = (options: Config.Config.Wrap<LayerOptions>): Config.Config<LayerOptions> => {
+  try {
+    return Config.unwrap(options)
+  } catch {
+    throw new BadArgument("options", `must be a Config, or options whose values are, not ${show(options)}`)
+  }
+}
 
 const count = (name: string, least: number) =>
   Config.validate(Config.integer(name), {
