@@ -1,6 +1,7 @@
 /** Whether a call may end as it did. */
 import { Cause, Chunk, Exit } from "effect"
 import { AioError } from "effect-aio"
+import { plainView } from "../../src/internal/native/views.ts"
 import { Mine } from "./hostile.ts"
 import { foreign } from "./scene.ts"
 
@@ -63,8 +64,9 @@ export const wrongWith = (
   declared: ReadonlyArray<string> | null = null
 ): string | undefined => {
   if (Exit.isSuccess(exit)) {
-    const { value } = exit
-    if (!(value instanceof Uint8Array)) return undefined
+    if (!(exit.value instanceof Uint8Array)) return undefined
+    // As long as it is, whatever it says.
+    const value = plainView(exit.value)
     const at = foreign(value)
     return at === undefined ? undefined : `a byte that was in no file: ${value[at]} at ${at} of ${value.length}`
   }
