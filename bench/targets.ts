@@ -117,7 +117,7 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     faster("256 cached reads by submitAll", "group-batch", "256 looping fibers", 1.6),
     faster("256 cached reads by submitAll", "group-batch", "straight callbacks", 0.85),
     faster("A prepared read, depth 1", "group-prepared", "file.read", 1.2),
-    costs("Aio.completions with a subscriber", "group-observed", "completions", 25),
+    costs("AioEvents.completions with a subscriber", "group-observed", "completions", 25),
     costs("AioMetrics.layer", "group-observed", "metrics", 25),
     ...fileSystem.map(([scenario, what, least]) => faster(what, scenario, "NodeFileSystem", least)),
     others("NodeFileSystem", 0.9),

@@ -7,7 +7,7 @@ import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Console, Effect, Fiber, Stream } from "effect"
-import { Aio, AioDirectory, AioFile, AioGroup, AioOperation } from "effect-aio"
+import { Aio, AioDirectory, AioEvents, AioFile, AioGroup, AioOperation } from "effect-aio"
 
 const CHUNK = 256 * 1024
 const CHUNKS = 24
@@ -49,7 +49,7 @@ interface Bar {
 }
 
 /** Requests that overlap go into lanes of their own, the first that is free. */
-const barsOf = (completions: ReadonlyArray<Aio.Completion>): ReadonlyArray<Bar> => {
+const barsOf = (completions: ReadonlyArray<AioEvents.CompletionEvent>): ReadonlyArray<Bar> => {
   const sorted = [...completions].sort((a, b) => a.submitted - b.submitted)
   const origin = sorted[0]?.submitted ?? 0
   const free: Array<number> = []
@@ -84,8 +84,8 @@ const barsOf = (completions: ReadonlyArray<Aio.Completion>): ReadonlyArray<Bar> 
 
 const program = Effect.gen(function* () {
   const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "effect-aio-trace-")))
-  const completions: Array<Aio.Completion> = []
-  const told = yield* Aio.completions({ scoped: true, strategy: "backpressure" })
+  const completions: Array<AioEvents.CompletionEvent> = []
+  const told = yield* AioEvents.completions({ scoped: true, strategy: "backpressure" })
   const watching = yield* told.pipe(
     Stream.runForEachChunk((chunk) => Effect.sync(() => void completions.push(...chunk))),
     Effect.fork

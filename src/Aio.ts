@@ -450,7 +450,3 @@ export const flock = run(catalogue.flock)
  * @category operations
  */
 export const statvfs = run(catalogue.statvfs)
-
-// What happens, as it happens.
-export { type Completion, type CompletionsOptions, completions } from "./internal/effect/observing.ts"
-export { withSpans } from "./internal/effect/spans.ts"

@@ -63,7 +63,7 @@ export type TypeId = typeof TypeId
  * @category models
  */
 export interface Options {
-  /** Told by `Aio.completions`, to tell groups apart. */
+  /** Told by `AioEvents.completions`, to tell groups apart. */
   readonly name?: string | undefined
   /** Requests in flight at once, those of groups within it included. 0 holds everything back. Default: no limit. */
   readonly limit?: number | undefined

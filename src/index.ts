@@ -21,6 +21,10 @@ export * as AioError from "./AioError.ts"
 /**
  * @since 0.1.0
  */
+export * as AioEvents from "./AioEvents.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioFile from "./AioFile.ts"
 /**
  * @since 0.1.0

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Aio, AioBuffer, AioFile, AioGroup, AioMetrics, AioOperation, IoUring } from "effect-aio"
+import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioMetrics, AioOperation, IoUring } from "effect-aio"
 import { defaultLimits, describedBy, Submission } from "../built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "../fixtures.ts"
 import { fibers } from "../loops.ts"
@@ -201,7 +201,7 @@ export const observed = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       unit: "reads",
       sides: [
         reads("nobody listens", Effect.void),
-        reads("completions", Effect.forkScoped(Stream.runForEachChunk(Aio.completions(), () => Effect.void))),
+        reads("completions", Effect.forkScoped(Stream.runForEachChunk(AioEvents.completions(), () => Effect.void))),
         reads("metrics", Layer.build(AioMetrics.layer()))
       ]
     }

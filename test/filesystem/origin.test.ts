@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, Tracer } from "effect"
-import { Aio, AioFile, AioFileSystem } from "effect-aio"
+import { Aio, AioEvents, AioFile, AioFileSystem } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
@@ -52,7 +52,7 @@ describe.each(cases)("$name, $face", ({ layer, stream }) => {
       const path = join(yield* temporaryDirectory, "file")
       writeFileSync(path, Buffer.alloc(4 << 20, 1))
       yield* Effect.gen(function* () {
-        const completions = yield* Aio.completions({ scoped: true })
+        const completions = yield* AioEvents.completions({ scoped: true })
         const events = yield* Effect.fork(
           Stream.runCollect(Stream.takeUntil(completions, ({ operation }) => operation === "close"))
         )
@@ -63,7 +63,7 @@ describe.each(cases)("$name, $face", ({ layer, stream }) => {
         expect(reads.filter(({ inline, priority }) => !inline && priority !== 3)).toEqual([])
 
         const { ended, started, tracer } = recorder()
-        yield* Stream.runDrain(stream(path)).pipe(Aio.withSpans, Effect.withTracer(tracer))
+        yield* Stream.runDrain(stream(path)).pipe(AioEvents.withSpans, Effect.withTracer(tracer))
         expect(started.filter((name) => name === "aio.read").length).toBeGreaterThan(4)
         expect([...ended].sort()).toEqual([...started].sort())
       }).pipe(Effect.provide(AioFileSystem.layer), Effect.provide(layer))
@@ -82,7 +82,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         const file = yield* fs.open(path, { flag: "r+" })
         yield* file.read(new Uint8Array(8))
         yield* file.writeAll(new Uint8Array(8))
-      }).pipe(Effect.scoped, Aio.withSpans, Effect.withTracer(tracer))
+      }).pipe(Effect.scoped, AioEvents.withSpans, Effect.withTracer(tracer))
       expect(started).toEqual(expect.arrayContaining(["aio.read", "aio.write"]))
       expect([...ended].sort()).toEqual([...started].sort())
     }).pipe(Effect.provide(AioFileSystem.layer), Effect.provide(layer))

@@ -138,7 +138,7 @@ const perform = (
     }
     // What it opens lives on until the end of this life, or ends with the call.
     // A subscriber with back-pressure that takes nothing holds up everybody, as documented.
-    const outlives = call.name !== "Aio.completions" && chance(draw, 60)
+    const outlives = call.name !== "AioEvents.completions" && chance(draw, 60)
     const scoped = outlives ? Effect.provideService(effect, Scope.Scope, scope) : Effect.scoped(effect)
     const entry = { text: call.text, since: performance.now() }
     live.set(entry, entry)

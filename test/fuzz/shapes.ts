@@ -112,10 +112,10 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioMetrics.layer": [r.options({ interval: r.duration })],
   "Aio.withPriority": [r.effect, r.level],
   "Aio.nice": [r.effect, r.level],
-  "Aio.withSpans": [r.effect],
+  "AioEvents.withSpans": [r.effect],
   "Aio.setLimits": [r.options({ maxPollRequests: r.count, maxPollTime: r.duration, maxOutstanding: r.count })],
   "AioBlocking.wait": [r.options({ timeout: r.duration })],
-  "Aio.completions": [
+  "AioEvents.completions": [
     r.options({ strategy: r.choice("sliding", "backpressure"), capacity: r.count, scoped: r.boolean })
   ],
   "Aio.layer": [

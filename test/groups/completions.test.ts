@@ -4,7 +4,17 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Layer, Metric, Option, Scope, Stream, TestClock, Tracer } from "effect"
-import { Aio, AioBlocking, AioFile, AioFileSystem, AioGroup, AioMetrics, AioOperation, MockAio } from "effect-aio"
+import {
+  Aio,
+  AioBlocking,
+  AioEvents,
+  AioFile,
+  AioFileSystem,
+  AioGroup,
+  AioMetrics,
+  AioOperation,
+  MockAio
+} from "effect-aio"
 import { currentEngine } from "../../src/internal/effect/service.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { realBackends } from "../support/backends.ts"
@@ -23,10 +33,10 @@ const fixture = Effect.gen(function* () {
 })
 
 /** A subscriber in a fiber: what it has got, and its end. */
-const collecting = (options?: Aio.CompletionsOptions) =>
+const collecting = (options?: AioEvents.CompletionsOptions) =>
   Effect.gen(function* () {
-    const events: Array<Aio.Completion> = []
-    const ends = yield* Aio.completions({ ...options, scoped: true })
+    const events: Array<AioEvents.CompletionEvent> = []
+    const ends = yield* AioEvents.completions({ ...options, scoped: true })
     const fiber = yield* ends.pipe(
       Stream.runForEachChunk((chunk) => Effect.sync(() => void events.push(...chunk))),
       Effect.forkScoped
@@ -85,9 +95,9 @@ const recorder = () => {
 it.scoped("the scoped Stream ends with its Scope, after what it was told of", () =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const ends = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    const ends = yield* Scope.extend(AioEvents.completions({ scoped: true }), scope)
     yield* nops(3)
-    const left = yield* Scope.extend(Aio.completions({ scoped: true }), scope)
+    const left = yield* Scope.extend(AioEvents.completions({ scoped: true }), scope)
     const waiting = yield* Effect.fork(Stream.runCollect(left))
     yield* Effect.all([nextTurn, nextTurn])
     yield* Scope.close(scope, Exit.void)
@@ -148,7 +158,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { path } = yield* fixture
       yield* Aio.stat(path)
-      const ends = yield* Aio.completions({ scoped: true })
+      const ends = yield* AioEvents.completions({ scoped: true })
       // Nothing has run the Stream yet.
       yield* AioFile.withFile(path, (file) => file.read(new Uint8Array(8), { offset: 0 }))
       const told = yield* Stream.runCollect(Stream.take(ends, 3))
@@ -189,7 +199,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("two consumers of one scoped Stream share what there is", () =>
     Effect.gen(function* () {
-      const ends = yield* Aio.completions({ scoped: true })
+      const ends = yield* AioEvents.completions({ scoped: true })
       const [one, two] = [yield* Effect.fork(Stream.runHead(ends)), yield* Effect.fork(Stream.runHead(ends))]
       yield* nextTurn
       yield* Aio.nop()
@@ -206,12 +216,12 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const aio = yield* Layer.buildWithScope(layer, scope)
       const engine = yield* Effect.provide(currentEngine, aio)
       expect(engine.observer).toBe(null)
-      const three = yield* Effect.fork(Effect.provide(Stream.runDrain(Stream.take(Aio.completions(), 3)), aio))
+      const three = yield* Effect.fork(Effect.provide(Stream.runDrain(Stream.take(AioEvents.completions(), 3)), aio))
       while (engine.observer === null) yield* Effect.yieldNow()
       yield* Effect.provide(nops(10), aio)
       yield* Fiber.join(three)
       expect(engine.observer).toBe(null)
-      const fiber = yield* Effect.fork(Effect.provide(Stream.runCollect(Aio.completions()), aio))
+      const fiber = yield* Effect.fork(Effect.provide(Stream.runCollect(AioEvents.completions()), aio))
       while (engine.observer === null) yield* Effect.sleep(1)
       yield* Effect.provide(nops(5), aio)
       yield* Scope.close(scope, Exit.void)
@@ -242,7 +252,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const gate = new Promise<void>((resolve) => {
         release = resolve
       })
-      yield* Aio.completions({ strategy: "sliding", capacity: 10 }).pipe(
+      yield* AioEvents.completions({ strategy: "sliding", capacity: 10 }).pipe(
         Stream.runForEachChunk((chunk) =>
           Effect.zipRight(
             Effect.promise(() => gate),
@@ -270,7 +280,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const { fd } = yield* fixture
       let open = false
       let count = 0
-      yield* Aio.completions({ strategy: "backpressure", capacity: 50 }).pipe(
+      yield* AioEvents.completions({ strategy: "backpressure", capacity: 50 }).pipe(
         Stream.runForEachChunk((chunk) =>
           Effect.gen(function* () {
             while (!open) yield* Effect.sleep(1)
@@ -314,7 +324,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const engine = yield* currentEngine
       const pipe = yield* idlePipe
-      yield* Aio.completions({ strategy: "backpressure", capacity: 4 }).pipe(
+      yield* AioEvents.completions({ strategy: "backpressure", capacity: 4 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
         Effect.forkScoped
       )
@@ -344,7 +354,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         Effect.fork
       )
       while (engine.counters.submitted - before < 5 || engine.outstanding > 3) yield* nextTurn
-      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+      yield* AioEvents.completions({ strategy: "backpressure", capacity: 1 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
         Effect.forkScoped
       )
@@ -389,7 +399,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
           Effect.zipRight(fs.readFile(path), fs.remove("/does/not/exist"))
         ).pipe(Effect.provide(AioFileSystem.layer))
       ]
-      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+      yield* AioEvents.completions({ strategy: "backpressure", capacity: 1 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
         Effect.forkScoped
       )
@@ -410,7 +420,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const scope = yield* Scope.make()
       const aio = yield* Layer.buildWithScope(layer, scope)
       const engine = yield* Effect.provide(currentEngine, aio)
-      yield* Aio.completions({ strategy: "backpressure", capacity: 1 }).pipe(
+      yield* AioEvents.completions({ strategy: "backpressure", capacity: 1 }).pipe(
         Stream.runForEachChunk(() => Effect.never),
         Effect.provide(aio),
         Effect.forkScoped
@@ -462,11 +472,12 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const names = () => spans.splice(0).map(({ name }) => name)
       yield* Effect.gen(function* () {
         yield* Aio.stat(path)
-        yield* Aio.withSpans(Effect.zipRight(Aio.stat(path), Aio.read(fd, new Uint8Array(8), { offset: 0 })))
+        yield* AioEvents.withSpans(Effect.zipRight(Aio.stat(path), Aio.read(fd, new Uint8Array(8), { offset: 0 })))
         yield* Aio.stat(path)
       }).pipe(Effect.withTracer(tracer))
       expect(names()).toEqual(["aio.stat", "aio.read"])
-      const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect.pipe(Aio.withSpans, Effect.withTracer(tracer))
+      const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        effect.pipe(AioEvents.withSpans, Effect.withTracer(tracer))
       yield* traced(Effect.scoped(AioFile.open(path)))
       yield* traced(AioFile.withFile(path, (file) => file.stat))
       expect(names()).toEqual(["aio.open", "aio.close", "aio.open", "aio.fstat", "aio.close"])
@@ -496,7 +507,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
         )
       }
       for (const [name, use] of Object.entries(uses)) {
-        yield* Effect.withSpan(use, name).pipe(Aio.withSpans, Effect.withTracer(tracer))
+        yield* Effect.withSpan(use, name).pipe(AioEvents.withSpans, Effect.withTracer(tracer))
         const members = spans.splice(0).filter((span) => span.name.startsWith("aio."))
         expect(members.map(({ name }) => name).sort(), name).toEqual([
           name === "submitAll" ? "aio.stat" : "aio.read",
@@ -518,7 +529,9 @@ describe.each(realBackends)("$name", ({ layer }) => {
           throw new Error("no")
         }
       })
-      expect(yield* AioOperation.submitAll([read, read]).pipe(Aio.withSpans, Effect.withTracer(broken))).toEqual([8, 8])
+      expect(yield* AioOperation.submitAll([read, read]).pipe(AioEvents.withSpans, Effect.withTracer(broken))).toEqual([
+        8, 8
+      ])
     }).pipe(Effect.provide(layer))
   )
 })
@@ -529,7 +542,7 @@ it.scopedLive("a Stream that is run after the Layer was closed ends at once", ()
     const aio = yield* Layer.buildWithScope(MockAio.layer(), scope)
     yield* Scope.close(scope, Exit.void)
     const engine = yield* Effect.provide(currentEngine, aio)
-    const events = Effect.provide(Stream.runCollect(Aio.completions()), aio)
+    const events = Effect.provide(Stream.runCollect(AioEvents.completions()), aio)
     expect(Chunk.size(yield* Effect.timeout(events, "30 seconds"))).toBe(0)
     expect(engine.observer).toBe(null)
   })
@@ -543,7 +556,7 @@ it.scopedLive("events are taken also where they came between the look and the wa
       const end = Effect.zipRight(Effect.ignore(Effect.provide(Aio.nop(), aio)), Scope.close(scope, Exit.void))
       const { place, scheduler } = givingWayAt(step, end)
       const counting = yield* Effect.fork(
-        Effect.withScheduler(Effect.provide(Stream.runCount(Aio.completions()), aio), scheduler)
+        Effect.withScheduler(Effect.provide(Stream.runCount(AioEvents.completions()), aio), scheduler)
       )
       yield* Effect.zipRight(nextTurn, end)
       yield* Effect.timeout(Fiber.join(counting), "30 seconds")
@@ -563,7 +576,7 @@ it.scoped("an interrupt does not wait for a subscriber that came after it", () =
     const interrupting = yield* Effect.fork(Fiber.interrupt(sync))
     while (![...inFlight(engine)].every(({ cancelled }) => cancelled)) yield* nextTurn
     yield* Effect.forkScoped(
-      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), () => Effect.never)
+      Stream.runForEachChunk(AioEvents.completions({ strategy: "backpressure", capacity: 1 }), () => Effect.never)
     )
     while (engine.observer === null) yield* Effect.yieldNow()
     // As long as it is under way, it holds back nothing.
@@ -579,7 +592,7 @@ it.scopedLive("flush does not wait for a subscriber: it could not go on", () =>
     const engine = yield* currentEngine
     let count = 0
     yield* Effect.forkScoped(
-      Stream.runForEachChunk(Aio.completions({ strategy: "backpressure", capacity: 1 }), (chunk) =>
+      Stream.runForEachChunk(AioEvents.completions({ strategy: "backpressure", capacity: 1 }), (chunk) =>
         Effect.sync(() => {
           count += Chunk.size(chunk)
         })

@@ -19,7 +19,7 @@ import { RequestTimes } from "./requestTimes.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Completion {
+export interface CompletionEvent {
   /** Name of the operation: `"read"`, `"open"`, ... */
   readonly operation: string
   /** What the system call returned, or `undefined` where it failed. */
@@ -65,7 +65,7 @@ interface Kind {
  * Times are kept as they were taken, for all events of a turn in one array. In objects, the three numbers of an event would be four
  * objects, and half of the price of an event was the collector's.
  */
-class Ended implements Completion {
+class Ended implements CompletionEvent {
   constructor(
     private readonly kind: Kind,
     private readonly returned: number,
@@ -104,7 +104,7 @@ class Ended implements Completion {
     return this.returned >= 0 ? this.returned : undefined
   }
 
-  get error(): Completion["error"] {
+  get error(): CompletionEvent["error"] {
     return this.returned >= 0 ? undefined : this.kind.refused ? "AioBadArgument" : errnoName(-this.returned)
   }
 
@@ -124,7 +124,7 @@ class Ended implements Completion {
     return this.times[this.at + 2] - this.times[this.at]
   }
 
-  toJSON(): Completion {
+  toJSON(): CompletionEvent {
     const { backend, bytes, error, executing, fd, group, inline, operation, path, priority, queued, result } = this
     const { submitted, total } = this
     const times = { submitted, queued, executing, total }
@@ -139,7 +139,7 @@ class Ended implements Completion {
 export interface Listener {
   /** Events that the listener has room for. More are told only to a listener that drops events. */
   readonly room: number
-  push(events: ReadonlyArray<Completion>): void
+  push(events: ReadonlyArray<CompletionEvent>): void
   end(): void
 }
 
@@ -154,7 +154,7 @@ export class Completions implements Observer {
   private readonly times = new RequestTimes()
   /** Requests that have been asked to end and have not ended yet. */
   private readonly ending = new Set<Request>()
-  private events: Array<Completion> = []
+  private events: Array<CompletionEvent> = []
   /** When requests were submitted and started. */
   private stamps: Array<number> = []
   /** When the latest try began and ended, and its operation. */
@@ -307,7 +307,7 @@ export class Completions implements Observer {
     return this.stamps.push(submitted, started, ended) - 3
   }
 
-  private add(event: Completion): void {
+  private add(event: CompletionEvent): void {
     this.events.push(event)
     // The events are handed over at the end of this turn, or of a turn that is asked for.
     if (this.events.length === 1 && !this.engine.isInTurn) this.engine.wake()

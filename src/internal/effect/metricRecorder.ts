@@ -3,7 +3,7 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
-import type { Completion } from "./completions.ts"
+import type { CompletionEvent } from "./completions.ts"
 
 const counted = { incremental: true } as const
 
@@ -59,16 +59,16 @@ export class CompletionCounter {
   readonly room = Number.POSITIVE_INFINITY
   private readonly known = new Map<string, ReturnType<typeof ofOperation>>()
 
-  private metricsFor({ backend, operation }: Completion): ReturnType<typeof ofOperation> {
+  private metricsFor({ backend, operation }: CompletionEvent): ReturnType<typeof ofOperation> {
     const key = `${backend} ${operation}`
     const known = this.known.get(key) ?? ofOperation(operation, backend)
     this.known.set(key, known)
     return known
   }
 
-  push(events: ReadonlyArray<Completion>): void {
+  push(events: ReadonlyArray<CompletionEvent>): void {
     let metrics: ReturnType<typeof ofOperation> | undefined
-    let first: Completion | undefined
+    let first: CompletionEvent | undefined
     let requests = 0
     let inline = 0
     let bytes = 0

@@ -78,7 +78,7 @@ export const spansOf = (fiber: Fiber.RuntimeFiber<any, any>): StartSpan | undefi
  * method to the program (`AioFile.readFile`, `FileSystem.copyFile`) are one span.
  *
  * @since 0.1.0
- * @category introspection
+ * @category spans
  */
 export const withSpans = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(

@@ -5,16 +5,16 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
-import { type Completion, Completions, type Listener } from "./completions.ts"
+import { type CompletionEvent, Completions, type Listener } from "./completions.ts"
 
 /** What happens when a subscriber is slow: it misses the oldest events, or all fibers wait for it. */
 export type Strategy = "sliding" | "backpressure"
 
-type Taken = Effect.Effect<Chunk.Chunk<Completion>, Option.Option<never>>
+type Taken = Effect.Effect<Chunk.Chunk<CompletionEvent>, Option.Option<never>>
 
 class Subscription implements Listener {
   /** Arrays of a turn's events, as they were handed over: shared with other subscribers, and never changed. */
-  private ready: Array<ReadonlyArray<Completion>> = []
+  private ready: Array<ReadonlyArray<CompletionEvent>> = []
   private count = 0
   private readonly waiters = new Set<(taken: Taken) => void>()
   private hasEnded = false
@@ -32,7 +32,7 @@ class Subscription implements Listener {
     return this.strategy === "sliding" ? Number.POSITIVE_INFINITY : Math.max(0, this.capacity - this.count)
   }
 
-  push(events: ReadonlyArray<Completion>): void {
+  push(events: ReadonlyArray<CompletionEvent>): void {
     this.ready.push(events)
     this.count += events.length
     if (this.strategy === "sliding" && this.count > this.capacity) this.slide()
@@ -94,7 +94,7 @@ export const subscribe = (
   engine: Engine,
   strategy: Strategy,
   capacity: number
-): Effect.Effect<Stream.Stream<Completion>, never, Scope.Scope> =>
+): Effect.Effect<Stream.Stream<CompletionEvent>, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Subscription(engine, strategy, capacity)),

@@ -8,6 +8,7 @@ import {
   AioBlocking,
   AioDirectory,
   AioError,
+  AioEvents,
   AioFile,
   AioGroup,
   AioOperation,
@@ -164,7 +165,7 @@ const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call>
     {
       name: "completions",
       run: (options) => {
-        const completions: any = Aio.completions(options)
+        const completions: any = AioEvents.completions(options)
         return Effect.isEffect(completions) ? completions : Stream.take(completions, 0)
       },
       args: [{}],

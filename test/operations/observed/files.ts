@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
-import { Aio, AioBuffer, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
+import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
 import { addressOf } from "effect-aio/internal/native/libc"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
@@ -338,19 +338,19 @@ const several: Lines = {
         expect(pulled).toBeGreaterThan(10)
       })
   },
-  "Aio.completions.scoped": {
+  "AioEvents.completions.scoped": {
     on: () =>
       Effect.gen(function* () {
-        const stream = yield* Aio.completions({ scoped: true })
+        const stream = yield* AioEvents.completions({ scoped: true })
         yield* Aio.nop()
         const first = yield* Stream.runCollect(Stream.take(stream, 1))
         expect(Chunk.toReadonlyArray(first).map(({ operation }) => operation)).toEqual(["nop"])
       })
   },
-  "Aio.completions.capacity": {
+  "AioEvents.completions.capacity": {
     on: ({ directory }) =>
       Effect.gen(function* () {
-        const stream = yield* Aio.completions({ scoped: true, capacity: 1 })
+        const stream = yield* AioEvents.completions({ scoped: true, capacity: 1 })
         for (let i = 0; i < 3; i++) yield* Aio.nop()
         yield* Aio.statvfs(directory)
         // Of what waited, the latest.
@@ -358,7 +358,7 @@ const several: Lines = {
         expect(Chunk.toReadonlyArray(first).map(({ operation }) => operation)).toEqual(["statvfs"])
       })
   },
-  "Aio.completions.strategy": shownBy(
+  "AioEvents.completions.strategy": shownBy(
     "groups/completions.test.ts",
     "backpressure: nothing is lost, and the engine waits"
   ),

@@ -1,15 +1,21 @@
-/** The Stream of completions: the public function of `Aio` over `completions.ts`. */
+/**
+ * Each request of a Layer as an event: the completions as a Stream, or, within a part of a program, each request as a span of Effect's
+ * tracer. Both tell of single requests as they end, and so stand in one module; sums of requests are metrics, see `AioMetrics`.
+ *
+ * @since 0.1.0
+ */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { AioBadArgument } from "../../AioError.ts"
-import { optionsReader } from "../engine/options.ts"
-import { attempt, checkCount, checkWord, withArguments } from "./arguments.ts"
-import type { Completion } from "./completions.ts"
-import { type Aio, withEngine } from "./service.ts"
-import { subscribe } from "./subscription.ts"
+import type { AioBadArgument } from "./AioError.ts"
+import { attempt, checkCount, checkWord, withArguments } from "./internal/effect/arguments.ts"
+import type { CompletionEvent } from "./internal/effect/completions.ts"
+import { type Aio, withEngine } from "./internal/effect/service.ts"
+import { subscribe } from "./internal/effect/subscription.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 
-export type { Completion }
+export { withSpans } from "./internal/effect/spans.ts"
+export type { CompletionEvent }
 
 /**
  * What `completions` does with a slow consumer.
@@ -42,13 +48,13 @@ const readOptions = optionsReader<CompletionsOptions & { readonly scoped?: boole
  * `scoped: true` it is an Effect, after which the Stream has subscribed, until the Scope closes: nothing that comes later is missed.
  *
  * @since 0.1.0
- * @category introspection
+ * @category streams
  * @example
  * import { Console, Effect, Stream } from "effect"
- * import { Aio } from "effect-aio"
+ * import { AioEvents } from "effect-aio"
  *
  * const logSlow = Effect.gen(function*() {
- *   const completions = yield* Aio.completions({ scoped: true })
+ *   const completions = yield* AioEvents.completions({ scoped: true })
  *   yield* Effect.forkScoped(
  *     Stream.runForEach(completions, ({ operation, total }) =>
  *       total > 100 ? Console.log(`${operation} took ${total} ms`) : Effect.void)
@@ -58,10 +64,10 @@ const readOptions = optionsReader<CompletionsOptions & { readonly scoped?: boole
 export const completions: {
   (
     options: CompletionsOptions & { readonly scoped: true }
-  ): Effect.Effect<Stream.Stream<Completion>, AioBadArgument, Aio | Scope.Scope>
+  ): Effect.Effect<Stream.Stream<CompletionEvent>, AioBadArgument, Aio | Scope.Scope>
   (
     options?: CompletionsOptions & { readonly scoped?: false | undefined }
-  ): Stream.Stream<Completion, AioBadArgument, Aio>
+  ): Stream.Stream<CompletionEvent, AioBadArgument, Aio>
 } = (options?: CompletionsOptions & { readonly scoped?: boolean | undefined }): any => {
   // Whether it is a Stream or an Effect has to be known now. Wrong options are told when it runs.
   const given = attempt(() => readOptions(options))
