@@ -8,13 +8,18 @@
  */
 import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
-import type * as Effect from "effect/Effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import type { AioFailure, AioUnavailable } from "./AioError.ts"
+import type { AioBadArgument, AioFailure, AioUnavailable } from "./AioError.ts"
+import { checkCount, checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { execute } from "./internal/effect/execute.ts"
+import { clampPriority, currentPriority } from "./internal/effect/priority.ts"
 import { environment, type LayerOptions, select, selectBy } from "./internal/effect/selection.ts"
-import { Aio, type AioService, withEngine } from "./internal/effect/service.ts"
+import { Aio, type AioService, currentEngine, withEngine } from "./internal/effect/service.ts"
 import type { Operation } from "./internal/engine/operation.ts"
+import { optionsReader } from "./internal/engine/options.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 
 export {
@@ -25,8 +30,6 @@ export {
   type Outcome
 } from "./internal/effect/capabilities.ts"
 export { type Stats, stats } from "./internal/effect/introspection.ts"
-export { type Limits, limits, setLimits } from "./internal/effect/limits.ts"
-export { nice, withPriority } from "./internal/effect/priority.ts"
 export type { BackendName, LayerOptions, OwnOptions } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"
 export type { Target } from "./internal/engine/openDescriptor.ts"
@@ -100,6 +103,105 @@ export const config: Config.Config<LayerOptions> = environment
 export const layerConfig = (
   options: Config.Config.Wrap<LayerOptions> = environment
 ): Layer.Layer<Aio, AioUnavailable | ConfigError> => Layer.scoped(Aio, selectBy(options))
+
+/**
+ * The limits of the engine, as `setLimits` takes them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Limits {
+  /** Completions delivered in one turn of the event loop, at most. */
+  readonly maxPollRequests: number
+  /** Time after which a turn delivers no more. */
+  readonly maxPollTime: Duration.Duration
+  /** Requests under way at once, at most. */
+  readonly maxOutstanding: number
+}
+
+/**
+ * The limits that hold now.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const limits: Effect.Effect<Limits, never, Aio> = Effect.map(currentEngine, (engine) => ({
+  maxPollRequests: engine.limits.maxPollRequests,
+  maxPollTime: Duration.millis(engine.limits.maxPollTime),
+  maxOutstanding: engine.limits.maxOutstanding
+}))
+
+interface Changes {
+  readonly maxPollRequests?: number | undefined
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  readonly maxOutstanding?: number | undefined
+}
+
+const readChanges = optionsReader<Changes>({ maxPollRequests: true, maxPollTime: true, maxOutstanding: true })
+
+/**
+ * Changes limits while requests are running.
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const setLimits = (changes: {
+  readonly maxPollRequests?: number | undefined
+  readonly maxPollTime?: Duration.DurationInput | undefined
+  readonly maxOutstanding?: number | undefined
+}): Effect.Effect<void, AioBadArgument, Aio> =>
+  withEngine((engine) =>
+    withArguments(
+      "setLimits",
+      () => {
+        const given = readChanges(changes, "changes")
+        return {
+          maxPollRequests: checkCount("maxPollRequests", given.maxPollRequests, 1),
+          maxPollTime: checkMillis("maxPollTime", given.maxPollTime),
+          maxOutstanding: checkCount("maxOutstanding", given.maxOutstanding, 1)
+        }
+      },
+      ({ maxOutstanding, maxPollRequests, maxPollTime }) =>
+        Effect.sync(() => {
+          const { limits } = engine
+          limits.maxPollRequests = maxPollRequests ?? limits.maxPollRequests
+          limits.maxOutstanding = maxOutstanding ?? limits.maxOutstanding
+          limits.maxPollTime = maxPollTime ?? limits.maxPollTime
+          engine.wake()
+        })
+    )
+  )
+
+/**
+ * Runs an effect with priority `priority` for all requests that it makes: -4 (last) to 4 (first), 0 by default. Requests of higher
+ * priority overtake others that have not started, in order within one priority. Numbers beyond the range count as its ends,
+ * and what is no number as 0.
+ *
+ * @since 0.1.0
+ * @category priorities
+ */
+export const withPriority: {
+  (priority: number): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, priority: number): Effect.Effect<A, E, R>
+} = dual(2, <A, E, R>(effect: Effect.Effect<A, E, R>, priority: number) =>
+  Effect.locally(effect, currentPriority, clampPriority(priority))
+)
+
+/**
+ * Runs an effect with a priority that is `decrement` lower than it would be (higher, for a negative one), as nice(1) and IO::AIO's
+ * `aioreq_nice` do: nested calls add up.
+ *
+ * @since 0.1.0
+ * @category priorities
+ */
+export const nice: {
+  (decrement: number): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, decrement: number): Effect.Effect<A, E, R>
+} = dual(2, <A, E, R>(effect: Effect.Effect<A, E, R>, decrement: number) =>
+  Effect.locallyWith(effect, currentPriority, (priority) =>
+    clampPriority(priority - (typeof decrement === "number" && !Number.isNaN(decrement) ? decrement : 0))
+  )
+)
 
 const run =
   <Args extends ReadonlyArray<any>, A>(constructor: (...args: Args) => Operation<A>) =>
