@@ -115,6 +115,8 @@ const oneAtATime = Effect.unsafeMakeSemaphore(1)
  */
 const says = (outcome: Outcome): boolean => outcome === "native" || outcome === "pool" || outcome === "EISDIR"
 
+const isAnswer = ({ poll, read }: FileCapability): boolean => says(read) && says(poll)
+
 const remembered = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =>
   Effect.suspend(() => {
     const { name } = engine.backend
@@ -123,7 +125,7 @@ const remembered = (engine: Engine, kind: Kind): Effect.Effect<FileCapability> =
     const known = ofMechanism.get(kind)
     if (known !== undefined) return Effect.succeed(known)
     return Effect.tap(tryKind(engine, kind), (capability) => {
-      if (says(capability.read) && says(capability.poll)) ofMechanism.set(kind, capability)
+      if (isAnswer(capability)) ofMechanism.set(kind, Object.freeze(capability))
     })
   })
 
@@ -137,19 +139,38 @@ const filesOf = (engine: Engine): Effect.Effect<ReadonlyArray<FileCapability>> =
   )
 
 const operationsOf = ({ backend }: Engine): ReadonlyArray<Capability> =>
-  Object.values(catalogue).map(({ entry }) => ({
-    operation: entry.name,
-    mechanism: backend.supports(entry) ? "native" : "pool",
-    inline: entry.inline !== undefined
-  }))
+  Object.values(catalogue).map(({ entry }) =>
+    Object.freeze({
+      operation: entry.name,
+      mechanism: backend.supports(entry) ? "native" : "pool",
+      inline: entry.inline !== undefined
+    } as const)
+  )
+
+/** What has been found out, by Layer: what a backend supports does not change either. */
+const ofLayers = new WeakMap<Engine, Capabilities>()
+
+const findOut = (engine: Engine): Effect.Effect<Capabilities> =>
+  Effect.map(filesOf(engine), (files) => {
+    // All fibers of the Layer get the same object: nobody may write to it.
+    const capabilities: Capabilities = Object.freeze({
+      operations: Object.freeze(operationsOf(engine)),
+      files: Object.freeze(files)
+    })
+    // After the Layer's end nothing was tried. A kind without an answer is tried again.
+    if (!engine.closed && files.every(isAnswer)) ofLayers.set(engine, capabilities)
+    return capabilities
+  })
 
 /**
- * What runs natively here: for each operation, and for each kind of file, tried out on a file of that kind. The answers are kept for other
- * Layers of the same mechanism. Never fails: where a kind cannot be tried, the reason stands in the place of the answer.
+ * What runs natively here: for each operation, and for each kind of file, tried out on a file of that kind. A kind is tried once in a
+ * process with each mechanism, and the answers are put together once in a Layer: later calls give the same object, which is frozen. Never
+ * fails: where a kind cannot be tried, the reason stands in the place of the answer, and the next call tries again.
  *
  * @since 0.1.0
  * @category introspection
  */
-export const capabilities: Effect.Effect<Capabilities, never, Aio> = withEngine((engine) =>
-  Effect.map(filesOf(engine), (files): Capabilities => ({ operations: operationsOf(engine), files }))
-)
+export const capabilities: Effect.Effect<Capabilities, never, Aio> = withEngine((engine) => {
+  const known = ofLayers.get(engine)
+  return known === undefined ? findOut(engine) : Effect.succeed(known)
+})
