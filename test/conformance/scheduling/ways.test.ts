@@ -23,11 +23,12 @@ const REQUESTS = 400
 const backends = realBackends.filter(({ name, mechanism }) => name === mechanism)
 
 /** Runs requests of a kind of its own, whose tries end as `answer` says; how many were tried. */
-const kind = () => {
+const kind = (moves?: () => number) => {
   const state = { answer: 0, tries: 0 }
   const operation: Operation<void> = {
     entry: {
       ...nop.entry,
+      ...(moves === undefined ? {} : { moves }),
       inline: () => {
         state.tries++
         return state.answer
@@ -92,6 +93,12 @@ describe.each(backends)("$name", ({ layer }) => {
       expect(tries).toBeGreaterThan(0)
       expect(tries).toBeLessThan(REQUESTS)
     }).pipe(Effect.provide(goingOne("at random", layer)))
+  )
+
+  it.scopedLive("what moves bytes is tried each time", () =>
+    Effect.gen(function* () {
+      expect(yield* kind(() => 0)(PENDING)).toBe(REQUESTS)
+    }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("one kind's failures say nothing of another, nor does an input that is not for a try", () =>
