@@ -111,7 +111,8 @@ export interface AioFile extends Opened {
   /**
    * Runs `use` on one piece of the file after the other. A piece is **lent**: it is valid until the Effect that `use` gives has ended, and its
    * memory is read into again then. So memory and its page faults are those of a chunk or two, however long the file: for what is hashed, searched,
-   * sent or copied, and not kept. `slice()` keeps a copy.
+   * sent or copied, and not kept. `slice()` keeps a copy. While it is valid it may be transferred (`postMessage`), later not: then it is memory that
+   * the kernel writes to.
    */
   readonly forEachChunk: <A, E, R>(
     use: (chunk: Uint8Array) => Effect.Effect<A, E, R>,

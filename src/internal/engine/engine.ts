@@ -45,7 +45,7 @@ export class Engine implements Host {
   private readonly gate = new Queue()
   /** Requests past the gate that have not ended. */
   private admitted = 0
-  /** Told of every completion; `undefined` without observers. */
+  /** Told of every completion; `null` without observers. */
   observer: Observer | null = null
   /** Completions are not delivered: an observer is full. */
   private paused = false

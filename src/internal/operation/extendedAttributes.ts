@@ -100,10 +100,14 @@ const answerRoom = (submission: Submission, bytes: number): number => {
   return addressOf(submission.output)
 }
 
-const follows = ({ follow = true }: LinkOptions): boolean => Boolean(follow)
+/** Address and size of a value's room, where `encodeValue` has those of a value. */
+const encodeValueRoom = (submission: Submission): void => {
+  submission.a2 = answerRoom(submission, XATTR_SIZE_MAX)
+  submission.a3 = XATTR_SIZE_MAX
+}
 
-/** io_uring follows links. */
-const suits = follows
+/** io_uring only does what follows links. */
+const follows = ({ follow = true }: LinkOptions): boolean => Boolean(follow)
 
 const linkOptions = optionsReader<LinkOptions>({ follow: true })
 const setxattrOptions = optionsReader<SetxattrOptions>({ mode: true, follow: true })
@@ -119,7 +123,7 @@ const prepareValue = (entry: SubmissionEntry, opcode: number, fd: number, s: Sub
 const pathForm = (opcode: number): UringForm => ({
   opcode,
   punted: true,
-  suits,
+  suits: follows,
   prepare: (entry, s) => {
     prepareValue(entry, opcode, 0, s)
     entry.address3(s.a0)
@@ -192,8 +196,7 @@ export const getxattr = define(onPath, {
     submission.nr = follows(input) ? NR.getxattr : NR.lgetxattr
     submission.a1 = encodeName(submission, input.name)
     submission.a0 = submission.path(input.path)
-    submission.a2 = answerRoom(submission, XATTR_SIZE_MAX)
-    submission.a3 = XATTR_SIZE_MAX
+    encodeValueRoom(submission)
   },
   uring: pathForm(IORING_OP.GETXATTR),
   decode: decodeValue
@@ -206,8 +209,7 @@ export const fgetxattr = define(onFile, {
     submission.nr = NR.fgetxattr
     submission.a0 = checkFd(input.fd)
     submission.a1 = encodeName(submission, input.name)
-    submission.a2 = answerRoom(submission, XATTR_SIZE_MAX)
-    submission.a3 = XATTR_SIZE_MAX
+    encodeValueRoom(submission)
   },
   uring: descriptorForm(IORING_OP.FGETXATTR),
   decode: decodeValue

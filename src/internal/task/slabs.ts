@@ -24,6 +24,7 @@ export const freshSlabs: Slabs = {
  *
  * No request references a slab that is lent, so nothing is written into what the consumer has. What it keeps a part of is overwritten by the
  * next read, or, with `detaches`, has no bytes any more: that costs new memory for each slab, and is how a use that comes too late is found.
+ * Memory that the consumer has transferred elsewhere is the consumer's: it is not lent again.
  */
 export class LentSlabs implements Slabs {
   private readonly free: Array<Uint8Array> = []
@@ -45,6 +46,8 @@ export class LentSlabs implements Slabs {
     const { lent } = this
     if (lent === undefined) return
     this.lent = undefined
+    // From Node 22 on, to detach it twice would throw.
+    if (lent.length === 0) return
     if (this.detaches) structuredClone(lent.buffer, { transfer: [lent.buffer as ArrayBuffer] })
     else this.free.push(lent)
   }

@@ -100,6 +100,26 @@ describe.each(backends)("$name: streams of files", ({ layer, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("a lent chunk that was transferred is the program's", () =>
+    Effect.gen(function* () {
+      const { file } = yield* opened(world)
+      for (const detach of [false, true]) {
+        const taken: Array<Uint8Array> = []
+        yield* file.forEachChunk(
+          (chunk) =>
+            Effect.sync(() => {
+              const { buffer, byteLength, byteOffset } = chunk
+              taken.push(
+                new Uint8Array(structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }), byteOffset, byteLength)
+              )
+            }),
+          { chunkSize: 100_000, detach }
+        )
+        expect(sum(taken)).toBe(sum([bytes]))
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("what is done with a lent chunk may fail, or be interrupted: nothing is left", () =>
     Effect.gen(function* () {
       const { file } = yield* opened(world)
