@@ -5,9 +5,8 @@ import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { AioFile, AioFileSystem, AioTree } from "effect-aio"
-import { syscall } from "effect-aio/internal/native/libc"
-import { NR } from "effect-aio/internal/native/syscalls"
 import { realBackends } from "../support/backends.ts"
+import { systemCall } from "../support/systemCalls.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const F_SETLEASE = 1024
@@ -20,10 +19,10 @@ const leased = (path: string) =>
     Effect.sync(() => {
       const fd = fs.openSync(path, "r+")
       const asked = new Promise<void>((resolve) => process.once("SIGIO", resolve))
-      expect(syscall(NR.fcntl, fd, F_SETLEASE, F_WRLCK)).toBe(0)
+      expect(systemCall("fcntl", fd, F_SETLEASE, F_WRLCK)).toBe(0)
       return {
         asked: Effect.promise(() => asked),
-        giveUp: Effect.sync(() => expect(syscall(NR.fcntl, fd, F_SETLEASE, F_UNLCK)).toBe(0)),
+        giveUp: Effect.sync(() => expect(systemCall("fcntl", fd, F_SETLEASE, F_UNLCK)).toBe(0)),
         fd
       }
     }),

@@ -6,10 +6,9 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
 import { Aio, MockAio } from "effect-aio"
-import { syscall } from "effect-aio/internal/native/libc"
-import { NR } from "effect-aio/internal/native/syscalls"
 import { makeFifos } from "../support/fifo.ts"
 import { descriptors } from "../support/processState.ts"
+import { systemCall } from "../support/systemCalls.ts"
 import { nativePipe } from "../support/waitable.ts"
 import { ALPHABET } from "./arrays.ts"
 
@@ -79,7 +78,7 @@ const EXPENDABLE = 800
 
 /** The same open file by a number from `least` on. */
 const copyUp = (fd: number, least: number): number => {
-  const high = syscall(NR.fcntl, fd, F_DUPFD_CLOEXEC, least)
+  const high = systemCall("fcntl", fd, F_DUPFD_CLOEXEC, least)
   if (high < 0) throw new Error(`fcntl: ${high}`)
   return high
 }

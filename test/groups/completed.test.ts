@@ -4,8 +4,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import { Aio, AioOperation } from "effect-aio"
-import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
+import { byHand } from "../support/engine.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { someTime } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -40,13 +40,13 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("pulled lazily, never more than `concurrency` in flight, one chunk a turn", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const { stats } = yield* byHand
       let pulled = 0
       let most = 0
       function* operations() {
         for (;;) {
           pulled++
-          most = Math.max(most, engine.outstanding)
+          most = Math.max(most, stats().outstanding)
           yield AioOperation.nop()
         }
       }

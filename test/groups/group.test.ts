@@ -4,8 +4,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
-import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
+import { byHand } from "../support/engine.ts"
 import { idlePipes } from "../support/fifo.ts"
 import { givingWayAt, nextTurn } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
@@ -146,13 +146,13 @@ describe.each(realBackends)("$name", ({ layer }) => {
 
   it.scopedLive("never more than the limit, also when it changes, also within", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const { stats } = yield* byHand
       const group = yield* AioGroup.make({ limit: 4 })
       const inner = yield* group.group({ limit: 3 })
       let most = 0
       const source = function* () {
         for (let i = 0; i < 3000; i++) {
-          most = Math.max(most, engine.outstanding + 1)
+          most = Math.max(most, stats().outstanding + 1)
           yield AioOperation.nop()
         }
       }

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioGroup, AioOperation } from "effect-aio"
-import { currentEngine } from "../../src/internal/effect/service.ts"
 import { ioUringBackends } from "../support/backends.ts"
+import { byHand } from "../support/engine.ts"
 import { residentMebibytes } from "../support/processState.ts"
 
 const MILLION = 1_000_000
@@ -19,11 +19,11 @@ function* nops(count: number, each: () => void) {
 describe.each(ioUringBackends)("$name", ({ layer, layerWith }) => {
   it.scopedLive("fed: constant memory", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const { stats } = yield* byHand
       const group = yield* AioGroup.make({ limit: 64 })
       let most = 0
       const watch = (): void => {
-        if (engine.outstanding > most) most = engine.outstanding
+        most = Math.max(most, stats().outstanding)
       }
       yield* group.feed(nops(100_000, watch))
       const before = residentMebibytes()

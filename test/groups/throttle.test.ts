@@ -2,18 +2,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Clock, type Duration, Effect, Fiber, Option, TestClock } from "effect"
 import { Aio, AioGroup, AioOperation, MockAio } from "effect-aio"
-import { currentEngine } from "../../src/internal/effect/service.ts"
 import { realBackends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 
 /** Until nothing changes any more in real time; the Clock stands still. */
 const untilQuiet = (group: AioGroup.AioGroup) =>
   Effect.gen(function* () {
-    const engine = yield* currentEngine
     for (let quiet = 0, last = -1; quiet < 20; ) {
       yield* nextTurn
       const { ended } = yield* group.stats
-      quiet = ended === last && engine.outstanding === 0 ? quiet + 1 : 0
+      quiet = ended === last && (yield* Aio.stats).outstanding === 0 ? quiet + 1 : 0
       last = ended
     }
     return (yield* group.stats).ended
@@ -235,7 +233,6 @@ it.scoped("no timer is left when nothing waits for a rate", () =>
 
 it.scoped("what a feed held back when its observer threw is not started", () =>
   Effect.gen(function* () {
-    const engine = yield* currentEngine
     const { read, write } = yield* MockAio.pipe
     const group = yield* AioGroup.make({ requestsPerSecond: 1 })
     const feeding = yield* Effect.fork(
@@ -249,9 +246,9 @@ it.scoped("what a feed held back when its observer threw is not started", () =>
     yield* nextTurn
     yield* Aio.write(write, new Uint8Array(1))
     expect((yield* Fiber.await(feeding))._tag).toBe("Failure")
-    const { submitted } = engine.counters
+    const { submitted } = yield* Aio.stats
     yield* TestClock.adjust("10 seconds")
     yield* untilQuiet(group)
-    expect(engine.counters.submitted).toBe(submitted)
+    expect((yield* Aio.stats).submitted).toBe(submitted)
   }).pipe(Effect.provide(MockAio.layer()))
 )

@@ -2,8 +2,9 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, ThreadPool } from "effect-aio"
+import { statsReach } from "../../support/engine.ts"
 import { settled } from "../../support/processState.ts"
-import { busy, executing, numbers, threadsFromHere } from "./fixtures/pool.ts"
+import { busy, executing, threadsFromHere } from "./fixtures/pool.ts"
 
 const withPool = (options: ThreadPool.Options) => Effect.provide(ThreadPool.layer({ inline: false, ...options }))
 
@@ -37,7 +38,7 @@ it.scopedLive("one for each request that waits, up to maxParallel", () =>
       expect(extra()).toBe(count)
       yield* release()
       // A thread that is still awake will take what comes next, but who is put off on its way to sleep is not there yet.
-      expect((yield* numbers({ idleThreads: count })).idleThreads).toBe(count)
+      yield* statsReach({ idleThreads: count })
     }
     const { release } = yield* busy(9)
     expect(yield* executing(6)).toMatchObject({ executing: 6, ready: 3, threads: 6, idleThreads: 0 })

@@ -5,11 +5,10 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { realBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { idlePipe, idlePipes } from "../../support/fifo.ts"
 import { lasting, quickest } from "../../support/patience.ts"
-import { settled } from "../../support/processState.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
 const idleRead = (fd: number) => Aio.read(fd, new Uint8Array(8))
@@ -149,8 +148,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
       const fiber = yield* Effect.fork(Effect.disconnect(idleRead(fd)))
       yield* Effect.sleep(40)
       yield* Fiber.interrupt(fiber)
-      const engine = yield* currentEngine
-      expect(yield* settled(() => engine.outstanding, 0)).toBe(0)
+      yield* statsReach({ outstanding: 0 })
       // Nobody is left who would take the data.
       writeSync(fd, "x")
       yield* Effect.sleep(20)

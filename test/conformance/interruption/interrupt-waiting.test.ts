@@ -6,11 +6,10 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { backends, realBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { makeFifos } from "../../support/fifo.ts"
 import { lasting, quickest } from "../../support/patience.ts"
-import { settled } from "../../support/processState.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { eventFd, socketPair, terminal } from "../../support/waitable.ts"
 import type { World } from "../../support/world.ts"
@@ -126,13 +125,12 @@ describe.each(backends)("$name: interrupting what waits", ({ layer, layerWith, n
   it.scopedLive("what is only queued, behind a request that waits for ever", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, bytes()))
-      expect(yield* settled(() => engine.places.executing, 1)).toBe(1)
+      yield* statsReach({ executing: 1 })
       const attempt = Effect.gen(function* () {
         const { submitted } = yield* Aio.stats
         const queued = yield* Effect.fork(Aio.nop())
-        expect(yield* settled(() => engine.places.held, 1)).toBe(1)
+        yield* statsReach({ held: 1 })
         yield* Effect.sleep(30)
         expect(yield* Aio.stats).toMatchObject({ submitted: submitted + 1, held: 1 })
         const milliseconds = yield* timeToInterrupt(queued)

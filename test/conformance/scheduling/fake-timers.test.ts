@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from "node:fs"
 import { Effect, Exit, Fiber } from "effect"
 import { Aio, AioFile, AioOperation } from "effect-aio"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { backends } from "../../support/backends.ts"
 
 const realImmediate = globalThis.setImmediate
@@ -13,8 +12,8 @@ const turns = (count: number) =>
     for (let i = 0; i < count; i++) await new Promise((resolve) => realImmediate(resolve))
   })
 
-/** Until something is so, without a timer. */
-const until = (isSo: () => boolean) => Effect.repeat(turns(1), { until: isSo })
+/** Until a request is under way, without a timer. */
+const underWay = Effect.repeat(Effect.zipRight(turns(1), Aio.stats), { until: ({ executing }) => executing > 0 })
 
 beforeEach(() => {
   vi.useFakeTimers({
@@ -37,17 +36,16 @@ describe.each(backends)("$name", ({ layer, world }) => {
         expect(yield* Effect.flip(AioFile.readFile("/none"))).toMatchObject({ code: "ENOENT" })
         const [reader, writer] = yield* world.pipe
         const buffer = new Uint8Array(4)
-        const engine = yield* currentEngine
         const reading = yield* Effect.fork(Aio.read(reader, buffer))
-        yield* until(() => engine.places.executing > 0)
+        yield* underWay
         yield* Aio.write(writer, Buffer.from("abcd"))
         expect(yield* Fiber.join(reading)).toBe(4)
         // Interrupted while it waits, which needs the clock of patience.
         const given = yield* Effect.fork(Aio.read(reader, buffer))
-        yield* until(() => engine.places.executing > 0)
+        yield* underWay
         expect(Exit.isInterrupted(yield* Fiber.interrupt(given))).toBe(true)
         const late = yield* Effect.fork(AioOperation.withDeadline(AioOperation.read(reader, buffer), "1 hour"))
-        yield* until(() => engine.places.executing > 0)
+        yield* underWay
         yield* turns(10)
         expect(late.unsafePoll()).toBeNull()
         vi.advanceTimersByTime(3_600_000)

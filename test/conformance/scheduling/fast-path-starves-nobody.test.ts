@@ -9,10 +9,9 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioFile, IoUring, ThreadPool } from "effect-aio"
-import { syscall } from "effect-aio/internal/native/libc"
-import { permanent } from "effect-aio/internal/native/memory"
 import { ioUringBackends } from "../../support/backends.ts"
 import { bestOf } from "../../support/patience.ts"
+import { lastingAddress, systemCall } from "../../support/systemCalls.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { goingOne } from "../../support/ways.ts"
 
@@ -22,13 +21,12 @@ const INTERVAL = 5
 const TIMERS = 100
 
 const CLOCK_THREAD_CPUTIME_ID = 3
-const clockGettime = process.arch === "arm64" ? 113 : 228
 const time = new BigInt64Array(2)
-const timeAddress = permanent(time)
+const timeAddress = lastingAddress(time)
 
 /** Milliseconds that this thread has been running. */
 const threadTime = (): number => {
-  syscall(clockGettime, CLOCK_THREAD_CPUTIME_ID, timeAddress)
+  systemCall("clock_gettime", CLOCK_THREAD_CPUTIME_ID, timeAddress)
   return Number(time[0]) * 1000 + Number(time[1]) / 1e6
 }
 

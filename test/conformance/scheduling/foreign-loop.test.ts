@@ -3,44 +3,27 @@ import { readFileSync, readlinkSync, writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBlocking } from "effect-aio"
-import { poolOf } from "effect-aio/internal/backend/pool"
-import { syscall } from "effect-aio/internal/native/libc"
-import { permanent } from "effect-aio/internal/native/memory"
-import { NR } from "effect-aio/internal/native/syscalls"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { block, busy, busyNative, executing } from "../../backends/threads/fixtures/pool.ts"
 import { realBackends as backends } from "../../support/backends.ts"
+import { byHand } from "../../support/engine.ts"
 import { descriptors, settled } from "../../support/processState.ts"
-
-const question = new Int32Array(2)
-const questionAddress = permanent(question)
-const atOnceAddress = permanent(new BigInt64Array(2))
-
-/** Whether poll(2) says that it is readable now. */
-const readable = (fd: number): boolean => {
-  question[0] = fd
-  question[1] = 1
-  return syscall(NR.ppoll, questionAddress, 1, atOnceAddress, 0) === 1
-}
+import { isReadable as readable } from "../../support/systemCalls.ts"
 
 /**
  * Makes reads of pipes complete without the event loop's knowing, and waits until the threads that made them sleep: each tells of its
  * completion after that is there to be taken.
  */
 const completeUnseen = (pipes: ReadonlyArray<number>) =>
-  Effect.flatMap(currentEngine, (engine) =>
+  Effect.flatMap(byHand, ({ stats }) =>
     Effect.sync(() => {
-      const { executing } = engine.places
-      const pool = poolOf(engine)
-      const awake = () => (pool === undefined ? 0 : pool.threadCount - pool.idleThreads)
-      const awakeAtEnd = Math.max(awake() - pipes.length, 0)
+      const awake = ({ idleThreads, threads }: Aio.Stats) => threads - idleThreads
+      const before = stats()
+      const awakeAtEnd = Math.max(awake(before) - pipes.length, 0)
       for (const fd of pipes) writeSync(fd, "x")
       const end = performance.now() + 20_000
-      const isDone = () =>
-        engine.places.pending >= pipes.length &&
-        engine.places.executing <= executing - pipes.length &&
-        awake() <= awakeAtEnd
-      while (!isDone() && performance.now() < end) block(1)
+      const isDone = (now: Aio.Stats) =>
+        now.pending >= pipes.length && now.executing <= before.executing - pipes.length && awake(now) <= awakeAtEnd
+      while (!isDone(stats()) && performance.now() < end) block(1)
     })
   )
 
@@ -144,7 +127,7 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
 
   it.scopedLive("wait and poll alone bring data to reads that wait for it", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       const fd = yield* AioBlocking.pollDescriptor
       const { fibers, pipes } = yield* busyNative(3)
       yield* executing(3)
@@ -152,35 +135,35 @@ describe.each(backends)("$name", ({ layer, mechanism }) => {
       const lasted = yield* Effect.sync(() => {
         const start = performance.now()
         for (const pipe of pipes) writeSync(pipe, "x")
-        while (engine.outstanding > 0 && performance.now() < start + LONG) {
-          engine.blocking.wait(LONG)
-          engine.poll()
+        while (hand.stats().outstanding > 0 && performance.now() < start + LONG) {
+          hand.wait(LONG)
+          hand.poll()
         }
         return performance.now() - start
       })
       expect(lasted).toBeLessThan(SOON)
-      expect(engine.outstanding).toBe(0)
+      expect(hand.stats().outstanding).toBe(0)
       yield* Fiber.joinAll(fibers)
     }).pipe(Effect.provide(layer))
   )
 
   it.scopedLive("wait and poll alone run a program: no turn of Node's event loop", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       yield* Effect.forEach(Array.from({ length: 300 }), () => Effect.fork(Aio.statvfs("/")))
       yield* Effect.yieldNow()
       const turns = yield* Effect.sync(() => {
         let seen = 0
         const immediate = setImmediate(() => seen++)
         const end = performance.now() + LONG
-        while (engine.outstanding > 0 && performance.now() < end) {
-          engine.blocking.wait(1000)
-          engine.poll()
+        while (hand.stats().outstanding > 0 && performance.now() < end) {
+          hand.wait(1000)
+          hand.poll()
         }
         clearImmediate(immediate)
         return seen
       })
-      expect([turns, engine.outstanding]).toEqual([0, 0])
+      expect([turns, hand.stats().outstanding]).toEqual([0, 0])
     }).pipe(Effect.provide(layer))
   )
 })

@@ -2,11 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, IoUring, ThreadPool } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { busy, busyNative, numbers } from "../../backends/threads/fixtures/pool.ts"
+import { busy, busyNative } from "../../backends/threads/fixtures/pool.ts"
 import { ioUringBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { bestOf } from "../../support/patience.ts"
-import { settled } from "../../support/processState.ts"
 
 const mechanisms = [
   { name: "threads", layer: (n: number) => ThreadPool.layer({ inline: false, maxParallel: 16, maxOutstanding: n }) },
@@ -21,13 +20,11 @@ describe.each(mechanisms)("$name", ({ layer, name }) => {
   it.scopedLive("no more than so many, the others held", () =>
     Effect.gen(function* () {
       const { release } = yield* occupy(10)
-      const engine = yield* currentEngine
-      expect(yield* settled(() => engine.places.executing, 3)).toBe(3)
+      yield* statsReach({ executing: 3 })
       yield* Effect.sleep(50)
       expect(yield* Aio.stats).toMatchObject({ outstanding: 10, held: 7, ready: 0, executing: 3, pending: 0 })
       yield* release(0)
-      const one = { outstanding: 9, held: 6, executing: 3 }
-      expect(yield* numbers(one)).toMatchObject(one)
+      yield* statsReach({ outstanding: 9, held: 6, executing: 3 })
       yield* release()
       expect(yield* Aio.stats).toMatchObject({ outstanding: 0, held: 0, completed: 10 })
     }).pipe(Effect.provide(layer(3)))
@@ -75,10 +72,9 @@ describe.each(mechanisms)("$name", ({ layer, name }) => {
   it.scopedLive("raised: they go; lowered: those under way stay", () =>
     Effect.gen(function* () {
       const { release } = yield* occupy(8)
-      const engine = yield* currentEngine
-      expect(yield* settled(() => engine.places.executing, 2)).toBe(2)
+      yield* statsReach({ executing: 2 })
       yield* Aio.setLimits({ maxOutstanding: 5 })
-      expect(yield* settled(() => engine.places.executing, 5)).toBe(5)
+      yield* statsReach({ executing: 5 })
       expect((yield* Aio.stats).held).toBe(3)
       yield* Aio.setLimits({ maxOutstanding: 1 })
       yield* Effect.sleep(50)
@@ -86,9 +82,9 @@ describe.each(mechanisms)("$name", ({ layer, name }) => {
       yield* release(0)
       yield* release(1)
       yield* Effect.sleep(50)
-      expect(yield* numbers({ executing: 3, held: 3 })).toMatchObject({ executing: 3, held: 3 })
+      yield* statsReach({ executing: 3, held: 3 })
       yield* Aio.setLimits({ maxOutstanding: Number.POSITIVE_INFINITY })
-      expect(yield* settled(() => engine.places.executing, 6)).toBe(6)
+      yield* statsReach({ executing: 6 })
       expect((yield* Aio.stats).held).toBe(0)
       yield* release()
     }).pipe(Effect.provide(layer(2)))

@@ -2,27 +2,28 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioBlocking } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { defaultLimits } from "../../../src/internal/engine/limits.ts"
 import { Turns } from "../../../src/internal/engine/turns.ts"
 import { block } from "../../backends/threads/fixtures/pool.ts"
 import { realBackends as backends } from "../../support/backends.ts"
+import { byHand } from "../../support/engine.ts"
 import { nextTurn } from "../../support/moments.ts"
 
 const REQUESTS = 400
 
 /** `REQUESTS` requests of which all completions wait, and the loop has not looked at them. */
 const completions = Effect.gen(function* () {
-  const engine = yield* currentEngine
+  const hand = yield* byHand
   // The threads are up.
   yield* Effect.forEach(Array.from({ length: 8 }), () => Aio.statvfs("/"), { concurrency: 8, discard: true })
   const fibers = yield* Effect.forEach(Array.from({ length: REQUESTS }), () => Effect.fork(Aio.statvfs("/")))
   yield* Effect.yieldNow()
   yield* Effect.sync(() => {
     // Hands them over; what is there already by then counts as delivered.
-    engine.poll()
+    hand.poll()
     const end = performance.now() + 20_000
-    while (engine.places.pending < engine.outstanding && performance.now() < end) block(1)
+    const isComplete = ({ outstanding, pending }: Aio.Stats) => pending === outstanding
+    while (!isComplete(hand.stats()) && performance.now() < end) block(1)
   })
   return fibers
 })
@@ -32,7 +33,6 @@ describe.each(backends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       yield* Aio.setLimits({ maxPollRequests: 10 })
       const fibers = yield* completions
-      const engine = yield* currentEngine
       const { pending } = yield* Aio.stats
       expect(pending).toBeGreaterThan(REQUESTS - 20)
       expect(yield* AioBlocking.poll).toBe(10)
@@ -40,11 +40,11 @@ describe.each(backends)("$name", ({ layer }) => {
       yield* Aio.setLimits({ maxPollRequests: 25 })
       // Nobody asks any more: Node's event loop does it, a turn after the other.
       const perTurn: Array<number> = []
-      let before = engine.counters.completed
-      while (engine.outstanding > 0) {
+      for (let last = yield* Aio.stats; last.outstanding > 0; ) {
         yield* nextTurn
-        perTurn.push(engine.counters.completed - before)
-        before = engine.counters.completed
+        const now = yield* Aio.stats
+        perTurn.push(now.completed - last.completed)
+        last = now
       }
       expect(Math.max(...perTurn)).toBeLessThanOrEqual(25)
       expect(perTurn.length).toBeLessThan(5 * REQUESTS)

@@ -2,9 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { backends } from "../../support/backends.ts"
-import { settled } from "../../support/processState.ts"
+import { statsReach } from "../../support/engine.ts"
 
 const priorities = [-4, -1, -1, 0, 0, -4, 2, 0, 4, -1, 4, 2]
 
@@ -15,9 +14,8 @@ describe.each(backends)("$name: priorities", ({ layerWith, world }) => {
   it.scopedLive("with one request under way at a time, what is queued goes by priority, in order within one", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, new Uint8Array(1)))
-      yield* settled(() => engine.places.executing, 1)
+      yield* statsReach({ executing: 1 })
       const order: Array<number> = []
       const fibers = yield* Effect.forEach(priorities, (priority, index) =>
         Effect.fork(
@@ -27,7 +25,7 @@ describe.each(backends)("$name: priorities", ({ layerWith, world }) => {
           )
         )
       )
-      expect(yield* settled(() => engine.places.held, priorities.length)).toBe(priorities.length)
+      yield* statsReach({ held: priorities.length })
       expect(order).toEqual([])
       yield* Fiber.interrupt(first)
       yield* Effect.timeout(Fiber.joinAll(fibers), "30 seconds")
@@ -38,20 +36,19 @@ describe.each(backends)("$name: priorities", ({ layerWith, world }) => {
   it.scopedLive("one of high priority that comes late overtakes a thousand low ones", () =>
     Effect.gen(function* () {
       const [reader] = yield* world.pipe
-      const engine = yield* currentEngine
       const first = yield* Effect.fork(Aio.read(reader, new Uint8Array(1)))
-      yield* settled(() => engine.places.executing, 1)
+      yield* statsReach({ executing: 1 })
       let done = 0
       const nop = Effect.tap(Aio.nop(), () => Effect.sync(() => done++))
       const low = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.fork(Aio.withPriority(nop, -1)))
-      expect(yield* settled(() => engine.places.held, 1000)).toBe(1000)
+      yield* statsReach({ held: 1000 })
       const high = yield* Effect.fork(
         Aio.withPriority(
           Effect.map(Aio.nop(), () => done),
           1
         )
       )
-      expect(yield* settled(() => engine.places.held, 1001)).toBe(1001)
+      yield* statsReach({ held: 1001 })
       yield* Fiber.interrupt(first)
       expect(yield* Effect.timeout(Fiber.join(high), "30 seconds")).toBe(0)
       yield* Effect.timeout(Fiber.joinAll(low), "30 seconds")

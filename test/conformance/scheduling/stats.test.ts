@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Metric } from "effect"
 import { Aio, AioFile, AioMetrics, IoUring, ThreadPool } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { block, busy, busyNative, executing, numbers } from "../../backends/threads/fixtures/pool.ts"
+import { block, busy, busyNative, executing } from "../../backends/threads/fixtures/pool.ts"
 import { realBackends as backends, ioUringBackends } from "../../support/backends.ts"
+import { byHand, statsReach } from "../../support/engine.ts"
 import { percentile } from "../../support/patience.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
@@ -38,14 +38,15 @@ it.scopedLive("threads: every number at a moment at which it is known", () =>
 describe.each(backends)("$name", ({ layer }) => {
   it.scopedLive("pending: complete, and not delivered", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       yield* Aio.statvfs("/")
       const fiber = yield* Effect.fork(Aio.statvfs("/"))
       yield* Effect.yieldNow()
       yield* Effect.sync(() => {
-        engine.poll()
+        hand.poll()
         const end = performance.now() + 20_000
-        while (engine.places.pending < engine.outstanding && performance.now() < end) block(1)
+        const isComplete = ({ outstanding, pending }: Aio.Stats) => pending === outstanding
+        while (!isComplete(hand.stats()) && performance.now() < end) block(1)
       })
       const now = yield* Aio.stats
       // It may have been quick enough for the poll itself.
@@ -155,6 +156,6 @@ it.scopedLive.skipIf(ioUringBackends.length === 0)("io_uring counts its pool's t
   Effect.gen(function* () {
     expect(yield* Aio.stats).toMatchObject({ backend: "io_uring", threads: 0 })
     yield* Aio.statvfs("/")
-    expect(yield* numbers({ idleThreads: 1 })).toMatchObject({ threads: 1, idleThreads: 1 })
+    yield* statsReach({ threads: 1, idleThreads: 1 })
   }).pipe(Effect.provide(IoUring.layer()))
 )

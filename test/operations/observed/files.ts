@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
 import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
-import { addressOf } from "effect-aio/internal/native/libc"
+import { addressOf } from "../../support/systemCalls.ts"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
 

@@ -1,13 +1,12 @@
 /** What the operating system says, asked on the spot: `node:fs` where it has a function for it, and the bare system call where not. */
-import { errnoName } from "effect-aio/internal/native/errno"
-import { syscall, type Word } from "effect-aio/internal/native/libc"
-import { permanent } from "effect-aio/internal/native/memory"
+import { getSystemErrorName } from "node:util"
+import { lastingAddress, type SystemCall, systemCall, type Word } from "../../../support/systemCalls.ts"
 
 const AT_FDCWD = -100
 
-// Two paths and four words, read by the kernel during a call and never after it. `permanent` keeps them.
+// Two paths and four words, read by the kernel during a call and never after it.
 const memory = Buffer.alloc(16_384)
-const address = permanent(memory)
+const address = lastingAddress(memory)
 const words = new BigInt64Array(memory.buffer, memory.byteOffset + 8192, 4)
 
 const path = (name: string, at: 0 | 4096): number => {
@@ -16,28 +15,18 @@ const path = (name: string, at: 0 | 4096): number => {
 }
 
 /** A system call as `node:fs` would make it: its result, or an exception with a `code`. */
-const call = (nr: number, ...args: ReadonlyArray<Word>): number => {
-  const result = syscall(nr, ...(args as [Word]))
-  if (result < 0) throw Object.assign(new Error(errnoName(-result)), { code: errnoName(-result) })
-  return result
+const call = (name: SystemCall, ...args: ReadonlyArray<Word>): number => {
+  const result = systemCall(name, ...args)
+  if (result >= 0) return result
+  const code = getSystemErrorName(result)
+  throw Object.assign(new Error(code), { code })
 }
 
-const arm = process.arch === "arm64"
-/** Written down here once more, from asm/unistd.h: an oracle that shared them would share their mistakes. */
-const NR = {
-  truncate: arm ? 45 : 76,
-  flock: arm ? 32 : 73,
-  utimensat: arm ? 88 : 280,
-  fallocate: arm ? 47 : 285,
-  renameat2: arm ? 276 : 316,
-  copy_file_range: arm ? 285 : 326
-}
-
-export const truncate = (name: string, length: number): number => call(NR.truncate, path(name, 0), length)
+export const truncate = (name: string, length: number): number => call("truncate", path(name, 0), length)
 
 /** flock(2) with LOCK_NB. */
 export const flock = (fd: number, lock: "shared" | "exclusive" | "unlock"): number =>
-  call(NR.flock, fd, { shared: 1, exclusive: 2, unlock: 8 }[lock] | 4)
+  call("flock", fd, { shared: 1, exclusive: 2, unlock: 8 }[lock] | 4)
 
 /** Nanoseconds, "now", or nothing. */
 export const utimes = (
@@ -52,17 +41,17 @@ export const utimes = (
     words[index * 2 + 1] =
       typeof time === "bigint" ? time - second * 10n ** 9n : time === "now" ? (1n << 30n) - 1n : (1n << 30n) - 2n
   })
-  return call(NR.utimensat, AT_FDCWD, path(name, 0), address + 8192, follow === false ? 0x100 : 0)
+  return call("utimensat", AT_FDCWD, path(name, 0), address + 8192, follow === false ? 0x100 : 0)
 }
 
 const modes = { allocate: 0, keepSize: 1, punchHole: 2 | 1, collapseRange: 8, zeroRange: 16, insertRange: 32 }
 
 export const fallocate = (fd: number, mode: keyof typeof modes, offset: number, length: number): number =>
-  call(NR.fallocate, fd, modes[mode], offset, length)
+  call("fallocate", fd, modes[mode], offset, length)
 
 /** renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE. */
 export const rename = (from: string, to: string, existing: "noReplace" | "exchange"): number =>
-  call(NR.renameat2, AT_FDCWD, path(from, 0), AT_FDCWD, path(to, 4096), existing === "noReplace" ? 1 : 2)
+  call("renameat2", AT_FDCWD, path(from, 0), AT_FDCWD, path(to, 4096), existing === "noReplace" ? 1 : 2)
 
 export const copyFileRange = (
   from: number,
@@ -74,7 +63,7 @@ export const copyFileRange = (
   words[0] = BigInt(offset ?? 0)
   words[1] = BigInt(toOffset ?? 0)
   return call(
-    NR.copy_file_range,
+    "copy_file_range",
     from,
     offset === undefined ? 0 : address + 8192,
     to,
