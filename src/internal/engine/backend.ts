@@ -54,6 +54,8 @@ export interface Backend {
    * They are submitted one after the other otherwise.
    */
   linksAfter?(entry: Entry<any, any>): boolean
+  /** Whether it runs programs, several system calls in one request. Without it their steps are requests of their own. */
+  readonly runsPrograms?: boolean
   /** Whether it keeps `Request.deadline` itself. */
   readonly keepsDeadlines?: boolean
   /** Whether this mechanism runs the operation itself, at least for some inputs. */

@@ -6,7 +6,7 @@
  */
 
 import { addressOf, type Word } from "../native/libc.ts"
-import { type FILL, type LIST, ONCE } from "../native/machine/layout.ts"
+import { AFTER_SUCCESS, type FILL, NOT_RUN, ONCE, type PROGRAM, type WHOLE } from "../native/machine/layout.ts"
 import { Cell, cString, writePath } from "../native/memory.ts"
 import { BadArgument, checkPath, type Path } from "./arguments.ts"
 import { type BounceBuffer, copyFromBounceBuffers } from "./bounceBuffers.ts"
@@ -40,9 +40,13 @@ export class Submission {
   /** The same for the names of a directory, which `decode` copies: it is used again. */
   names: Buffer | null = null
   /** How a thread runs the system call. */
-  mode: typeof ONCE | typeof FILL | typeof LIST = ONCE
+  mode: typeof ONCE | typeof FILL | typeof WHOLE | typeof PROGRAM = ONCE
   /** A directory's names were read to their end. */
   atEnd = false
+  /** The steps of a program, each of which keeps its own memory; in `a0` stands how many. */
+  steps: Array<ProgramStep> | null = null
+  /** The step behind which a program that has ended did not go on; its number of steps if there is none. */
+  stoppedAt = 0
   /** The cell's path area is taken. */
   cellHoldsPath = false
   private ownCell: Cell | null = null
@@ -128,8 +132,56 @@ export class Submission {
       releaseRoom(this.names)
       this.names = null
     }
+    if (this.steps !== null) {
+      this.steps.forEach(releaseStep)
+      this.steps = null
+    }
     this.cellHoldsPath = false
     this.mode = ONCE
     this.atEnd = false
   }
+}
+
+/** One system call of a program: a submission that belongs to another one. */
+export class ProgramStep extends Submission {
+  /** As in machine.h: `OPENS`, `ALWAYS`. */
+  flags = 0
+  /** Which arguments come from earlier steps. */
+  sources = 0
+  /** When the program goes on behind it. */
+  goesOn = AFTER_SUCCESS
+  /** `>= 0`, `-errno`, or `NOT_RUN`, when the program has ended. */
+  result = NOT_RUN
+  /** When the program has ended: its result is a descriptor that is still open. */
+  isOpen = false
+
+  constructor() {
+    super(true)
+  }
+
+  override clear(): void {
+    super.clear()
+    this.flags = 0
+    this.sources = 0
+    this.goesOn = AFTER_SUCCESS
+    this.result = NOT_RUN
+    this.isOpen = false
+  }
+}
+
+/** Steps are kept for the next programs. */
+const MOST_FREE = 1024
+const freeSteps: Array<ProgramStep> = []
+
+/** A step for a submission that is being encoded. It belongs to the submission until that is cleared. */
+export const takeStep = (submission: Submission): ProgramStep => {
+  const step = freeSteps.pop() ?? new ProgramStep()
+  submission.steps ??= []
+  submission.steps.push(step)
+  return step
+}
+
+const releaseStep = (step: ProgramStep): void => {
+  step.clear()
+  if (freeSteps.length < MOST_FREE) freeSteps.push(step)
 }

@@ -20,14 +20,18 @@ import {
   LEVELS,
   LIVE_THREADS,
   MAX_IDLE,
+  MAX_STEPS,
   MAX_THREADS,
+  NOT_RUN,
   NOTHING,
+  OPENS,
   POOL_CALLS,
   POOL_COMPLETIONS,
   POOL_EVENT_FD,
   POOL_RESULTS,
   POOL_SIZE,
   POOL_STATES,
+  POOL_STEPS,
   POOL_SUBMISSIONS,
   POOL_THREADS,
   POOL_WAKE_SIGNAL,
@@ -37,6 +41,9 @@ import {
   RETIRED,
   RUNNING,
   SIGNALLED,
+  STEP_ARGUMENTS,
+  STEP_RESULT,
+  STEP_WORDS,
   TAILS,
   THREAD_CURRENT,
   THREAD_LIMIT,
@@ -52,6 +59,7 @@ import { wakeSignal, wakeThread } from "./wakeSignal.ts"
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000
 const FUTEX_WAKE_PRIVATE = 129
+const HIGH = 4294967296
 
 /** Slots that each priority leaves to the higher ones. */
 const RESERVED_SLOTS = 16
@@ -73,6 +81,21 @@ export interface Call {
   readonly a3: Word
   readonly a4: Word
   readonly a5: Word
+  /** Of a program: its steps. */
+  readonly steps: ReadonlyArray<Step> | null
+  /** Set when a program has ended, see `results`. */
+  stoppedAt: number
+}
+
+/** One system call of a program, see machine.h. */
+export interface Step extends Omit<Call, "slot" | "steps" | "stoppedAt"> {
+  readonly flags: number
+  readonly sources: number
+  readonly goesOn: number
+  /** These are set when the program has ended. */
+  result: number
+  isOpen: boolean
+  atEnd: boolean
 }
 
 /** The parts of the shared memory. */
@@ -84,7 +107,9 @@ const viewsOf = (memory: ArrayBuffer) => ({
   /** LEVELS rings, one after the other. */
   submissions: new Int32Array(memory, POOL_SUBMISSIONS, LEVELS * CAPACITY),
   completions: new Int32Array(memory, POOL_COMPLETIONS, CAPACITY),
-  states: new Int32Array(memory, POOL_STATES, CAPACITY)
+  states: new Int32Array(memory, POOL_STATES, CAPACITY),
+  /** `MAX_STEPS` of each slot, one after the other. */
+  steps: new Int32Array(memory, POOL_STEPS, CAPACITY * MAX_STEPS * STEP_WORDS)
 })
 
 /**
@@ -277,6 +302,7 @@ export class Threads {
     setWord(calls, at + 8, call.a3)
     setWord(calls, at + 10, call.a4)
     setWord(calls, at + 12, call.a5)
+    if (call.steps !== null) this.writeSteps(slot, call.steps)
     // Plain writes: threads see the slot after `publish`, whose store of the tail orders them.
     states[slot] = QUEUED
     const { control, submissions } = this.views
@@ -284,6 +310,51 @@ export class Threads {
     submissions[level * CAPACITY + position] = slot
     this.pushed[level]++
     this.pushedTotal++
+  }
+
+  private writeSteps(slot: number, steps: ReadonlyArray<Step>): void {
+    const { steps: words } = this.views
+    let at = slot * MAX_STEPS * STEP_WORDS
+    for (const step of steps) {
+      words[at] = step.nr
+      words[at + 1] = step.mode
+      words[at + 2] = step.flags
+      words[at + 3] = step.sources
+      words[at + 4] = step.goesOn
+      const a = at + STEP_ARGUMENTS
+      setWord(words, a, step.a0)
+      setWord(words, a + 2, step.a1)
+      setWord(words, a + 4, step.a2)
+      setWord(words, a + 6, step.a3)
+      setWord(words, a + 8, step.a4)
+      setWord(words, a + 10, step.a5)
+      setWord(words, at + STEP_RESULT, NOT_RUN)
+      at += STEP_WORDS
+    }
+  }
+
+  /** Gives a program what has become of it. Asked for the slot of a completion that is being delivered. */
+  results(program: Call): void {
+    const { slot } = program
+    const { calls, steps: words } = this.views
+    program.stoppedAt = calls[slot * CALL_WORDS + 6]
+    let at = slot * MAX_STEPS * STEP_WORDS
+    for (const step of program.steps!) {
+      step.result = words[at + STEP_RESULT + 1] * HIGH + (words[at + STEP_RESULT] >>> 0)
+      step.isOpen = (words[at + 2] & OPENS) !== 0 && step.result >= 0
+      step.atEnd = words[at + 1] === FILLED_TO_END
+      at += STEP_WORDS
+    }
+  }
+
+  /** The step that a program is in. */
+  stepOf(slot: number): number {
+    return Atomics.load(this.views.calls, slot * CALL_WORDS + 4)
+  }
+
+  /** The result of a step that has ended, less its upper half. */
+  resultOf(slot: number, step: number): number {
+    return Atomics.load(this.views.steps, (slot * MAX_STEPS + step) * STEP_WORDS + STEP_RESULT)
   }
 
   /** Shows the pushed calls to the threads and wakes as many as there is work for. */
@@ -364,7 +435,7 @@ export class Threads {
     return "done"
   }
 
-  /** Whether a call that fills its buffer came to the end. Asked for the slot of a completion that is being delivered. */
+  /** Whether a call that fills its buffer (`FILL`) came to the end. Asked for the slot of a completion that is being delivered. */
   reachedEnd(slot: number): boolean {
     return this.views.calls[slot * CALL_WORDS + 1] === FILLED_TO_END
   }

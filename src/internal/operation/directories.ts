@@ -8,9 +8,9 @@ import { define, PENDING } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
-import { AT_FDCWD, DIRENT, O_CLOEXEC } from "../native/layout.ts"
+import { DIRENT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
-import { FILL, LIST } from "../native/machine/layout.ts"
+import { FILL } from "../native/machine/layout.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { type FileType, fileType } from "./metadata.ts"
@@ -127,24 +127,3 @@ export const readdir = define(
     decode: decodeChunk
   }
 )
-
-/**
- * A whole directory in one request: a thread opens it, reads its names and closes it, and no other step sees its descriptor. A directory
- * whose names need more than `size` bytes is not `done`, and has to be read anew with more room.
- */
-export const list = define((path: Path, size: number) => ({ path, size }), {
-  name: "readdir",
-  man: "opendir(3)",
-  // A file server may not answer.
-  mayWaitForEver: true,
-  encode: (submission, { path, size }) => {
-    submission.nr = NR.getdents64
-    submission.a0 = AT_FDCWD
-    submission.a1 = submission.path(path)
-    submission.a2 = O_DIRECTORY | O_CLOEXEC
-    submission.a3 = outputOf(submission, size)
-    submission.a4 = size
-    submission.mode = LIST
-  },
-  decode: decodeChunk
-})

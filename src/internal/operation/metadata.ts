@@ -81,6 +81,9 @@ const makedev = (major: number, minor: number): bigint =>
       (BigInt(minor & 0xffffff00) << 12n) |
       BigInt(minor & 0xff)
 
+/** Where a `struct statx` has what programs ask of it. */
+export const statOffsets = { mode: STATX.mode, ino: STATX.ino, size: STATX.fileSize } as const
+
 export const decodeStat = ({ cell }: Submission): Stat => {
   const { i64, u32, u64 } = cell
   const time = (offset: number): bigint => i64[offset / 8] * 1_000_000_000n + BigInt(u32[offset / 4 + 2])

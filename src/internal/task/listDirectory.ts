@@ -1,7 +1,14 @@
-/** The names in a directory: one request, or, for many names, as many attempts as are needed to have room for all. */
+/**
+ * The names in a directory: one request, or, for many names, as many attempts as are needed to have room for all. A thread opens it, reads its
+ * names and closes it, and no step of JavaScript sees its descriptor.
+ */
+import { constants } from "node:fs"
+import { Failed } from "../engine/failed.ts"
 import { NAME_ROOM } from "../engine/nameRoom.ts"
 import { errno } from "../native/errno.ts"
-import { type DirectoryChunk, type DirectoryEntry, list } from "../operation/directories.ts"
+import { close, open, readdir } from "../operation/catalogue.ts"
+import type { DirectoryChunk, DirectoryEntry } from "../operation/directories.ts"
+import { notRun, type ProgramEnd, program } from "../operation/program.ts"
 import { PathSequence } from "./sequence.ts"
 
 /** Bytes that getdents64(2) can be asked for. */
@@ -11,14 +18,30 @@ export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
   private size = NAME_ROOM
 
   protected begin(): void {
-    this.run(list(this.path, this.size), this.listed)
+    this.runProgram(
+      program("readdir", [
+        { operation: open(this.path, { flag: constants.O_DIRECTORY }) },
+        { operation: readdir(0, { bufferSize: this.size }), fd: 0 },
+        { operation: close(0), fd: 0, always: true }
+      ]),
+      this.listed,
+      this.refused
+    )
   }
 
-  private listed({ done, entries }: DirectoryChunk): void {
+  private listed({ ends: [opened, names] }: ProgramEnd): void {
+    // One name for both, whichever has failed: that of readdir(3), as in Node.
+    const end = names === notRun ? opened : names
+    if (end instanceof Failed) return this.goOn(end, this.refused, this.refused)
+    const { done, entries } = end as DirectoryChunk
     if (done) return this.conclude(entries)
-    if (this.size === MOST) return this.failed(errno.EFBIG, "readdir")
+    if (this.size === MOST) return this.refused(errno.EFBIG)
     // All attempts before the last together cost a seventh of the last one.
     this.size = Math.min(this.size * 8, MOST)
     this.begin()
+  }
+
+  private refused(number: number): void {
+    this.failed(number, "readdir")
   }
 }

@@ -13,8 +13,16 @@ import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { close } from "../operation/catalogue.ts"
+import type { Program, ProgramEnd } from "../operation/program.ts"
+import { runsPrograms, StepByStep, type Steps } from "./stepByStep.ts"
 import { noContext, type SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
+
+/** A program that was cancelled as a whole fails as its first operation. */
+const nameOf = ({ entry, input: { steps } }: Program): string => {
+  const first = steps[0]
+  return first !== undefined && "operation" in first ? first.operation.entry.name : entry.name
+}
 
 /** Called with the result of a request that succeeded. */
 type Then<Owner, A> = (this: Owner, value: A) => void
@@ -108,13 +116,47 @@ export abstract class Sequence<out A> extends Task<A> {
     engine.submit(step)
   }
 
+  /** Whether a program is one request. */
+  protected get runsPrograms(): boolean {
+    return runsPrograms(this.engine)
+  }
+
+  /**
+   * Runs several requests as one, where there is a thread that can. `then` gets what has become of them, and the descriptors that they have left
+   * open. `otherwise` is called when the program was cancelled, or could not be begun, and nothing is open.
+   */
+  protected runProgram(
+    program: Program,
+    then: Then<this, ProgramEnd>,
+    otherwise: Otherwise<this> = this.failed as Otherwise<this>
+  ): void {
+    const fail = (number: number): void => otherwise.call(this, number, nameOf(program))
+    if (this.runsPrograms) {
+      return this.run(
+        program,
+        (end) => {
+          // As the engine does for the descriptor of an open.
+          for (const fd of end.open) this.engine.descriptors.own(fd)
+          then.call(this, end)
+        },
+        fail
+      )
+    }
+    const steps: Steps = {
+      run: ({ entry, input }, done) =>
+        this.run({ entry, input }, done, (number) => done(new Failed(entry.name, input, number, undefined))),
+      isCancelled: () => this.cancelling
+    }
+    new StepByStep(program, steps, (end) => this.goOn(end, then, fail)).start()
+  }
+
   /** Called by the request under way. */
   stepEnded({ otherwise, then }: Step, end: unknown | Failed): void {
     this.step = undefined
     this.goOn(end, then, otherwise)
   }
 
-  private goOn(end: unknown | Failed, then: Then<any, any>, otherwise: Otherwise<any>): void {
+  protected goOn(end: unknown | Failed, then: Then<any, any>, otherwise: Otherwise<any>): void {
     if (!(end instanceof Failed)) then.call(this, end)
     else if (end.errno === 0) this.conclude(new Failed(this.label.name, this.about, 0, end.problem))
     else otherwise.call(this, end.errno, end.operation)

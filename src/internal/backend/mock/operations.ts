@@ -3,7 +3,7 @@
  * encoded: numbers with their defaults stand in its words, answers go into its cell and its output.
  */
 
-import { BadArgument, type Path } from "../../engine/arguments.ts"
+import { BadArgument } from "../../engine/arguments.ts"
 import { keptVector } from "../../engine/buffers.ts"
 import type { Constructor } from "../../engine/operation.ts"
 import type { Submission } from "../../engine/submission.ts"
@@ -63,15 +63,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
-  readdir: ({ fs, open }, input: { readonly fd: number } | { readonly path: Path }, submission, attempt) => {
-    if ("fd" in input) return writeNames(submission, open.get(input.fd))
-    const fd = descriptors.open(fs, open, attempt, toByteString(input.path), Number(submission.a2), 0)
-    try {
-      return writeNames(submission, open.get(fd))
-    } finally {
-      descriptors.close(fs, open, fd)
-    }
-  },
+  readdir: ({ open }, { fd }, submission) => writeNames(submission, open.get(fd)),
 
   // --- Names
   mkdir: ({ fs }, { path }, { a2 }) => names.mkdir(fs, toByteString(path), Number(a2)),

@@ -12,6 +12,7 @@
  */
 import { availableParallelism } from "node:os"
 import type { Backend, BackendCounts, Host } from "../../engine/backend.ts"
+import type { Operation } from "../../engine/operation.ts"
 import { levelOf } from "../../engine/queue.ts"
 import type { Request } from "../../engine/request.ts"
 import { Slot } from "../../engine/request.ts"
@@ -21,7 +22,9 @@ import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } fr
 import { ONCE } from "../../native/machine/layout.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
-import { MAX_THREADS, Threads } from "../../native/threads.ts"
+import { type Call, MAX_THREADS, Threads } from "../../native/threads.ts"
+import { readdir } from "../../operation/catalogue.ts"
+import type { ProgramInput } from "../../operation/program.ts"
 import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
@@ -61,10 +64,19 @@ const MAX_FAILED_STARTS = 3
  * Opens of a FIFO wait, and nothing tells beforehand that it is one. Transfers wait in spite of the epoll set: a write of more bytes than
  * there is room for, or a read whose bytes another reader has taken.
  */
-const mayWaitForEver = ({ entry, input }: Request): boolean =>
+const mayWaitForEver = ({ entry, input }: Operation<any>): boolean =>
   entry.producesDescriptor === true ||
   entry.mayWaitForEver === true ||
   (entry.peerEvents !== undefined && input.offset === undefined && mayHavePeer(input.fd))
+
+/** The same of the step that a program is in. What it has opened itself may be anything, and a file server may not answer. */
+const stepMayWaitForEver = (threads: Threads, slot: number, { steps }: ProgramInput): boolean => {
+  const step = steps[threads.stepOf(slot)]
+  if ("expect" in step) return false
+  const { fd, operation } = step
+  if (fd === undefined) return mayWaitForEver(operation)
+  return operation.entry === readdir.entry || mayHavePeer(threads.resultOf(slot, fd))
+}
 
 export class ThreadsBackend implements Backend {
   readonly name = "threads"
@@ -108,6 +120,11 @@ export class ThreadsBackend implements Backend {
 
   accepts(): boolean {
     return true
+  }
+
+  /** Where no pool can be had, mechanisms beside it run what they can. */
+  get runsPrograms(): boolean {
+    return this.open() >= 0
   }
 
   /**
@@ -163,7 +180,9 @@ export class ThreadsBackend implements Backend {
     this.opensSeen = new Set()
     this.slots.forEach((submission) => {
       const { isStuck, request, slot } = submission
-      if (request === null || isStuck || !this.threads!.hasStarted(slot) || !mayWaitForEver(request)) return
+      if (request === null || isStuck || !this.threads!.hasStarted(slot)) return
+      const isProgram = submission.steps !== null
+      if (!(isProgram ? stepMayWaitForEver(this.threads!, slot, request.input) : mayWaitForEver(request))) return
       if (seen.has(request)) {
         submission.isStuck = true
         this.stuck++
@@ -296,7 +315,8 @@ export class ThreadsBackend implements Backend {
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
     if (result === -errno.EAGAIN && this.waitsAfterAll(submission)) return
-    submission.atEnd = submission.mode !== ONCE && result >= 0 && this.threads!.reachedEnd(slot)
+    if (submission.steps !== null) this.threads!.results(submission as Call)
+    else submission.atEnd = submission.mode !== ONCE && result >= 0 && this.threads!.reachedEnd(slot)
     const { entry } = submission.request!
     this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()

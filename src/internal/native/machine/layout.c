@@ -13,7 +13,9 @@ int main(void) {
   NUMBER(HEADS); NUMBER(TAILS); NUMBER(CONTROL_WORDS);
   NUMBER(FREE); NUMBER(QUEUED); NUMBER(RUNNING); NUMBER(CANCELLING); NUMBER(CANCELLED); NUMBER(DISCARDED);
   NUMBER(NOTHING); NUMBER(RETIRED);
-  NUMBER(ONCE); NUMBER(FILL); NUMBER(LIST); NUMBER(FILLED_TO_END);
+  NUMBER(ONCE); NUMBER(FILL); NUMBER(FILLED_TO_END); NUMBER(WHOLE); NUMBER(PROGRAM);
+  NUMBER(MAX_STEPS); NUMBER(EXPECT_SAME); NUMBER(EXPECT_OTHER); NUMBER(OPENS); NUMBER(ALWAYS);
+  NUMBER(AFTER_SUCCESS); NUMBER(AFTER_ALL); NUMBER(NOT_RUN); NUMBER(RANGE);
   NUMBER(POLL); NUMBER(RING); NUMBER(CONTEXT); NUMBER(POOL); NUMBER(BLOCKS); NUMBER(MEMORY); NUMBER(OF_OPEN);
   NUMBER(NO_CLEANUP); NUMBER(MAX_CLEANUPS); NUMBER(DESCRIPTOR_WORDS);
   OFFSET(POOL_EVENT_FD, Pool, eventFd);
@@ -24,8 +26,12 @@ int main(void) {
   OFFSET(POOL_SUBMISSIONS, Pool, submissions);
   OFFSET(POOL_COMPLETIONS, Pool, completions);
   OFFSET(POOL_STATES, Pool, states);
+  OFFSET(POOL_STEPS, Pool, steps);
   printf("export const POOL_SIZE = %zu\n", sizeof(struct Pool));
   printf("export const CALL_WORDS = %zu\n", sizeof(struct Call) / 4);
+  printf("export const STEP_WORDS = %zu\n", sizeof(struct Step) / 4);
+  printf("export const STEP_ARGUMENTS = %zu\n", offsetof(struct Step, a) / 4);
+  printf("export const STEP_RESULT = %zu\n", offsetof(struct Step, result) / 4);
   printf("export const THREAD_WORDS = %zu\n", sizeof(struct Thread) / 4);
   printf("export const THREAD_TID = %zu\n", offsetof(struct Thread, tid) / 4);
   printf("export const THREAD_CURRENT = %zu\n", offsetof(struct Thread, current) / 4);

@@ -35,10 +35,10 @@
 
 #if defined(__x86_64__)
 enum { NR_write = 1, NR_close = 3, NR_munmap = 11, NR_rt_sigprocmask = 14, NR_nanosleep = 35, NR_getpid = 39, NR_prctl = 157,
-       NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207, NR_getdents64 = 217, NR_tgkill = 234, NR_openat = 257 };
+       NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207, NR_getdents64 = 217, NR_tgkill = 234, NR_openat = 257, NR_copy_file_range = 326 };
 #elif defined(__aarch64__)
 enum { NR_write = 64, NR_close = 57, NR_munmap = 215, NR_rt_sigprocmask = 135, NR_nanosleep = 101, NR_getpid = 172, NR_prctl = 167,
-       NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_getdents64 = 61, NR_tgkill = 131, NR_openat = 56 };
+       NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_getdents64 = 61, NR_tgkill = 131, NR_openat = 56, NR_copy_file_range = 285 };
 #endif
 enum { NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_openat2 = 437 };
 
@@ -115,14 +115,14 @@ static long execute_once(struct Pool *pool, int slot, long number, long a0, long
  * The names of an open directory, as many as there is room for: the end is said by an empty answer only, and would take another request.
  * What failed after some have been read is left for the next request, if one can go on where this one stopped.
  */
-static long fill(struct Pool *pool, struct Call *call, int slot, long fd, long buffer, long size, int goes_on) {
+static long fill(struct Pool *pool, int *mode, int slot, long fd, long buffer, long size, int goes_on) {
   long filled = 0;
   do {
     long result = execute_once(pool, slot, NR_getdents64, fd, buffer + filled, size - filled, 0, 0, 0);
     /* EINVAL: a longer name than any should be has no room. */
     if (result < 0) return filled > 0 && (goes_on || result == -EINVAL) ? filled : result;
     if (result == 0) {
-      call->mode = FILLED_TO_END;
+      *mode = FILLED_TO_END;
       return filled;
     }
     filled += result;
@@ -130,18 +130,109 @@ static long fill(struct Pool *pool, struct Call *call, int slot, long fd, long b
   return filled;
 }
 
-/* The names of a directory that only this call has open: no other code has its descriptor, however the request ends. */
-static long list(struct Pool *pool, struct Call *call, int slot) {
-  long fd = execute_once(pool, slot, NR_openat, call->a[0], call->a[1], call->a[2], 0, 0, 0);
-  if (fd < 0) return fd;
-  long result = fill(pool, call, slot, fd, call->a[3], call->a[4], 0);
-  CALL(NR_close, fd, 0, 0, 0);
-  return load(pool->states[slot]) == CANCELLING && call->mode != FILLED_TO_END ? -ECANCELED : result;
+/* All bytes of a transfer at the files' positions. What failed after some were moved is left for the next request: it will fail again. */
+static long move(struct Pool *pool, int slot, long number, long *a) {
+  int isCopy = number == NR_copy_file_range;
+  long length = isCopy ? a[4] : a[2];
+  long moved = 0;
+  do {
+    long left = length - moved;
+    if (isCopy) a[4] = left < RANGE ? left : RANGE;
+    long result = execute_once(pool, slot, number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (result <= 0) return moved > 0 ? moved : result;
+    moved += result;
+    if (!isCopy) {
+      a[1] += result;
+      a[2] -= result;
+    }
+  } while (moved < length && load(pool->states[slot]) != CANCELLING);
+  return moved;
+}
+
+/* ---------------------------------------------------------------- programs */
+
+/* 64 bits of what the kernel has written, at any address: the mode of a `struct statx` is not aligned to them. */
+struct Unaligned {
+  long value;
+} __attribute__((packed, may_alias));
+
+/* Closes what a program has opened and not closed, the last one first. */
+static void close_descriptors(struct Step *steps, int count) {
+  for (int i = count - 1; i >= 0; i--) {
+    if (!(steps[i].flags & OPENS) || steps[i].result < 0) continue;
+    steps[i].flags &= ~OPENS;
+    CALL(NR_close, steps[i].result, 0, 0, 0);
+  }
+}
+
+/* The arguments of a step, with those that come from earlier ones. Whether there are all of them. */
+static int resolve(struct Step *steps, int index, long *a) {
+  struct Step *step = &steps[index];
+  for (int k = 0; k < 6; k++) {
+    a[k] = step->a[k];
+    if (step->sources >> k & 1) {
+      if (a[k] < 0 || a[k] >= index || steps[a[k]].result < 0) return 0;
+      a[k] = steps[a[k]].result;
+    } else if (step->sources >> (8 + k) & 1) {
+      a[k] = ((struct Unaligned *)a[k])->value;
+    }
+  }
+  return 1;
+}
+
+static long run_step(struct Pool *pool, int slot, struct Step *step, long *a, int *isShort) {
+  if (step->number == EXPECT_SAME || step->number == EXPECT_OTHER) {
+    int isSame = ((a[0] ^ a[2]) & a[1]) == 0;
+    return isSame == (step->number == EXPECT_SAME) ? 0 : -ECANCELED;
+  }
+  if (step->mode == FILL) return fill(pool, &step->mode, slot, a[0], a[1], a[2], 0);
+  if (step->mode == WHOLE) {
+    long length = step->number == NR_copy_file_range ? a[4] : a[2];
+    long result = move(pool, slot, step->number, a);
+    *isShort = result < length;
+    return result;
+  }
+  return execute_once(pool, slot, step->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/*
+ * Runs steps in order, up to one behind which the program does not go on; from there on only what always runs. Between any two it looks
+ * whether the request was cancelled. What was opened is closed then, and when the pool was abandoned. Otherwise descriptors that no step
+ * has closed are the loop's. How many steps there are, or -ECANCELED.
+ *
+ * All that it needs when it comes back from a system call is in the pool's memory, to which this thread has a reference. Memory of JavaScript
+ * is only looked at (`resolve`) by what has not been cancelled: the loop's side waits for that before the memory is freed.
+ */
+static long run_program(struct Pool *pool, struct Call *call, int slot) {
+  struct Step *steps = pool->steps[slot];
+  int count = (int)call->a[0];
+  int stopped = 0;
+  long a[6];
+  for (int i = 0; i < count; i++) {
+    struct Step *step = &steps[i];
+    if (load(pool->states[slot]) == CANCELLING) goto cancelled;
+    if (stopped && !(step->flags & ALWAYS)) continue;
+    store(call->a[1], i);
+    if (!resolve(steps, i, a)) continue;
+    int isShort = 0;
+    long result = run_step(pool, slot, step, a, &isShort);
+    step->result = result;
+    if (step->number == NR_close && (step->sources & 1)) steps[step->a[0]].flags &= ~OPENS;
+    if (result == -ECANCELED && load(pool->states[slot]) == CANCELLING) goto cancelled;
+    if (step->goesOn == AFTER_ALL) continue;
+    if (step->goesOn == AFTER_SUCCESS ? result >= 0 && !isShort : result == -step->goesOn) continue;
+    if (!stopped) call->a[2] = i;
+    stopped = 1;
+  }
+  if (load(pool->control[ABANDONED]) == 0) return count;
+cancelled:
+  close_descriptors(steps, count);
+  return -ECANCELED;
 }
 
 static long execute(struct Pool *pool, struct Call *call, int slot) {
-  if (call->mode == LIST) return list(pool, call, slot);
-  if (call->mode == FILL) return fill(pool, call, slot, call->a[0], call->a[1], call->a[2], 1);
+  if (call->mode == PROGRAM) return run_program(pool, call, slot);
+  if (call->mode == FILL) return fill(pool, &call->mode, slot, call->a[0], call->a[1], call->a[2], 1);
   return execute_once(pool, slot, call->number, call->a[0], call->a[1], call->a[2], call->a[3], call->a[4], call->a[5]);
 }
 
@@ -298,10 +389,14 @@ void abandon_pool(struct Pool *pool) {
 
 /* ---------------------------------------------------------------- clean-up of a thread */
 
-/* Closes descriptors of opens whose completions were not taken, and descriptors of closes that no thread has begun. */
+/* Closes descriptors of opens and programs whose completions were not taken, and descriptors of closes that no thread has begun. */
 static void close_opened(struct Pool *pool) {
   for (int slot = 0; slot < CAPACITY; slot++) {
     int number = pool->calls[slot].number;
+    if (pool->calls[slot].mode == PROGRAM) {
+      if (load(pool->states[slot]) == COMPLETE) close_descriptors(pool->steps[slot], (int)pool->calls[slot].a[0]);
+      continue;
+    }
     if (number == NR_close && swap(&pool->states[slot], QUEUED, DISCARDED)) CALL(NR_close, pool->calls[slot].a[0], 0, 0, 0);
     if (load(pool->states[slot]) != COMPLETE || (number != NR_openat && number != NR_openat2)) continue;
     if (pool->results[slot] >= 0) CALL(NR_close, (long)pool->results[slot], 0, 0, 0);

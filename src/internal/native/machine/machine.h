@@ -61,11 +61,36 @@ enum {
   ONCE = 0,
   /* getdents64(2): again and again, until its buffer is full, or it has said that there is nothing more to come. */
   FILL = 1,
-  /* The same of a path: a[0] to a[2] open the directory, a[3] and a[4] are the buffer and its bytes. It is closed whatever happens. */
-  LIST = 2,
-  /* What a thread makes of both when it has been said. */
-  FILLED_TO_END = 3
+  /* What a thread makes of it when it has been said. */
+  FILLED_TO_END = 2,
+  /* write(2), copy_file_range(2) at the files' positions: again and again, until all bytes are moved or none is. */
+  WHOLE = 3,
+  /* The first a[0] steps of the slot. In a[1] stands the step that a thread is in, in a[2] the one behind which it did not go on, or a[0]. */
+  PROGRAM = 4
 };
+
+/* Steps of a program, at most. */
+#define MAX_STEPS 32
+
+/* In place of a system call's number: compares the bits of a[0] and a[2] that are set in a[1]. Succeeds where they are alike, or differ. */
+enum { EXPECT_SAME = -2, EXPECT_OTHER = -3 };
+
+/* Flags of a step. */
+enum {
+  /* Its result is a descriptor. */
+  OPENS = 1,
+  /* It runs although the program has stopped: a close. */
+  ALWAYS = 2
+};
+
+/* When the program goes on behind a step: in place of an error number. */
+enum { AFTER_SUCCESS = 0, AFTER_ALL = -1 };
+
+/* In place of a step's result: it was not run. */
+#define NOT_RUN -4096
+
+/* Bytes that copy_file_range(2) is asked for at a time: a cancel waits for those under way. */
+#define RANGE 8388608
 
 /* With less room in its buffer, getdents64(2) is not asked again: that may be too little for a name. */
 #define NAME_ROOM 288
@@ -78,6 +103,21 @@ struct Call {
   int number;
   int mode;
   long a[6];
+};
+
+/* One system call of a program. */
+struct Step {
+  int number;
+  /* ONCE, FILL, WHOLE. */
+  int mode;
+  int flags;
+  /* Bit k: argument k is the result of step a[k], which is an earlier one. Bit 8 + k: it is the 64 bits at the address a[k]. */
+  int sources;
+  /* AFTER_SUCCESS, AFTER_ALL, or the only error number after which the program goes on: then not after success either. */
+  int goesOn;
+  int unused;
+  long a[6];
+  long result;
 };
 
 struct Thread {
@@ -98,6 +138,8 @@ struct Pool {
   int submissions[LEVELS * CAPACITY];
   int completions[CAPACITY];
   int states[CAPACITY];
+  /* By slot. Pages that no program has used are no memory. */
+  struct Step steps[CAPACITY][MAX_STEPS];
 };
 
 /* Kinds of clean-ups after a worker thread, in the order in which they are done. */
