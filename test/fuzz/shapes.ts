@@ -4,7 +4,7 @@
  */
 import type { FileSystem } from "@effect/platform"
 import type { AioFile, AioGroup, AioOperation, AioTree } from "effect-aio"
-import type * as catalogue from "../../src/internal/operation/catalogue.ts"
+import type { OperationName } from "../support/operationCalls.ts"
 import * as r from "./roles.ts"
 
 const at = { at: r.fd }
@@ -37,7 +37,7 @@ const xattrMode = { mode: r.choice("create", "replace", undefined) }
 const batch = r.options({ mode: r.choice("values", "exits", undefined) })
 
 /** The catalogue's: of `AioOperation` and of `Aio`. */
-const operations: Record<keyof typeof catalogue, r.Shape> = {
+export const operations: Record<OperationName, r.Shape> = {
   nop: [],
   open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
   close: [r.expendable],

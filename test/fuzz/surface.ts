@@ -2,9 +2,8 @@
 import * as fs from "@effect/platform/FileSystem"
 import { Effect, Layer, Metric, Stream } from "effect"
 import * as api from "effect-aio"
-import * as catalogue from "../../src/internal/operation/catalogue.ts"
 import type * as r from "./roles.ts"
-import { fileSystem, members, shapes } from "./shapes.ts"
+import { fileSystem, members, operations, shapes } from "./shapes.ts"
 
 export interface Callable {
   readonly name: string
@@ -78,5 +77,5 @@ export const callablesOf = (self: object): ReadonlyArray<Callable> => {
 
 /** The constructors of operations. */
 export const constructors: ReadonlyArray<Callable> = functions.filter(
-  ({ name }) => name.startsWith("AioOperation.") && Object.hasOwn(catalogue, name.slice("AioOperation.".length))
+  ({ name }) => name.startsWith("AioOperation.") && Object.hasOwn(operations, name.slice("AioOperation.".length))
 )

@@ -1,7 +1,6 @@
 /** Whether a call may end as it did. */
 import { Cause, Chunk, Exit } from "effect"
 import { AioError } from "effect-aio"
-import { plainView } from "../../src/internal/native/views.ts"
 import { Mine } from "./hostile.ts"
 import { foreign } from "./scene.ts"
 
@@ -65,8 +64,8 @@ export const wrongWith = (
 ): string | undefined => {
   if (Exit.isSuccess(exit)) {
     if (!(exit.value instanceof Uint8Array)) return undefined
-    // As long as it is, whatever it says.
-    const value = plainView(exit.value)
+    // A copy is as long as it is, whatever it says.
+    const value = new Uint8Array(exit.value)
     const at = foreign(value)
     return at === undefined ? undefined : `a byte that was in no file: ${value[at]} at ${at} of ${value.length}`
   }

@@ -2,16 +2,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Operation } from "../../src/internal/engine/operation.ts"
 import * as catalogue from "../../src/internal/operation/catalogue.ts"
-import { operationCalls } from "../support/operationCalls.ts"
+import { operationNames as names, type OperationName, operationCalls } from "../support/operationCalls.ts"
 
 const calls = operationCalls({ path: "name", absent: "absent", other: "other", fd: 3, at: 4 })
 
-const names = Object.keys(calls) as Array<keyof typeof calls>
-
 const constructors: Record<string, any> = catalogue
 
-const make = (name: keyof typeof calls, ...args: ReadonlyArray<unknown>): Operation<unknown> =>
-  constructors[name](...args)
+const make = (name: OperationName, ...args: ReadonlyArray<unknown>): Operation<unknown> => constructors[name](...args)
 
 /** Everything that any input has: what would be another target, or other memory, if it got there. */
 const intruders = [

@@ -5,8 +5,7 @@
 
 import { Effect, Either, Layer } from "effect"
 import { Aio, type AioError, IoUring, KernelAio, MockAio, PosixAio, ThreadPool } from "effect-aio"
-import type { Way } from "../../src/internal/engine/ways.ts"
-import { goingOne } from "./ways.ts"
+import { goingOne, type Way } from "./ways.ts"
 import { nodeWorld, ownWorld, type World } from "./world.ts"
 
 /** What a backend's Layer may be told in a test. */

@@ -72,3 +72,8 @@ export const operationCalls = ({
     flock: [[fd, "shared"], { wait: false }]
   }
 }
+
+/** Of all operations. */
+export const operationNames = Object.keys(
+  operationCalls({ path: "", absent: "", other: "", fd: 0, at: 0 })
+) as ReadonlyArray<OperationName>

@@ -1,10 +1,16 @@
 /** Layers whose requests go one way, whatever that costs, for tests that are about it. */
-import { Context, Effect, Layer } from "effect"
-import { Aio, type AioError } from "effect-aio"
-import { engineOf } from "../../src/internal/effect/service.ts"
+import { type Context, Effect, Layer } from "effect"
+import type { Aio, AioError } from "effect-aio"
+import { currentEngine } from "../../src/internal/effect/service.ts"
 import type { Way } from "../../src/internal/engine/ways.ts"
 
-/** `seed` is for `"at random"`. */
+export type { Way }
+
+/** All requests from here on. `seed` is for `"at random"`. */
+export const goOneWay = (way: Way, seed = 1): Effect.Effect<void, never, Aio.Aio> =>
+  Effect.map(currentEngine, ({ attempts }) => attempts.ways.fix(way, seed))
+
+/** All requests of a Layer. */
 export const goingOne = <R>(
   way: Way | undefined,
   layer: Layer.Layer<R | Aio.Aio, AioError.AioUnavailable>,
@@ -12,8 +18,4 @@ export const goingOne = <R>(
 ): Layer.Layer<R | Aio.Aio, AioError.AioUnavailable> =>
   way === undefined
     ? layer
-    : Layer.tap(layer, (context) =>
-        Effect.sync(() =>
-          engineOf(Context.get(context as Context.Context<Aio.Aio>, Aio.Aio)).attempts.ways.fix(way, seed)
-        )
-      )
+    : Layer.tap(layer, (context) => Effect.provide(goOneWay(way, seed), context as Context.Context<Aio.Aio>))

@@ -2,11 +2,8 @@
 import { writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
-import { Aio, AioBuffer } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { Request } from "../../../src/internal/engine/request.ts"
-import { errno } from "../../../src/internal/native/errno.ts"
-import { pollFd } from "../../../src/internal/operation/catalogue.ts"
+import { Aio, AioBuffer, type AioError, AioGroup, AioOperation } from "effect-aio"
+import { byHand } from "../../support/engine.ts"
 import { someTime } from "../../support/moments.ts"
 import { bestOf } from "../../support/patience.ts"
 import { random, seed } from "../../support/random.ts"
@@ -16,19 +13,6 @@ const SENTINEL = 0xa5
 const WRITTEN = 0x22
 const INTERRUPTED = 200
 const PAGES = 256
-
-/** A request without a fiber, for what no fiber does. */
-class Bare extends Request {
-  ends: Array<number> = []
-  override settled(): void {
-    this.ends.push(this.result)
-  }
-}
-
-const until = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    while (!condition()) yield* Effect.sleep(1)
-  })
 
 describe.each(kernelLayers)("$name", ({ layer }) => {
   it.scopedLive("an idle poll ends within 100 ms of its interrupt, and its pipe can be polled again", () =>
@@ -74,34 +58,35 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
 
   it.scopedLive("cancelling before the turn, in the kernel, while its completion waits, and when it has ended", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       const [pipe] = yield* pipes(1)
-      const submitted = () => {
-        const request = new Bare(pollFd(pipe.read, { readable: true }))
-        engine.submit(request)
-        return request
-      }
-      const queued = submitted()
-      engine.cancel(queued)
-      expect(queued.ends).toEqual([-125])
+      const group = yield* AioGroup.make({ onFailure: "continue" })
+      const submitted = group.add(AioOperation.pollFd(pipe.read, { readable: true }))
+      const end = (handle: AioGroup.Handle<Aio.Readiness>) =>
+        Effect.match(handle.result, {
+          onFailure: (error) => (error as AioError.AioError).code,
+          onSuccess: ({ readable }) => readable
+        })
+      const queued = yield* submitted
+      yield* queued.cancel
+      expect(yield* end(queued)).toBe("ECANCELED")
+      expect(yield* Aio.stats).toMatchObject({ submitted: 1, completed: 1 })
 
-      const inKernel = submitted()
-      engine.poll()
-      engine.cancel(inKernel)
-      engine.cancel(inKernel)
-      yield* until(() => inKernel.ends.length > 0)
-      expect(inKernel.ends).toEqual([-125])
+      const inKernel = yield* submitted
+      hand.wait(0)
+      expect(hand.stats()).toMatchObject({ submitted: 2, executing: 1 })
+      yield* Effect.all([inKernel.cancel, inKernel.cancel], { concurrency: 2 })
+      expect(yield* end(inKernel)).toBe("ECANCELED")
 
       // Complete in the ring, and not delivered: what it has seen is the result, or it is cancelled, but it ends once.
-      const complete = submitted()
-      engine.poll()
+      const complete = yield* submitted
+      hand.wait(0)
       writeSync(pipe.write, "x")
-      engine.cancel(complete)
-      yield* until(() => complete.ends.length > 0)
-      engine.cancel(complete)
+      yield* complete.cancel
+      expect([true, "ECANCELED"]).toContain(yield* end(complete))
+      yield* complete.cancel
       yield* Effect.sleep(30)
-      expect([[1], [-errno.ECANCELED]]).toContainEqual(complete.ends)
-      expect((yield* Aio.stats).outstanding).toBe(0)
+      expect(yield* Aio.stats).toMatchObject({ submitted: 3, completed: 3, outstanding: 0 })
     }).pipe(Effect.provide(layer()))
   )
 

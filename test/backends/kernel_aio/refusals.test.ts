@@ -2,16 +2,10 @@
 
 import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Layer, Option } from "effect"
+import { Effect, Either, Fiber, Option } from "effect"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
-import { KernelAioBackend } from "../../../src/internal/backend/kernel_aio/backend.ts"
-import { Context } from "../../../src/internal/backend/kernel_aio/context.ts"
-import { ThreadsBackend } from "../../../src/internal/backend/threads/backend.ts"
-import { limitsFrom, makeService } from "../../../src/internal/effect/layer.ts"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { hasMoved, trustOf } from "../../../src/internal/native/trust.ts"
 import { idlePipe } from "../../support/fifo.ts"
-import { directFile, kernelLayers, nothingInThreads, PAGE } from "./fixtures/support.ts"
+import { deaf, directFile, firstTransfer, kernelLayers, nothingInThreads, PAGE } from "./fixtures/support.ts"
 
 const NOBODY = 1_000_000
 
@@ -20,15 +14,10 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const { bytes, fd, path } = yield* directFile(64)
       const writeOnly = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_DIRECT)
-          // As after its first transfer, which is for the pool.
-          trustOf(fd, undefined)
-          hasMoved(fd, undefined)
-          return fd
-        }),
+        Effect.sync(() => fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_DIRECT)),
         (fd) => Effect.sync(() => fs.closeSync(fd))
       )
+      yield* firstTransfer(writeOnly, bytes.subarray(0, PAGE))
       // One fiber a request, all started before the next turn: one batch.
       const outcomes = yield* Effect.forEach(
         Array.from({ length: 64 }, (_, index) => index),
@@ -124,20 +113,9 @@ describe.each(kernelLayers)("$name", ({ layer }) => {
   )
 })
 
-/** io_getevents(2) is refused from the first time on. */
-const deaf = (): Context => {
-  const context = new Context(64, "calls")
-  context.reap = () => {
-    context.isLost = true
-    return 0
-  }
-  return context
-}
-
 it.scopedLive("nobody tells of ends any more: the pool repeats what is under way, but for writes, which fail", () =>
   Effect.gen(function* () {
     const { bytes, fd } = yield* directFile(8)
-    const engine = yield* currentEngine
     const pipe = yield* idlePipe
     const waiting = yield* Effect.fork(Aio.pollFd(pipe, { readable: true }))
     const read = (index: number) => {
@@ -156,17 +134,6 @@ it.scopedLive("nobody tells of ends any more: the pool repeats what is under way
     expect(bytes.subarray(0, PAGE).equals(yield* read(0))).toBe(true)
     expect(yield* Aio.write(fd, page, { offset: 0 })).toBe(PAGE)
     yield* Fiber.interrupt(waiting)
-    expect(engine.outstanding).toBe(0)
-  }).pipe(
-    Effect.provide(
-      Layer.scoped(
-        Aio.Aio,
-        makeService(
-          "kernel",
-          () => ({ limits: limitsFrom({}) }),
-          (host) => [new KernelAioBackend(deaf(), host), new ThreadsBackend(host)]
-        )
-      )
-    )
-  )
+    expect((yield* Aio.stats).outstanding).toBe(0)
+  }).pipe(Effect.provide(deaf))
 )

@@ -2,9 +2,8 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option } from "effect"
-import { Aio, AioFile } from "effect-aio"
-import { addressOf } from "effect-aio/internal/native/libc"
+import { Effect, Exit, Fiber, Option } from "effect"
+import { Aio, AioFile, AioGroup, AioOperation } from "effect-aio"
 import {
   AIO_ALLDONE,
   AIO_CANCELED,
@@ -13,9 +12,10 @@ import {
   LIO_READ
 } from "effect-aio/internal/native/posixAio"
 import * as PosixAio from "effect-aio/PosixAio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { byHand, statsReach } from "../../support/engine.ts"
 import { idlePipe } from "../../support/fifo.ts"
 import { settled } from "../../support/processState.ts"
+import { addressOf } from "../../support/systemCalls.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { cancelAll, duplicateTo, isBeingRead, stalled } from "./fixtures/stall.ts"
 
@@ -27,10 +27,6 @@ const temporaryFile = Effect.map(temporaryDirectory, (directory) => {
   writeFileSync(path, new Uint8Array(65536).fill(7))
   return path
 })
-
-/** Waits until so many requests are with glibc. */
-const executing = (count: number) =>
-  Effect.flatMap(currentEngine, (engine) => settled(() => engine.places.executing, count, 20_000))
 
 const read = (fd: number, buffer: Uint8Array) => Aio.read(fd, buffer, { offset: 0 })
 
@@ -64,7 +60,7 @@ describe("through fibers", () => {
       const { fd, release } = yield* stalled(yield* temporaryFile)
       const buffers = Array.from({ length: 50 }, () => new Uint8Array(16))
       const fibers = yield* Effect.forEach(buffers, (buffer) => Effect.fork(read(fd, buffer)))
-      expect(yield* executing(50)).toBe(50)
+      yield* statsReach({ executing: 50 })
       for (const victim of [49, 30, 0]) {
         expect(Exit.isInterrupted(yield* Fiber.interrupt(fibers[victim]))).toBe(true)
       }
@@ -100,25 +96,18 @@ describe("through fibers", () => {
 
   it.scopedLive("AIO_ALLDONE: one that has ended keeps its result", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       const fd = openSync(yield* temporaryFile, "r")
       const buffer = new Uint8Array(16)
-      const started = yield* Deferred.make<void>()
-      const fiber = yield* Effect.fork(Effect.zipRight(Deferred.succeed(started, undefined), read(fd, buffer)))
-      yield* Deferred.await(started)
-      yield* Effect.yieldNow()
-      // Handed over by hand, completed without the event loop's knowing: then it is asked to end.
-      engine.poll(0)
-      while (engine.places.pending === 0) engine.blocking.wait(10)
-      let seen: ReadonlyArray<boolean> = []
-      for (const backend of engine.backends) {
-        backend.forEachInFlight((request) => {
-          engine.cancel(request)
-          seen = [...seen, request.cancelled]
-        })
-      }
-      expect(seen).toEqual([true])
-      expect(yield* Fiber.join(fiber)).toBe(16)
+      const group = yield* AioGroup.make()
+      const handle = yield* group.add(AioOperation.read(fd, buffer, { offset: 0 }))
+      // Completed without the event loop's knowing: then it is asked to end.
+      yield* Effect.sync(() => {
+        while (hand.stats().pending === 0) hand.wait(10)
+      })
+      expect(yield* Aio.stats).toMatchObject({ outstanding: 1, pending: 1 })
+      yield* handle.cancel
+      expect(yield* handle.result).toBe(16)
       expect(buffer.every((byte) => byte === 7)).toBe(true)
       closeSync(fd)
     }).pipe(Effect.provide(layer))
@@ -130,7 +119,7 @@ describe("through fibers", () => {
       const { fd, release } = yield* stalled(path)
       const first = yield* Effect.fork(Aio.write(fd, Buffer.from("first"), { offset: 0 }))
       const second = yield* Effect.fork(Aio.write(fd, Buffer.from("second"), { offset: 100 }))
-      expect(yield* executing(2)).toBe(2)
+      yield* statsReach({ executing: 2 })
       yield* Fiber.interrupt(second)
       release()
       expect(yield* Fiber.join(first)).toBe(5)
@@ -145,7 +134,7 @@ describe("through fibers", () => {
       const buffers = Array.from({ length: 8 }, () => new Uint8Array(16))
       const fibers = yield* Effect.forEach(buffers, (buffer) => Effect.fork(read(fd, buffer)))
       const sync = yield* Effect.fork(Aio.fsync(fd))
-      expect(yield* executing(8)).toBe(8)
+      yield* statsReach({ executing: 8 })
       expect(cancelAll(fd)).toBe(AIO_NOTCANCELED)
       release()
       expect(yield* Effect.forEach(fibers, (fiber) => Fiber.join(fiber))).toEqual(buffers.map(() => 16))

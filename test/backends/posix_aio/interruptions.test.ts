@@ -5,9 +5,8 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Aio, AioBuffer } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { byHand, statsReach } from "../../support/engine.ts"
 import { someTime } from "../../support/moments.ts"
-import { settled } from "../../support/processState.ts"
 import { random, seed } from "../../support/random.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { stalled } from "./fixtures/stall.ts"
@@ -68,13 +67,12 @@ it.scopedLive("200 of 300 that wait in one descriptor's line", () =>
   Effect.gen(function* () {
     const path = yield* temporaryFile
     const numbers = random()
-    const engine = yield* currentEngine
     const { fd, release } = yield* stalled(path)
     const buffers = Array.from({ length: 300 }, () => new Uint8Array(512).fill(MINE))
     const fibers = yield* Effect.forEach(buffers, (buffer, i) =>
       Effect.fork(Aio.read(fd, buffer, { offset: (i % PAGES) * 4096 }))
     )
-    expect(yield* settled(() => engine.places.executing, 256, 20_000)).toBe(256)
+    yield* statsReach({ executing: 256 })
     const victims = new Set<number>()
     while (victims.size < 200) victims.add(numbers.integer(300))
     yield* Effect.forEach([...victims], (i) => Fiber.interrupt(fibers[i]))
@@ -95,17 +93,17 @@ it.live("2,000 requests for which nobody waits: the end of the Layer does", () =
     const buffers = Array.from({ length: 2000 }, () => new Uint8Array(512))
     const path = yield* temporaryFile
     const fd = openSync(path, "r")
-    const counters = yield* Effect.gen(function* () {
+    const stats = yield* Effect.gen(function* () {
       for (const [i, buffer] of buffers.entries()) {
         yield* Effect.forkDaemon(Aio.read(fd, buffer, { offset: (i % PAGES) * 4096 }))
       }
       yield* Effect.yieldNow()
       globalThis.gc!()
-      const engine = yield* currentEngine
-      expect(engine.outstanding).toBe(2000)
-      return engine.counters
+      const { stats } = yield* byHand
+      expect(stats().outstanding).toBe(2000)
+      return stats
     }).pipe(Effect.provide(PosixAio.layer({ inline: false })))
-    expect(counters.completed).toBe(2000)
+    expect(stats().completed).toBe(2000)
     // Whole or untouched, and nobody writes any more.
     for (const buffer of buffers) {
       expect([0, FED]).toContain(buffer[0])
@@ -122,9 +120,8 @@ it.live("2,000 requests for which nobody waits end all the same", () =>
   Effect.gen(function* () {
     const fd = openSync(yield* temporaryFile, "r")
     const buffers = Array.from({ length: 2000 }, () => new Uint8Array(512))
-    const engine = yield* currentEngine
     for (const buffer of buffers) yield* Effect.forkDaemon(Aio.read(fd, buffer, { offset: 0 }))
-    expect(yield* settled(() => engine.counters.completed, 2000, 20_000)).toBe(2000)
+    yield* statsReach({ completed: 2000 })
     expect(buffers.every((buffer) => buffer.every((byte) => byte === FED))).toBe(true)
     closeSync(fd)
   }).pipe(Effect.provide(PosixAio.layer({ inline: false })), Effect.scoped)

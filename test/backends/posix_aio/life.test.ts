@@ -5,8 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { runFixture } from "../../fixtures/child.ts"
+import { byHand } from "../../support/engine.ts"
 import { quietest } from "../../support/patience.ts"
 import { descriptorCounts, residentMebibytes, settled, threads } from "../../support/processState.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
@@ -106,15 +106,15 @@ describe("in this process", () => {
 
   it.scopedLive("AioBlocking.wait blocks until a completion is there, and the descriptor tells of it", () =>
     Effect.gen(function* () {
-      const engine = yield* currentEngine
+      const hand = yield* byHand
       const fd = openSync(yield* temporaryFile, "r")
       for (let round = 0; round < 200; round++) {
         const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(read(fd)))
         yield* Effect.yieldNow()
         const start = performance.now()
-        while (engine.outstanding > 0) {
-          engine.blocking.wait(30_000)
-          engine.poll()
+        while (hand.stats().outstanding > 0) {
+          hand.wait(30_000)
+          hand.poll()
         }
         expect(performance.now() - start).toBeLessThan(15_000)
         yield* Fiber.joinAll(fibers)

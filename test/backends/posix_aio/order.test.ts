@@ -3,11 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioBlocking } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { nextTurn } from "../../support/moments.ts"
-import { settled } from "../../support/processState.ts"
+import { statsReach } from "../../support/engine.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { stalled } from "./fixtures/stall.ts"
 
@@ -19,11 +17,9 @@ const stalledFile = Effect.flatMap(temporaryDirectory, (directory) => {
   return Effect.map(stalled(path), (stall) => ({ ...stall, path }))
 })
 
-/** Waits until so many requests have been taken over. */
-const inFlight = (count: number) =>
-  Effect.flatMap(currentEngine, (engine) =>
-    settled(() => engine.backends.reduce((sum, { inFlight }) => sum + inFlight, 0), count, 20_000)
-  )
+/** Waits until there are so many requests; where they are once all that can be handed over has been. */
+const handedOver = (outstanding: number) =>
+  Effect.zipRight(statsReach({ outstanding }), Effect.zipRight(AioBlocking.poll, Aio.stats))
 
 for (const [name, sync] of [
   ["fsync", Aio.fsync],
@@ -43,7 +39,7 @@ for (const [name, sync] of [
           )
         const write = (i: number) => Aio.withPriority(Aio.write(fd, Buffer.from([65 + i]), { offset: i }), priority)
         const before = yield* Effect.forEach([0, 1, 2, 3], (i) => ends("write", write(i)))
-        expect(yield* inFlight(4)).toBe(4)
+        yield* statsReach({ executing: 4 })
         const synced = yield* ends(
           "sync",
           Effect.zipRight(
@@ -51,11 +47,8 @@ for (const [name, sync] of [
             Effect.sync(() => readFileSync(path, "latin1"))
           )
         )
-        expect(yield* inFlight(5)).toBe(5)
-        yield* nextTurn
         // glibc would run it first: it does not have it yet.
-        const { executing, ready } = (yield* currentEngine).places
-        expect([executing, ready]).toEqual([4, 1])
+        expect(yield* handedOver(5)).toMatchObject({ executing: 4, ready: 1 })
         release()
         expect((yield* Fiber.join(synced)) > 0).toBe(true)
         yield* Fiber.joinAll(before)
@@ -72,7 +65,7 @@ it.scopedLive("a sync that waits can be interrupted, and one behind it still run
     const written = yield* Effect.fork(Aio.write(fd, Buffer.from("A"), { offset: 0 }))
     const first = yield* Effect.fork(Aio.fsync(fd))
     const second = yield* Effect.fork(Aio.fsync(fd))
-    expect(yield* inFlight(3)).toBe(3)
+    expect(yield* handedOver(3)).toMatchObject({ executing: 1, ready: 2 })
     yield* Fiber.interrupt(first)
     release()
     expect(yield* Fiber.join(written)).toBe(1)
@@ -90,7 +83,7 @@ it.scopedLive("aio_reqprio: higher priorities overtake in the line of a descript
       const bytes = Buffer.from(`${priority} `.slice(0, 2))
       fibers.push(yield* Effect.fork(Aio.withPriority(Aio.write(fd, bytes, { offset: 0 }), priority)))
       // One after the other: of what is submitted in one turn, the engine itself makes the order.
-      expect(yield* inFlight(fibers.length)).toBe(fibers.length)
+      yield* statsReach({ executing: fibers.length })
     }
     release()
     yield* Fiber.joinAll(fibers)

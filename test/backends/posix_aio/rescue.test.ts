@@ -5,16 +5,12 @@ import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Aio } from "effect-aio"
 import * as PosixAio from "effect-aio/PosixAio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
-import { settled } from "../../support/processState.ts"
+import { statsReach } from "../../support/engine.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { stalled } from "./fixtures/stall.ts"
 
 // The first Layer of the process settles it, and every test file is a process.
 const layer = PosixAio.layer({ inline: false, threads: 1 })
-
-const executing = (count: number) =>
-  Effect.flatMap(currentEngine, (engine) => settled(() => engine.places.executing, count, 20_000))
 
 const two = Effect.map(temporaryDirectory, (directory) =>
   ["busy", "file"].map((name) => {
@@ -46,7 +42,7 @@ describe("one thread", () => {
         const { release } = yield* stalled(busy)
         const fd = openSync(path, "r+")
         const fibers = yield* Effect.forEach(Array.from({ length: 6 }), () => Effect.fork(readInto(fd)))
-        expect(yield* executing(6)).toBe(6)
+        yield* statsReach({ executing: 6 })
         yield* Effect.forEach(victims, (victim) => Fiber.interrupt(fibers[victim]))
         release()
         const others = fibers.filter((_, i) => !victims.includes(i))
@@ -65,9 +61,9 @@ describe("one thread", () => {
       const { release } = yield* stalled(busy)
       const fd = openSync(path, "r+")
       const first = yield* Effect.fork(Effect.provide(readInto(fd), one))
-      expect(yield* Effect.provide(executing(1), one)).toBe(1)
+      yield* Effect.provide(statsReach({ executing: 1 }), one)
       const second = yield* Effect.fork(Effect.provide(readInto(fd), other))
-      expect(yield* Effect.provide(executing(1), other)).toBe(1)
+      yield* Effect.provide(statsReach({ executing: 1 }), other)
       yield* Fiber.interrupt(first)
       release()
       expect((yield* Effect.timeout(Fiber.join(second), "20 seconds"))[0]).toBe(7)

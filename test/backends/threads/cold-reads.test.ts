@@ -6,11 +6,9 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioFile, ThreadPool } from "effect-aio"
-import { syscall } from "effect-aio/internal/native/libc"
-import { permanent } from "effect-aio/internal/native/memory"
-import { NR } from "effect-aio/internal/native/syscalls"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { lastingAddress, systemCall } from "../../support/systemCalls.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
+import { goOneWay } from "../../support/ways.ts"
 
 const READS = 1000
 const LENGTH = 4096
@@ -20,13 +18,13 @@ const onDisk = statfsSync(tmpdir()).type !== TMPFS
 
 /** `struct cachestat_range`, all of a file, and `struct cachestat`. */
 const range = new BigUint64Array(2)
-const rangeAddress = permanent(range)
+const rangeAddress = lastingAddress(range)
 const counts = new BigUint64Array(5)
-const countsAddress = permanent(counts)
+const countsAddress = lastingAddress(counts)
 
 /** Pages of a file that are in memory; none where the kernel cannot tell, before Linux 6.5. */
 const cachedPages = (fd: number): number =>
-  syscall(NR.cachestat, fd, rangeAddress, countsAddress, 0) === 0 ? Number(counts[0]) : 0
+  systemCall("cachestat", fd, rangeAddress, countsAddress, 0) === 0 ? Number(counts[0]) : 0
 
 /** Reads every other page, so that nobody's readahead helps, 32 at once. */
 const reads = (file: AioFile.AioFile, bytes: Uint8Array) =>
@@ -61,7 +59,7 @@ it.scopedLive.skipIf(!onDisk)(`${READS} cold reads`, () =>
     expect(least).toBeLessThan(READS / 20)
     const { inline } = yield* Aio.stats
     // Once more, now cached: no thread is asked, where that is not found to be faster.
-    ;(yield* currentEngine).attempts.ways.fix("on the spot")
+    yield* goOneWay("on the spot")
     yield* reads(file, bytes)
     expect((yield* Aio.stats).inline - inline).toBeGreaterThan(READS * 0.95)
   }).pipe(Effect.provide(ThreadPool.layer()))

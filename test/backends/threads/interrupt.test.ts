@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Aio, AioOperation, ThreadPool } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { statsReach } from "../../support/engine.ts"
 import { idlePipe, makeFifos } from "../../support/fifo.ts"
 import { bestOf } from "../../support/patience.ts"
-import { descriptorsIn, settled } from "../../support/processState.ts"
+import { descriptorsIn } from "../../support/processState.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { busy, executing, readInThread } from "./fixtures/pool.ts"
 
@@ -180,8 +180,7 @@ it.scopedLive("in a call on a disk: waited for, and done", () =>
     const fd = openSync(path, "r+")
     // 64 MiB are copied in some milliseconds, in which the thread is in the call.
     const fiber = yield* Effect.fork(Aio.write(fd, bytes, { offset: 0 }))
-    const engine = yield* currentEngine
-    yield* settled(() => engine.places.executing === 1 || engine.outstanding === 0, true)
+    yield* statsReach(({ completed, executing }) => executing === 1 || completed === 1)
     yield* Fiber.interrupt(fiber)
     closeSync(fd)
     // What there is when the fiber has ended is all there will be, and it is the front part of it.

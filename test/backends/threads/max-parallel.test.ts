@@ -1,8 +1,8 @@
 /** `maxParallel` changed while the pool runs: up, down, to 0 and up again. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Aio, ThreadPool } from "effect-aio"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { Aio, AioBlocking, ThreadPool } from "effect-aio"
+import { statsReach } from "../../support/engine.ts"
 import { settled } from "../../support/processState.ts"
 import { busy, executing, threadsFromHere } from "./fixtures/pool.ts"
 
@@ -61,8 +61,8 @@ it.scopedLive("0: what was handed over is drained, all threads are gone, new req
     const { release } = yield* busy(2)
     yield* executing(2)
     const handed = yield* Effect.forEach(Array.from({ length: 500 }), () => Effect.fork(Aio.nop()))
-    const { backend } = yield* currentEngine
-    expect(yield* settled(() => backend.inFlight, 502)).toBe(502)
+    yield* statsReach({ outstanding: 502 })
+    yield* AioBlocking.poll
     const stopped = yield* Effect.fork(ThreadPool.setMaxParallel(0))
     yield* Effect.sleep(20)
     const later = yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.fork(Aio.nop()))

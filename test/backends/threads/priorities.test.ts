@@ -1,14 +1,11 @@
 /** Requests of higher priority overtake what has not started; within one priority nobody overtakes. */
 import { writeSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, FiberRef } from "effect"
-import { Aio, IoUring, ThreadPool } from "effect-aio"
-import { currentPriority } from "effect-aio/internal/effect/priority"
-import { currentEngine } from "../../../src/internal/effect/service.ts"
+import { Effect, Fiber, Option, Stream } from "effect"
+import { Aio, AioBlocking, AioEvents, IoUring, ThreadPool } from "effect-aio"
 import { ioUringBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { idlePipes } from "../../support/fifo.ts"
-import { nextTurn } from "../../support/moments.ts"
-import { settled } from "../../support/processState.ts"
 import { block, busy, busyNative, executing } from "./fixtures/pool.ts"
 
 const oneThread = ThreadPool.layer({ inline: false, maxParallel: 1 })
@@ -29,14 +26,7 @@ const orderOf = (priorities: ReadonlyArray<number>, later: ReadonlyArray<number>
       )
     const fibers = yield* Effect.forEach(priorities, (priority, index) => Effect.fork(run(priority, index)))
     // All are where they wait: handed to the threads, as many as there is room for.
-    const engine = yield* currentEngine
-    const handedOver = (count: number) =>
-      Effect.gen(function* () {
-        expect(yield* settled(() => engine.outstanding, count)).toBe(count)
-        // The engine's own turn was asked for before the second of these.
-        yield* nextTurn
-        yield* nextTurn
-      })
+    const handedOver = (outstanding: number) => Effect.zipRight(statsReach({ outstanding }), AioBlocking.poll)
     yield* handedOver(1 + priorities.length)
     const late = yield* Effect.forEach(later, (priority, at) => Effect.fork(run(priority, priorities.length + at)))
     yield* handedOver(1 + priorities.length + later.length)
@@ -102,10 +92,18 @@ describe("threads", () => {
   )
 })
 
-describe("the FiberRef", () => {
-  const priority = FiberRef.get(currentPriority)
+describe("withPriority and nice", () => {
+  let made = 0
+  /** What requests made here have. */
+  const priority = Effect.gen(function* () {
+    const requests = yield* AioEvents.completions({ scoped: true })
+    const path = `/none/${made++}`
+    const seen = yield* Effect.fork(Stream.runHead(Stream.filter(requests, (request) => request.path === path)))
+    yield* Effect.ignore(Aio.stat(path))
+    return Option.getOrThrow(yield* Fiber.join(seen)).priority
+  }).pipe(Effect.scoped)
 
-  it.live("withPriority in both forms, clamped", () =>
+  it.live("in both forms, clamped", () =>
     Effect.gen(function* () {
       expect(yield* priority).toBe(0)
       expect(yield* Aio.withPriority(priority, 3)).toBe(3)
@@ -113,7 +111,7 @@ describe("the FiberRef", () => {
       expect(yield* Aio.withPriority(priority, 100)).toBe(4)
       expect(yield* Aio.withPriority(priority, Number.NEGATIVE_INFINITY)).toBe(-4)
       expect(yield* Aio.withPriority(Aio.withPriority(priority, 1), 4)).toBe(1)
-    })
+    }).pipe(Effect.provide(oneThread))
   )
 
   it.live("nice adds up, from where it is, within the range", () =>
@@ -123,16 +121,16 @@ describe("the FiberRef", () => {
       expect(yield* priority.pipe(Aio.nice(-1), Aio.withPriority(-2))).toBe(-1)
       expect(yield* priority.pipe(Aio.nice(3), Aio.nice(3))).toBe(-4)
       expect(yield* priority.pipe(Aio.nice(-9))).toBe(4)
-    })
+    }).pipe(Effect.provide(oneThread))
   )
 
-  it.live("is inherited by fibers, and theirs is their own", () =>
+  it.live("are inherited by fibers, and theirs are their own", () =>
     Effect.gen(function* () {
       const [child, other] = yield* Effect.all([priority, Aio.nice(priority, 1)], { concurrency: 2 }).pipe(
         Aio.withPriority(2)
       )
       expect([child, other, yield* priority]).toEqual([2, 1, 0])
-    })
+    }).pipe(Effect.provide(oneThread))
   )
 
   it.scopedLive("reaches the requests", () =>
