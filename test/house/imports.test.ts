@@ -70,6 +70,7 @@ const reachesInside: Readonly<Record<string, string>> = {
   "backends/posix_aio/unavailable.test.ts": "a backend whose glibc refuses",
   "backends/threads/fixtures/pool.ts": "an operation that the catalogue does not have: it waits in a thread",
   "conformance/operations/catalogue.test.ts": "the catalogue is complete in all places",
+  "conformance/operations/system-call-programs.test.ts": "programs of system calls, which no public function takes",
   "conformance/scheduling/poll-limits.test.ts": "turns on a clock of their own",
   "conformance/scheduling/throws-in-the-drain.test.ts": "operations whose parts throw",
   "conformance/scheduling/ways.test.ts": "the choice of the way: what it learns from answers and times",
@@ -85,6 +86,7 @@ const reachesInside: Readonly<Record<string, string>> = {
   "operations/syscalls.test.ts": "numbers of system calls",
   "stalls/mounts.test.ts": "the parser of the table of mounts",
   "support/operationCalls.ts": "names of all operations, as a type",
+  "support/systemCallPrograms.ts": "programs of system calls, which no public function takes",
   "support/ways.ts": "requests that go one way"
 }
 
