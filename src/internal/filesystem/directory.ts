@@ -145,12 +145,12 @@ export const withDirectory = <A>(
 export const forEachChunk = (
   engine: Engine,
   directory: Directory,
-  use: (entries: ReadonlyArray<DirectoryEntry>) => Effect.Effect<unknown, AioFailure>
+  use: (entries: ReadonlyArray<DirectoryEntry>, done: boolean) => Effect.Effect<unknown, AioFailure>
 ): Effect.Effect<void, AioFailure> => {
   const next: Effect.Effect<void, AioFailure> = Effect.flatMap(
     Effect.mapError(execute(engine, readdir(directory.fd)), named(directory.path)),
     ({ done, entries }) => {
-      const used = entries.length === 0 ? Effect.void : use(entries)
+      const used = entries.length === 0 ? Effect.void : use(entries, done)
       return done ? used : Effect.zipRight(used, next)
     }
   )

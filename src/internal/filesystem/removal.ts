@@ -6,6 +6,8 @@ import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { errno } from "../native/errno.ts"
 import { lstat, rmdir, unlink } from "../operation/catalogue.ts"
+import { MAX_STEPS } from "../operation/program.ts"
+import { runsPrograms } from "../task/stepByStep.ts"
 import {
   type Directory,
   forEachChunk,
@@ -70,55 +72,74 @@ class Removal {
 
   private directory(place: Place, attempts = ATTEMPTS): Effect.Effect<void, AioFailure> {
     const { engine } = this
+    let isRemoved = false
     const emptied = withDirectory(engine, place, (directory) =>
-      forEachChunk(engine, directory, (entries) => {
+      forEachChunk(engine, directory, (entries, isLast) => {
         const files: Array<Path> = []
         const directories: Array<Path> = []
         // A name whose type the file system does not tell is taken for a file: unlink(2) fails if it is not one.
         for (const { path, type } of entries) (type === "Directory" ? directories : files).push(path)
+        // A directory with few names is empty then: it goes in the same request.
+        const goesAlong = isLast && directories.length === 0 && files.length < MAX_STEPS && runsPrograms(engine)
         return Effect.zipRight(
-          this.files(directory, files, directories),
+          Effect.map(this.files(directory, files, directories, goesAlong ? place : undefined), (wentAlong) => {
+            isRemoved = wentAlong
+          }),
           this.workers.forEach(directories, (name) => this.entry(within(engine, directory, name)))
         )
       })
     )
-    return Effect.zipRight(
-      emptied,
-      Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) => {
+    return Effect.flatMap(emptied, () => {
+      if (isRemoved) return Effect.void
+      return Effect.catchAll(runAt(engine, rmdir(place.path, place), place), (error) => {
         // Removed by another process, or together with a directory that its own path leads through: `directory/sub/..`.
         if (isGone(error)) return Effect.void
         return error._tag === "AioError" && error.errno === errno.ENOTEMPTY && attempts > 1
           ? this.directory(place, attempts - 1)
           : Effect.fail(error)
       })
-    )
+    })
   }
 
-  /** Removes names; those that turn out to be directories are added to `directories`. */
+  /**
+   * Removes names; those that turn out to be directories are added to `directories`. Then the directory at `last`, if that is given and can be
+   * removed: whether it is.
+   */
   private files(
     directory: Directory,
     names: ReadonlyArray<Path>,
-    directories: Array<Path>
-  ): Effect.Effect<void, AioFailure> {
-    if (names.length === 0) return Effect.void
+    directories: Array<Path>,
+    last: Place | undefined
+  ): Effect.Effect<boolean, AioFailure> {
+    if (names.length === 0) return Effect.succeed(false)
     const { engine } = this
     const places = names.map((name) => within(engine, directory, name))
-    return Effect.mapError(
+    let isRemoved = last !== undefined
+    return Effect.mapBoth(
       forEach(engine, {
-        count: places.length,
+        count: last === undefined ? places.length : places.length + 1,
         window: WINDOW,
-        operation: (index) => unlink(places[index].path, places[index]),
+        operation: (index) =>
+          index === places.length ? rmdir(last!.path, last) : unlink(places[index].path, places[index]),
         forgives: (index, number) => {
+          if (index === places.length) {
+            // Tried again by itself, and its failure told there.
+            isRemoved = false
+            return true
+          }
           if (number === errno.ENOENT) return true
           if (number !== errno.EISDIR) return false
           directories.push(names[index])
           return true
         }
       }),
-      // The batch only knows the part of the path that the kernel was given.
-      (error) => {
-        const place = places.find(({ path }) => error._tag === "AioError" && path === error.path)
-        return place === undefined ? error : named(place.full)(error)
+      {
+        // The batch only knows the part of the path that the kernel was given, and of a cancelled one none.
+        onFailure: (error) => {
+          const place = places.find(({ path }) => error._tag === "AioError" && path === error.path)
+          return named(place === undefined ? directory.path : place.full)(error)
+        },
+        onSuccess: () => isRemoved
       }
     )
   }

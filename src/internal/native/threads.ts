@@ -109,8 +109,11 @@ const viewsOf = (memory: ArrayBuffer) => ({
   completions: new Int32Array(memory, POOL_COMPLETIONS, CAPACITY),
   states: new Int32Array(memory, POOL_STATES, CAPACITY),
   /** `MAX_STEPS` of each slot, one after the other. */
-  steps: new Int32Array(memory, POOL_STEPS, CAPACITY * MAX_STEPS * STEP_WORDS)
+  steps: new Int32Array(memory, POOL_STEPS)
 })
+
+/** In place of the shared memory, where there is none: without the steps, its largest part. */
+const noMemory = (): ArrayBuffer => new ArrayBuffer(POOL_STEPS)
 
 /**
  * The value of an empty place in the completion ring: another number in each round, so that a late thread cannot fill a place of an earlier
@@ -123,7 +126,7 @@ export class Threads {
   readonly eventFd: number
   /** Memory that does not belong to JavaScript: threads may still use it when this object is gone. */
   private readonly address: number = 0
-  private views = viewsOf(new ArrayBuffer(POOL_SIZE))
+  private views = viewsOf(noMemory())
   /** By index: whether a thread has this place. */
   private readonly places: Array<boolean> = []
   private readonly freeSlots: Array<number> = []
@@ -452,7 +455,7 @@ export class Threads {
     if (this.eventFd < 0) return
     unregisterCleanup(this.cleanup)
     // The views first: touching memory that is unmapped would end the process.
-    this.views = viewsOf(new ArrayBuffer(POOL_SIZE))
+    this.views = viewsOf(noMemory())
     syscall(NR.munmap, this.address, POOL_SIZE)
     syscall(NR.close, this.eventFd)
   }

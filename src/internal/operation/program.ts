@@ -212,6 +212,8 @@ export const program = (name: string, steps: ReadonlyArray<Step>): Program => {
   }
 }
 
+export const isProgram = ({ entry }: Operation<any>): boolean => entry.encode === encode
+
 /** The number that an earlier step has found. */
 export const numberIn = (ends: ReadonlyArray<unknown>, { field, step }: Found): bigint =>
   BigInt((ends[step] as Stat)[field])

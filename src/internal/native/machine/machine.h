@@ -70,7 +70,7 @@ enum {
 };
 
 /* Steps of a program, at most. */
-#define MAX_STEPS 32
+#define MAX_STEPS 64
 
 /* In place of a system call's number: compares the bits of a[0] and a[2] that are set in a[1]. Succeeds where they are alike, or differ. */
 enum { EXPECT_SAME = -2, EXPECT_OTHER = -3 };
