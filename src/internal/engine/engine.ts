@@ -367,22 +367,26 @@ export class Engine implements Host {
   /** One turn: dispatches, enters the kernel, delivers at most `limit` completions. How many requests ended. */
   poll(limit = this.limits.maxPollRequests): number {
     this.beginTurns(now())
-    return this.runTurn(limit)
+    return this.turn(limit, false)
   }
 
-  /** The same within the budget of the previous turn. */
+  /** Called by `Turns`: a turn within the budget of the previous one, which leaves to another what is more than a backend's `row`. */
   runTurn(limit: number): number {
+    return this.turn(limit, true)
+  }
+
+  private turn(limit: number, inRows: boolean): number {
     // Not from inside a completion: the ring is being read.
     if (this.ended || this.polling) return 0
     this.polling = true
     try {
-      return this.turnOnce(limit)
+      return this.turnOnce(limit, inRows)
     } finally {
       this.polling = false
     }
   }
 
-  private turnOnce(limit: number): number {
+  private turnOnce(limit: number, inRows: boolean): number {
     const { limits } = this
     const before = this.counters.completed
     const deadline = limits.maxPollTime === Number.POSITIVE_INFINITY ? limits.maxPollTime : now() + limits.maxPollTime
@@ -400,7 +404,8 @@ export class Engine implements Host {
         if (queue.size > 0) this.dispatch(lane)
         backend.flush()
         if (this.observer !== null) this.observer.beginRow()
-        reaped = this.reap(backend, Math.min(left, this.room), deadline)
+        const row = (inRows ? backend.row : undefined) ?? left
+        reaped = this.reap(backend, Math.min(left, row, this.room), deadline)
         left -= reaped
         this.attempts.restrict(this.room)
         // Completions make room: fill it in this turn, as long as completions come and the turn is not over.

@@ -382,14 +382,23 @@ export class Threads {
 
   /** Calls `deliver` with the slot and result of each completion, at most `limit`. Returns how many. Cancelled slots are only freed. */
   take(limit: number, deliver: (slot: number, result: number) => void): number {
-    const { completions, control, results, states } = this.views
-    if (Atomics.load(control, SIGNALLED) !== 0) {
-      // The eventfd is emptied before the ring is read: a completion that comes later signals again.
+    let count = this.takeWhatIsThere(limit, deliver)
+    // Only now that there are none left: while threads see the flag, they tell of no completion. So a row of turns costs one read.
+    while (!this.hasCompletions && Atomics.load(this.views.control, SIGNALLED) !== 0) {
       // EAGAIN: the thread has set the flag and is about to write. The flag then stays until that write wakes the loop.
-      const emptied = syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) > 0
-      if (emptied) Atomics.store(control, SIGNALLED, 0)
+      if (syscall(NR.read, this.eventFd, this.counterAddress, this.counter.byteLength) <= 0) break
+      Atomics.store(this.views.control, SIGNALLED, 0)
       this.seeEnds()
+      // A completion that came before the flag was cleared has not been told.
+      count += this.takeWhatIsThere(limit - count, deliver)
     }
+    // For other event loops: the descriptor stays readable while there is more.
+    if (this.hasCompletions && Atomics.exchange(this.views.control, SIGNALLED, 1) === 0) this.signal()
+    return count
+  }
+
+  private takeWhatIsThere(limit: number, deliver: (slot: number, result: number) => void): number {
+    const { completions, results, states } = this.views
     let count = 0
     while (count < limit) {
       const at = this.completionHead & (CAPACITY - 1)
@@ -407,8 +416,6 @@ export class Threads {
       // A slot that becomes free counts, too: a request may be waiting for it.
       count++
     }
-    // For other event loops: the descriptor stays readable while there is more.
-    if (this.hasCompletions && Atomics.exchange(control, SIGNALLED, 1) === 0) this.signal()
     return count
   }
 
