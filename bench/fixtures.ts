@@ -5,7 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
-  readFileSync,
+  readSync,
   rmSync,
   writeFileSync,
   writeSync
@@ -37,6 +37,8 @@ export interface Fixtures {
   readonly directFile: Effect.Effect<string>
   readonly smallFiles: Effect.Effect<ReadonlyArray<string>>
   readonly bigFile: Effect.Effect<string>
+  /** Reads what has been made, but for `directFile`: a page cache forgets, above all that of a virtual machine whose memory is shared. */
+  readonly warm: Effect.Effect<void>
   /** Where `missing` of coldDisk.ts has nothing to say. */
   readonly coldDisk: Effect.Effect<ColdDisk>
 }
@@ -59,14 +61,20 @@ export const offsets: ReadonlyArray<number> = (() => {
 /** Indexes `offsets` with the number of a request. */
 export const OFFSETS_MASK = offsets.length - 1
 
-const writeFile = (path: string, mebibytes: number): string => {
+const writeFile = (path: string, mebibytes: number, isSynced: boolean): string => {
   const block = Buffer.alloc(MEBIBYTE, "effect-aio ")
   const fd = openSync(path, "w")
   for (let i = 0; i < mebibytes; i++) writeSync(fd, block)
-  // Or the write-back would run during the measurements.
-  fsyncSync(fd)
+  if (isSynced) fsyncSync(fd)
   closeSync(fd)
   return path
+}
+
+const readThrough = (path: string): void => {
+  const block = Buffer.allocUnsafe(MEBIBYTE)
+  const fd = openSync(path, "r")
+  while (readSync(fd, block) > 0);
+  closeSync(fd)
 }
 
 const writeSmallFiles = (directory: string, count: number): ReadonlyArray<string> => {
@@ -82,7 +90,8 @@ const writeSmallFiles = (directory: string, count: number): ReadonlyArray<string
   return paths
 }
 
-export const makeFixtures = (sizes: Sizes): Effect.Effect<Fixtures, never, Scope.Scope> =>
+/** `isSynced`: nothing is written back during the measurements. What only counts need not wait for the disk. */
+export const makeFixtures = (sizes: Sizes, isSynced = true): Effect.Effect<Fixtures, never, Scope.Scope> =>
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-aio-bench-"))),
@@ -90,17 +99,27 @@ export const makeFixtures = (sizes: Sizes): Effect.Effect<Fixtures, never, Scope
     )
     const scope = yield* Effect.scope
     const once = <A>(make: () => A) => Effect.cached(Effect.sync(make))
+    const made: Array<string> = []
     return {
       sizes,
       directory,
       cachedFile: yield* once(() => {
-        const path = writeFile(join(directory, "cached"), 64)
-        readFileSync(path)
+        const path = writeFile(join(directory, "cached"), 64, isSynced)
+        made.push(path)
         return path
       }),
-      directFile: yield* once(() => writeFile(join(directory, "direct"), 64)),
-      smallFiles: yield* once(() => writeSmallFiles(join(directory, "small"), sizes.smallFiles)),
-      bigFile: yield* once(() => writeFile(join(directory, "big"), sizes.bigFile)),
+      directFile: yield* once(() => writeFile(join(directory, "direct"), 64, true)),
+      smallFiles: yield* once(() => {
+        const paths = writeSmallFiles(join(directory, "small"), sizes.smallFiles)
+        made.push(...paths)
+        return paths
+      }),
+      bigFile: yield* once(() => {
+        const path = writeFile(join(directory, "big"), sizes.bigFile, isSynced)
+        made.push(path)
+        return path
+      }),
+      warm: Effect.sync(() => made.forEach(readThrough)),
       coldDisk: yield* Effect.cached(Scope.extend(makeColdDisk(directory), scope))
     }
   })

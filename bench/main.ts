@@ -6,6 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as cold from "./coldDisk.ts"
+import { counts } from "./counting/command.ts"
 import { makeFixtures } from "./fixtures.ts"
 import { writeSections } from "./markdown.ts"
 import { type ComparisonResult, compare, type Figure, type Table } from "./measure.ts"
@@ -41,7 +42,26 @@ const options = {
     Options.withDescription("A document whose tables are to be brought up to date, repeatable. See markdown.ts."),
     Options.repeated
   ),
+  counts: Options.boolean("counts").pipe(
+    Options.withDescription(
+      "Counts, by strace, the system calls and waits of a request, and measures no time. With --only and --backend: of some rows."
+    )
+  ),
+  check: Options.boolean("check").pipe(
+    Options.withDescription("With --counts: fails where a count is worse than in bench/counts.json.")
+  ),
+  write: Options.boolean("write").pipe(Options.withDescription("With --counts: writes bench/counts.json anew.")),
   list: Options.boolean("list").pipe(Options.withDescription("Prints the names of the scenarios, and ends."))
+}
+
+interface Chosen {
+  readonly only: string
+  readonly rounds: number
+  readonly quick: boolean
+  readonly backend: ReadonlyArray<BackendName>
+  readonly json: string
+  readonly markdown: ReadonlyArray<string>
+  readonly list: boolean
 }
 
 /** What is left out for want of a program. */
@@ -55,7 +75,9 @@ const runAll = (chosen: ReadonlyArray<Scenario>, settings: Settings) =>
     const tables: Record<string, Table> = {}
     for (const scenario of chosen) {
       if (scenario.kind === "comparison") {
-        const result = yield* compare(yield* scenario.make(settings), settings.effort)
+        const comparison = yield* scenario.make(settings)
+        yield* settings.fixtures.warm
+        const result = yield* compare(comparison, settings.effort)
         comparisons.push(result)
         yield* Console.log(comparisonText(result))
       } else if (scenario.kind === "table") {
@@ -71,7 +93,7 @@ const runAll = (chosen: ReadonlyArray<Scenario>, settings: Settings) =>
     return { comparisons, figures, tables }
   })
 
-const command = Command.make("bench", options, ({ backend, json, list, markdown, only, quick, rounds }) =>
+const bench = ({ backend, json, list, markdown, only, quick, rounds }: Chosen) =>
   Effect.scoped(
     Effect.gen(function* () {
       const pattern = yield* Effect.try({ try: () => new RegExp(only), catch: String })
@@ -106,7 +128,14 @@ const command = Command.make("bench", options, ({ backend, json, list, markdown,
       }
     })
   )
-).pipe(Command.withDescription("Compares effect-aio with what a Node program could use otherwise."))
+
+const backendNames = Object.keys(allBackends) as Array<BackendName>
+
+const command = Command.make("bench", options, (chosen) => {
+  const { backend, check, counts: isCounting, write } = chosen
+  if (!isCounting) return bench(chosen)
+  return counts({ rows: chosen.only, backends: backend.length > 0 ? backend : backendNames, check, write })
+}).pipe(Command.withDescription("Compares effect-aio with what a Node program could use otherwise."))
 
 const cli = Command.run(command, { name: "effect-aio bench", version: "0.1.0" })
 

@@ -14,6 +14,8 @@ export interface Sample {
   readonly requests: number
   readonly seconds: number
   readonly cpuSeconds: number
+  /** Voluntary context switches, getrusage(2). Not of what measures itself. */
+  readonly switches?: number
 }
 
 /** Does this many requests. */
@@ -95,6 +97,19 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** What an effect gives, and what it took. */
+export const metered = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<readonly [A, Omit<Sample, "requests">], E> =>
+  Effect.gen(function* () {
+    const before = process.resourceUsage()
+    const start = performance.now()
+    const answer = yield* work
+    const seconds = (performance.now() - start) / 1000
+    const after = process.resourceUsage()
+    const cpuMicros = after.userCPUTime + after.systemCPUTime - before.userCPUTime - before.systemCPUTime
+    const switches = after.voluntaryContextSwitches - before.voluntaryContextSwitches
+    return [answer, { seconds, cpuSeconds: cpuMicros / 1e6, switches }]
+  })
+
 /**
  * A side in this process. `open` gives the loop that does the requests and returns the bytes that they moved, which is how a side
  * proves that it did the work.
@@ -109,20 +124,11 @@ export const side = <E1, E2>(
     open,
     (loop): Run =>
       (requests) =>
-        Effect.gen(function* () {
-          const cpu = process.cpuUsage()
-          const start = performance.now()
-          const bytes = yield* loop(requests)
-          const seconds = (performance.now() - start) / 1000
-          const { system, user } = process.cpuUsage(cpu)
-          if (bytes !== requests * bytesPerRequest) {
-            return yield* new WrongWork({
-              side: name,
-              reason: `moved ${bytes} bytes, not ${requests} times ${bytesPerRequest}`
-            })
-          }
-          return { requests, seconds, cpuSeconds: (user + system) / 1e6 }
-        })
+        Effect.flatMap(metered(loop(requests)), ([bytes, spent]) =>
+          bytes === requests * bytesPerRequest
+            ? Effect.succeed({ requests, ...spent })
+            : new WrongWork({ side: name, reason: `moved ${bytes} bytes, not ${requests} times ${bytesPerRequest}` })
+        )
   )
 })
 

@@ -10,7 +10,7 @@ import { Aio, AioDirectory, AioFile } from "effect-aio"
 import type { ColdDisk } from "../coldDisk.ts"
 import { SMALL_FILE_SIZE } from "../fixtures.ts"
 import { fibers, promises } from "../loops.ts"
-import { type Comparison, type Run, type Side, WrongWork } from "../measure.ts"
+import { type Comparison, metered, type Run, type Side, WrongWork } from "../measure.ts"
 import type { Settings } from "../settings.ts"
 import { type BackendName, layerOf } from "../sides/aio.ts"
 
@@ -84,15 +84,11 @@ const coldSide = (
       Effect.gen(function* () {
         yield* disk.forget
         const loop = yield* open
-        const cpu = process.cpuUsage()
-        const start = performance.now()
-        const found = yield* loop(requests)
-        const seconds = (performance.now() - start) / 1000
-        const { system, user } = process.cpuUsage(cpu)
+        const [found, spent] = yield* metered(loop(requests))
         if (found !== requests * worth) {
           return yield* new WrongWork({ side: name, reason: `found ${found}, not ${requests} times ${worth}` })
         }
-        return { requests, seconds, cpuSeconds: (user + system) / 1e6 }
+        return { requests, ...spent }
       })
     )
   )

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { AioFileSystem } from "effect-aio"
 import { type Fixtures, MEBIBYTE, OFFSETS_MASK, offsets, PAGE, SMALL_FILE_SIZE } from "../fixtures.ts"
 import { fibers, range } from "../loops.ts"
-import { type Comparison, type Run, type Side, side } from "../measure.ts"
+import { type Comparison, metered, type Run, type Side, side } from "../measure.ts"
 import type { Settings } from "../settings.ts"
 import { type BackendName, layerOf } from "../sides/aio.ts"
 
@@ -274,26 +274,18 @@ export const remove = (settings: Settings): Effect.Effect<Comparison> =>
   Effect.sync(() => {
     const { effort, fixtures } = settings
     const files = fixtures.sizes.smallFiles
-    const sides = candidates(settings.backends).map(({ layer, name }): Side => {
-      const trees = range(effort.rounds + warmUp(settings)).map(() => makeTree(fixtures.directory, files))
-      let next = 0
-      return {
+    const sides = candidates(settings.backends).map(
+      ({ layer, name }): Side => ({
         name,
         open: Effect.map(Layer.build(layer), (context): Run => {
           const service = Effect.runSync(Effect.provide(FileSystem.FileSystem, context))
-          return () =>
-            Effect.gen(function* () {
-              const tree = trees[next++]
-              const cpu = process.cpuUsage()
-              const start = performance.now()
-              yield* service.remove(tree, { recursive: true })
-              const seconds = (performance.now() - start) / 1000
-              const { system, user } = process.cpuUsage(cpu)
-              return { requests: files, seconds, cpuSeconds: (system + user) / 1e6 }
-            })
+          // One more, for the run that is counted.
+          const trees = range(effort.rounds + warmUp(settings) + 1).map(() => makeTree(fixtures.directory, files))
+          const remove = Effect.suspend(() => service.remove(trees.pop()!, { recursive: true }))
+          return () => Effect.map(metered(remove), ([, spent]) => ({ requests: files, ...spent }))
         })
-      }
-    })
+      })
+    )
     return {
       name: "fs-remove",
       title: `FileSystem.remove of a tree of ${files} files`,

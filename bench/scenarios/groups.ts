@@ -1,22 +1,24 @@
 /** What several requests at once cost, beside a fiber for each and beside the engine's own callbacks. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioMetrics, AioOperation, IoUring } from "effect-aio"
-import { defaultLimits, describedBy, Submission } from "../built.ts"
+import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioMetrics, AioOperation } from "effect-aio"
+import { describedBy, engineOf, Submission } from "../built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "../fixtures.ts"
 import { fibers } from "../loops.ts"
 import { type Comparison, type Side, side } from "../measure.ts"
 import type { Settings } from "../settings.ts"
-import { defaultFlags, engineWith, pageBuffers, pageReads, straight } from "../straight.ts"
+import { type BackendName, layerOf, type Way } from "../sides/aio.ts"
+import { pageBuffers, pageReads, straight } from "../straight.ts"
 
 const BATCH = 256
 
-/** A file on io_uring, and random reads of its pages as values that know the file. */
-const opened = (path: string, depth: number, inline?: false) =>
+/** A file, and random reads of its pages as values that know it. */
+const opened = (backend: BackendName, path: string, depth: number, way?: Way) =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(IoUring.layer({ inline }))
+    const context = yield* Layer.build(layerOf(backend, way))
     const file = yield* Effect.provide(AioFile.open(path), context)
     const buffers = pageBuffers(depth, AioBuffer.aligned)
     return {
@@ -30,11 +32,11 @@ const opened = (path: string, depth: number, inline?: false) =>
 const sum = (counts: ReadonlyArray<number>): number => counts.reduce((total, count) => total + count, 0)
 
 /** Batches of 256 one after the other, `requests` rounded down to whole ones and the rest at last. */
-const inBatches = (path: string): Side =>
+const inBatches = (backend: BackendName, path: string): Side =>
   side(
     "submitAll",
     PAGE,
-    Effect.map(opened(path, BATCH), ({ context, operation }) => (requests: number) => {
+    Effect.map(opened(backend, path, BATCH), ({ context, operation }) => (requests: number) => {
       let next = 0
       let total = 0
       const batch = Effect.suspend(() => {
@@ -58,11 +60,11 @@ const inBatches = (path: string): Side =>
   )
 
 /** The same 256 reads by a fiber each. */
-const aFiberEach = (path: string): Side =>
+const aFiberEach = (backend: BackendName, path: string): Side =>
   side(
     "a fiber each",
     PAGE,
-    Effect.map(opened(path, BATCH), ({ context, operation }) => (requests: number) => {
+    Effect.map(opened(backend, path, BATCH), ({ context, operation }) => (requests: number) => {
       let next = 0
       let total = 0
       const batch = Effect.suspend(() => {
@@ -86,12 +88,12 @@ const aFiberEach = (path: string): Side =>
   )
 
 /** 256 fibers that live as long as the run: no fiber is started for a read. */
-const loopingFibers = (path: string): Side =>
+const loopingFibers = (backend: BackendName, path: string): Side =>
   side(
     "256 looping fibers",
     PAGE,
     Effect.map(
-      opened(path, BATCH),
+      opened(backend, path, BATCH),
       ({ context, operation }) =>
         (requests: number) =>
           Effect.provide(
@@ -106,28 +108,34 @@ const loopingFibers = (path: string): Side =>
     )
   )
 
-const callbacks = (path: string): Side =>
+const callbacks = (backend: BackendName, path: string): Side =>
   side(
     "straight callbacks",
     PAGE,
     Effect.gen(function* () {
-      const engine = yield* engineWith(defaultFlags, defaultLimits())
-      const { operation } = yield* opened(path, BATCH)
+      const { context, operation } = yield* opened(backend, path, BATCH)
+      const engine = engineOf(Context.get(context, Aio.Aio))
       return (requests: number) => straight(engine, BATCH, requests, operation)
     })
   )
 
-export const batches = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
+export const batches = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
   Effect.map(fixtures.cachedFile, (path) => ({
     name: "group-batch",
     title: "Cached reads of 4 KiB, 256 at a time",
     unit: "reads",
-    sides: [inBatches(path), aFiberEach(path), loopingFibers(path), callbacks(path)]
+    sides: [
+      inBatches(backends[0], path),
+      aFiberEach(backends[0], path),
+      loopingFibers(backends[0], path),
+      callbacks(backends[0], path)
+    ]
   }))
 
 /** One read after the other: nothing but what one costs. */
 const oneByOne = (
   name: string,
+  backend: BackendName,
   path: string,
   read: (file: Opened) => Effect.Effect<() => Effect.Effect<number, unknown>>
 ) =>
@@ -135,7 +143,7 @@ const oneByOne = (
     name,
     PAGE,
     Effect.gen(function* () {
-      const file = yield* opened(path, 1)
+      const file = yield* opened(backend, path, 1)
       const once = yield* read(file)
       return (requests: number) => Effect.provide(fibers(1, requests, once, identity), file.context)
     })
@@ -146,13 +154,13 @@ type Opened = Effect.Effect.Success<ReturnType<typeof opened>>
 const identity = (count: number): number => count
 
 /** One page again and again: encoded each time, or once. */
-export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
+export const prepared = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
   Effect.map(fixtures.cachedFile, (path) => ({
     name: "group-prepared",
     title: "One cached page again and again, depth 1",
     unit: "reads",
     sides: [
-      oneByOne("prepared.run", path, ({ context, operation }) =>
+      oneByOne("prepared.run", backends[0], path, ({ context, operation }) =>
         Effect.provide(
           Effect.map(
             AioOperation.prepare(operation(0)),
@@ -163,8 +171,10 @@ export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
           context
         ).pipe(Effect.orDie)
       ),
-      oneByOne("file.read", path, ({ buffers, file }) => Effect.succeed(() => file.read(buffers[0], { offset: 0 }))),
-      oneByOne("preadv2 itself", path, ({ file, operation }) =>
+      oneByOne("file.read", backends[0], path, ({ buffers, file }) =>
+        Effect.succeed(() => file.read(buffers[0], { offset: 0 }))
+      ),
+      oneByOne("preadv2 itself", backends[0], path, ({ file, operation }) =>
         Effect.sync(() => {
           const submission = new Submission()
           const { entry, input } = describedBy(operation(0))
@@ -177,14 +187,14 @@ export const prepared = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
   }))
 
 /** The same reads, with and without somebody who listens. */
-export const observed = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
+export const observed = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
   Effect.map(fixtures.cachedFile, (path) => {
     const reads = (name: string, listen: Effect.Effect<unknown, unknown, Aio.Aio | Scope.Scope>) =>
       side(
         name,
         PAGE,
         Effect.gen(function* () {
-          const { buffers, context, file } = yield* opened(path, 64)
+          const { buffers, context, file } = yield* opened(backends[0], path, 64)
           yield* Effect.provide(listen, context)
           return (requests: number) =>
             fibers(
@@ -208,7 +218,7 @@ export const observed = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
   })
 
 /** Requests that do nothing, 64 under way: as fibers, and fed to a group. */
-export const feeds = (): Effect.Effect<Comparison> =>
+export const feeds = ({ backends }: Settings): Effect.Effect<Comparison> =>
   Effect.succeed({
     name: "group-feed",
     title: "Requests that do nothing, 64 at a time",
@@ -218,7 +228,7 @@ export const feeds = (): Effect.Effect<Comparison> =>
         "group.feed",
         1,
         Effect.gen(function* () {
-          const context = yield* Layer.build(IoUring.layer())
+          const context = yield* Layer.build(layerOf(backends[0]))
           const group = yield* Effect.provide(AioGroup.make({ limit: 64 }), context)
           return (requests: number) => Effect.map(group.feed(nops(requests)), ({ requests }) => requests)
         })
@@ -227,7 +237,7 @@ export const feeds = (): Effect.Effect<Comparison> =>
         "AioOperation.asCompleted",
         1,
         Effect.map(
-          Layer.build(IoUring.layer()),
+          Layer.build(layerOf(backends[0])),
           (context) => (requests: number) =>
             Stream.runCount(AioOperation.asCompleted(nops(requests), { concurrency: 64 })).pipe(Effect.provide(context))
         )
@@ -236,7 +246,7 @@ export const feeds = (): Effect.Effect<Comparison> =>
         "64 looping fibers",
         1,
         Effect.map(
-          Layer.build(IoUring.layer()),
+          Layer.build(layerOf(backends[0])),
           (context) => (requests: number) =>
             Effect.provide(
               fibers(
@@ -257,8 +267,8 @@ function* nops(count: number) {
   for (let i = 0; i < count; i++) yield nop
 }
 
-/** Eight writes in order: a chain, or one after the other. */
-export const chains = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
+/** Eight reads in order: a chain, or one after the other. */
+export const chains = ({ backends, fixtures }: Settings): Effect.Effect<Comparison> =>
   Effect.map(fixtures.cachedFile, (path) => {
     const LENGTH = 8
     const run = (
@@ -268,7 +278,7 @@ export const chains = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       side(
         name,
         LENGTH * PAGE,
-        Effect.map(opened(path, LENGTH, false), ({ context, operation }) => (requests: number) => {
+        Effect.map(opened(backends[0], path, LENGTH, "through"), ({ context, operation }) => (requests: number) => {
           const operations = Array.from({ length: LENGTH }, (_, i) => operation(i))
           return Effect.provide(
             fibers(1, requests, () => eight(operations), identity),
@@ -278,7 +288,7 @@ export const chains = ({ fixtures }: Settings): Effect.Effect<Comparison> =>
       )
     return {
       name: "group-linked",
-      title: "Eight reads through the ring, each behind the one before",
+      title: "Eight reads through the mechanism, each behind the one before",
       unit: "chains",
       sides: [
         run("linked", (operations) => Effect.map(AioOperation.linked(operations), sum)),

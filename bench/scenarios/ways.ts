@@ -2,11 +2,9 @@
  * The way that the engine takes by itself, beside the same with each way decreed: cached reads of 4 KiB, and stats, so many at once. The
  * first side is to be as fast as the better one of the others.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Aio, AioBuffer, AioFile } from "effect-aio"
-import { engineOf } from "../built.ts"
 import { OFFSETS_MASK, offsets, PAGE } from "../fixtures.ts"
 import { fibers, range } from "../loops.ts"
 import { type Comparison, type Side, side } from "../measure.ts"
@@ -17,19 +15,12 @@ export const depths = [1, 8, 64, 256, 1024]
 
 const same = (count: number): number => count
 
-const contextOf = (backend: BackendName, way: Way | undefined) =>
-  Effect.tap(Layer.build(layerOf(backend, way)), (context) =>
-    Effect.sync(() => {
-      if (way === "on the spot") engineOf(Context.get(context, Aio.Aio)).attempts.ways.fix(way)
-    })
-  )
-
 const reads = (backend: BackendName, path: string, depth: number, way: Way | undefined): Side =>
   side(
     `effect-aio ${backend}, ${way ?? "by cost"}`,
     PAGE,
     Effect.gen(function* () {
-      const context = yield* contextOf(backend, way)
+      const context = yield* Layer.build(layerOf(backend, way))
       const file = yield* Effect.provide(AioFile.open(path), context)
       const buffers = range(depth).map(() => AioBuffer.aligned(PAGE))
       return (requests: number) =>
@@ -47,7 +38,7 @@ const stats = (backend: BackendName, path: string, depth: number, way: Way | und
     `effect-aio ${backend}, ${way ?? "by cost"}`,
     1,
     Effect.map(
-      contextOf(backend, way),
+      Layer.build(layerOf(backend, way)),
       (context) => (requests: number) =>
         Effect.provide(
           fibers(

@@ -2,6 +2,7 @@
 
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Aio, AioBuffer, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
@@ -27,24 +28,29 @@ export const backends = {
 
 export type BackendName = keyof typeof backends
 
-/** Whether cached data may be answered on the spot (the default), or all goes through the mechanism. */
+/** Whether what can be answered on the spot is, or all goes through the mechanism. */
 export type Way = "on the spot" | "through"
 
-export const layerOf = (backend: BackendName, way: Way = "on the spot"): Layer.Layer<Aio.Aio, unknown> =>
-  way === "through" ? backends[backend].layer({ inline: false }) : backends[backend].layer()
+/** The way of all requests of Layers that are built under it, where no way is asked for. Else it is the cheaper one. */
+export const decree: FiberRef.FiberRef<Way | undefined> = FiberRef.unsafeMake<Way | undefined>(undefined)
+
+export const layerOf = (backend: BackendName, way?: Way): Layer.Layer<Aio.Aio, unknown> =>
+  Layer.unwrapEffect(
+    Effect.map(FiberRef.get(decree), (decreed): Layer.Layer<Aio.Aio, unknown> => {
+      const { layer } = backends[backend]
+      if ((way ?? decreed) === "through") return layer({ inline: false })
+      const fix = (way: Way) => (context: Context.Context<Aio.Aio>) =>
+        Effect.sync(() => engineOf(Context.get(context, Aio.Aio)).attempts.ways.fix(way))
+      return (way ?? decreed) === undefined ? layer() : Layer.tap(layer(), fix("on the spot"))
+    })
+  )
 
 const sideName = (backend: BackendName, what = ""): string => `effect-aio ${backend}${what}`
 
 const identity = (count: number): number => count
 
 /** Random reads of a page each; every worker has a buffer of its own. */
-export const reads = (
-  backend: BackendName,
-  path: string,
-  depth: number,
-  direct: boolean,
-  way: Way = "on the spot"
-): Side =>
+export const reads = (backend: BackendName, path: string, depth: number, direct: boolean, way?: Way): Side =>
   side(
     sideName(backend),
     PAGE,
