@@ -62,6 +62,7 @@ describe("imports", () => {
  * `test/support/engine.ts` shows what an engine is doing, `test/support/systemCalls.ts` makes system calls.
  */
 const reachesInside: Readonly<Record<string, string>> = {
+  "backends/io_uring/loads.test.ts": "loads step by step, on answers that the kernel of this machine never gives",
   "backends/io_uring/long-turns.test.ts": "flags of submission entries: which copies go to a worker of the kernel's",
   "backends/kernel_aio/fixtures/support.ts": "Layers on contexts without a ring, and without ears",
   "backends/kernel_aio/suitable.test.ts": "which descriptors kernel AIO takes",

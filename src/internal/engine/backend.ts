@@ -58,6 +58,8 @@ export interface Backend {
   readonly runsPrograms?: boolean
   /** Whether it keeps `Request.deadline` itself. */
   readonly keepsDeadlines?: boolean
+  /** Whether it runs `load` (operation/loads.ts), which is only given to a backend that does. */
+  readonly loadsFiles?: boolean
   /** Whether this mechanism runs the operation itself, at least for some inputs. */
   supports(entry: Entry<any, any>): boolean
   /** Whether it runs this request itself. Asked once for each request, before anything is encoded: the input may be wrong in any way. */

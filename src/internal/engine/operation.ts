@@ -37,6 +37,8 @@ export interface UringForm {
    * failure and goes on with the chain all the same, seen on Linux 6.18: they can only be the last of one.
    */
   readonly breaksChain?: boolean
+  /** A whole file: `prepare` only opens it. */
+  readonly loads?: boolean
   /** Its submission entry has an I/O priority. */
   readonly takesPriority?: boolean
   /** The kernel hands it to a worker thread of its own at once: a round trip of 30 microseconds, so cached answers pay more. */

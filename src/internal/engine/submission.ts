@@ -41,8 +41,10 @@ export class Submission {
   names: Buffer | null = null
   /** How a thread runs the system call. */
   mode: typeof ONCE | typeof FILL | typeof WHOLE | typeof PROGRAM = ONCE
-  /** A directory's names were read to their end. */
+  /** A directory's names, or the bytes of a file, were read to their end. */
   atEnd = false
+  /** A file that was left open, or -1. */
+  opened = -1
   /** The steps of a program, each of which keeps its own memory; in `a0` stands how many. */
   steps: Array<ProgramStep> | null = null
   /** The step behind which a program that has ended did not go on; its number of steps if there is none. */
@@ -139,6 +141,7 @@ export class Submission {
     this.cellHoldsPath = false
     this.mode = ONCE
     this.atEnd = false
+    this.opened = -1
   }
 }
 

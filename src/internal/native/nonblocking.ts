@@ -24,7 +24,7 @@ import {
 } from "./layout.ts"
 import { syscall, type Word } from "./libc.ts"
 import { now } from "./loop.ts"
-import { Cell, permanent } from "./memory.ts"
+import { Cell, permanent, writePath } from "./memory.ts"
 import { isLocal, isOfKernel, parseMounts, typeIn, UNTOLD } from "./mountTable.ts"
 import { unsupported } from "./platform.ts"
 import { NR } from "./syscalls.ts"
@@ -220,6 +220,16 @@ const openPathCached = (at: number, path: number, followLinks: boolean): number 
 
 /** An O_PATH descriptor has no open file behind it: closing it waits for nothing. */
 const closePath = (fd: number): void => void syscall(NR.close, fd)
+
+/** The type of the local file system that a directory is on, or "" where that is not in the caches. Uses the cell. */
+export const typeOfDirectory = (path: string, cell: Cell): string => {
+  if (!writePath(cell, path)) return ""
+  const fd = openPathCached(AT_FDCWD, cell.pathAddress, true)
+  if (fd < 0) return ""
+  const type = statWithType(fd, cell)
+  closePath(fd)
+  return type
+}
 
 /** statx(2) of a path into the cell, from the dentry and inode caches only: whether the cell now holds the answer. */
 export const statPathCached = (path: number, followLinks: boolean, cell: Cell): boolean => {

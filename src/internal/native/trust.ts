@@ -13,7 +13,7 @@ import { errno } from "./errno.ts"
 import { S_IFMT, S_IFREG, STATX } from "./layout.ts"
 import { syscall } from "./libc.ts"
 import { Cell, permanent } from "./memory.ts"
-import { statWithType, typeOfAnswer } from "./nonblocking.ts"
+import { statWithType, typeOfAnswer, typeOfDirectory } from "./nonblocking.ts"
 import { NR } from "./syscalls.ts"
 
 /** Not found out yet. */
@@ -66,6 +66,12 @@ const trustIn = (type: string, cell: Cell): Trust => {
 
 /** Of the file that statx(2) has answered about, with what `statFdCached` asks for. */
 export const trustOfAnswer = (fd: number, cell: Cell): Trust => trustIn(typeOfAnswer(fd, cell), cell)
+
+/** Whether small files of a directory are found and read without waiting, so far as they are in memory. "" is the current directory. */
+export const findsSmallFilesIn = (directory: string): boolean => {
+  const type = typeOfDirectory(directory === "" ? "." : directory, passing)
+  return remembers.has(type) || type === "tmpfs"
+}
 
 /** What is remembered about an open file. */
 interface Trusted {

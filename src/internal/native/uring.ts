@@ -23,6 +23,7 @@ export const IORING_OP = {
   SETXATTR: 42,
   FGETXATTR: 43,
   GETXATTR: 44,
+  FIXED_FD_INSTALL: 54,
   FTRUNCATE: 55
 } as const
 
@@ -43,13 +44,18 @@ export const IORING_FEAT_RW_CUR_POS = 1 << 3
 export const IORING_ENTER_GETEVENTS = 1
 export const IORING_SQ_CQ_OVERFLOW = 2
 export const IORING_SQ_TASKRUN = 4
+export const IOSQE_FIXED_FILE = 1 << 0
 export const IOSQE_IO_LINK = 1 << 2
+export const IOSQE_IO_HARDLINK = 1 << 3
 export const IOSQE_ASYNC = 1 << 4
 
 export const IORING_OFF_SQ_RING = 0
 export const IORING_OFF_SQES = 0x10000000
 
+export const IORING_REGISTER_FILES_UPDATE = 6
 export const IORING_REGISTER_PROBE = 8
+export const IORING_REGISTER_FILES2 = 13
+export const IORING_RSRC_REGISTER_SPARSE = 1
 export const IORING_REGISTER_IOWQ_MAX_WORKERS = 19
 export const IO_URING_OP_SUPPORTED = 1
 

@@ -3,9 +3,12 @@ import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
+import { ALWAYS, trustOf } from "../native/trust.ts"
 import { open, read } from "../operation/catalogue.ts"
 import { type Measured, measure, type Part, readLast } from "../operation/descriptors.ts"
+import { LOAD_SIZE, type Loaded, load } from "../operation/loads.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
+import { hasLoaded, isAmongSmallFiles, sawLargeFile, sawSmallFile } from "./smallFiles.ts"
 import { WholeFile } from "./wholeFile.ts"
 
 export interface ReadFileOptions extends Naming {
@@ -18,6 +21,8 @@ export interface ReadFileOptions extends Naming {
 export class ReadFile extends PathSequence<Uint8Array> {
   private whole: WholeFile | undefined
   private file!: OpenDescriptor
+  /** What has been read before the file was measured. */
+  private begun: Uint8Array | undefined = undefined
 
   constructor(
     engine: Engine,
@@ -28,6 +33,27 @@ export class ReadFile extends PathSequence<Uint8Array> {
   }
 
   protected begin(): void {
+    if (isAmongSmallFiles(this.path) && this.canLoad) this.run(load(this.path), this.loaded, this.notLoaded)
+    else this.open()
+  }
+
+  private get canLoad(): boolean {
+    return this.engine.backend.loadsFiles === true
+  }
+
+  private loaded({ atEnd, bytes, fd }: Loaded): void {
+    hasLoaded(this.path, atEnd)
+    if (atEnd) return this.conclude(bytes)
+    this.begun = bytes
+    if (fd === -1) this.open()
+    else this.opened(fd)
+  }
+
+  private notLoaded(errno: number): void {
+    this.failed(errno, open.entry.name)
+  }
+
+  private open(): void {
     this.run(open(this.path), this.opened)
   }
 
@@ -42,9 +68,14 @@ export class ReadFile extends PathSequence<Uint8Array> {
     if (size > (this.options.most ?? size)) return this.tooLarge()
     try {
       this.whole = new WholeFile(size, size > 0 || this.engine.descriptors.takesOffsets(this.fd, false))
+      // A regular file is read anew, from its start. Of what else gives bytes, they are gone.
+      if (size === 0 && this.begun !== undefined) this.whole.begin(this.begun)
     } catch {
       return this.tooLarge()
     }
+    if (size > LOAD_SIZE) {
+      if (this.begun !== undefined) sawLargeFile(this.path)
+    } else if (size > 0 && this.canLoad && trustOf(this.fd, this.file) === ALWAYS) sawSmallFile(this.path)
     this.more()
   }
 

@@ -22,6 +22,12 @@ export class WholeFile {
     this.bytes = new Uint8Array(size > 0 ? size : UNKNOWN_SIZE_CHUNK)
   }
 
+  /** These bytes of a file of unknown size have been read already: fewer than `UNKNOWN_SIZE_CHUNK`. */
+  begin(bytes: Uint8Array): void {
+    this.bytes.set(bytes)
+    this.length = bytes.length
+  }
+
   /** Where the next read starts. `undefined` for pipes, which have no offsets. With an offset, the page cache tells the end. */
   get options(): { readonly offset: number } | undefined {
     return this.hasOffsets ? { offset: this.length } : undefined

@@ -22,7 +22,7 @@ import type { Request } from "../../engine/request.ts"
 import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
-import { addressOf, syscall } from "../../native/libc.ts"
+import { syscall } from "../../native/libc.ts"
 import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { Mounts } from "../../native/mounts.ts"
 import { Reactor } from "../../native/reactor.ts"
@@ -32,14 +32,17 @@ import { OF_OPEN } from "../../native/threadCleanup.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import { ioPriority } from "../ioPriority.ts"
 import { Chains } from "./chains.ts"
+import { CopyBudget } from "./copyBudget.ts"
 import { FifoOpens } from "./fifo.ts"
+import { Loads, OF_LOAD } from "./loads.ts"
 import type { Ring } from "./ring.ts"
+import { OF_TIMEOUT, writeTimeout } from "./timeouts.ts"
 
 /** High half of the user data: which request's completion it is. The low half is a slot. */
 const OF_REQUEST = 0
 const OF_CANCEL = 1
-const OF_TIMEOUT = 2
-// OF_OPEN, 3: of a request whose result is a descriptor, which has to be closed.
+// OF_TIMEOUT, 2: of the timer of a request, see timeouts.ts.
+// OF_OPEN, 3: of a request whose result is a descriptor, which has to be closed. OF_LOAD, 4, and those above it: see loads.ts.
 
 const HIGH = 4294967296
 
@@ -49,11 +52,8 @@ const RETRY_INTERVAL = 10
 /** After so many looks at entries for which the kernel has no memory, the pool runs these requests. */
 const STARVED = 10
 
-/**
- * Bytes of a turn's transfers that this thread may copy from and to the page cache within io_uring_enter(2). Further ones are for kernel
- * workers: a thousand cached reads of 128 KiB took this thread 40 ms in one go.
- */
-const COPIED = 4 << 20
+const ownerOf = ({ producesDescriptor, uring }: Entry<any, any>): number =>
+  producesDescriptor === true || uring!.loads === true ? OF_OPEN : OF_REQUEST
 
 export class IoUringBackend implements Backend {
   readonly name = "io_uring"
@@ -69,7 +69,7 @@ export class IoUringBackend implements Backend {
    * io_uring_enter(2) was refused for good. The pool runs the requests that the ring has not taken, and all that come from now on. What the
    * kernel has taken is waited for, and its memory kept: completions still arrive in the ring.
    */
-  private isRefused = false
+  isRefused = false
   /** Looks since the kernel last had memory for requests that are offered to it. */
   private starving = 0
   /** Requests for the pool, without a slot. */
@@ -79,7 +79,8 @@ export class IoUringBackend implements Backend {
   /** Requests that have been asked to end and have not ended yet. */
   private readonly cancelling = new Set<Request>()
   private readonly chains: Chains
-  private readonly fifos: FifoOpens
+  private readonly fifos = new FifoOpens()
+  private readonly loads: Loads
   private readonly mounts = new Mounts()
   private readonly reactor: Reactor
   /** Requests allowed in flight. Grows while nothing completes. */
@@ -87,8 +88,7 @@ export class IoUringBackend implements Backend {
   private timer: NodeJS.Timeout | undefined
   private full = false
   private completions = 0
-  /** Bytes that this turn may still copy. */
-  private mayCopy = COPIED
+  private readonly copies = new CopyBudget()
   private completionsAtLastTick = 0
 
   constructor(
@@ -97,7 +97,7 @@ export class IoUringBackend implements Backend {
   ) {
     this.limit = ring.completionEntries
     this.chains = new Chains(ring)
-    this.fifos = new FifoOpens()
+    this.loads = new Loads(ring, this.fifos, this)
     this.reactor = new Reactor(ring.fd, () => host.wake())
     abandonAtExitOfWorker(this)
   }
@@ -110,6 +110,10 @@ export class IoUringBackend implements Backend {
     return this.ring.supported.has(IORING_OP.LINK_TIMEOUT)
   }
 
+  get loadsFiles(): boolean {
+    return !this.isRefused && this.loads.isPossible
+  }
+
   supports({ uring }: Entry<any, any>): boolean {
     return uring !== undefined && this.ring.supported.has(uring.opcode)
   }
@@ -119,7 +123,8 @@ export class IoUringBackend implements Backend {
   }
 
   submit(request: Request): boolean {
-    if (this.isRefused) return this.takeForPool(request)
+    const { loads } = request.entry.uring!
+    if (this.isRefused && !loads) return this.takeForPool(request)
     if (this.inFlight >= this.limit || !this.hasRoom()) {
       this.full = true
       this.startTimer()
@@ -133,7 +138,8 @@ export class IoUringBackend implements Backend {
     submission.request = request
     request.submission = submission
     this.inFlight++
-    this.write(submission, this.isForWorker(submission) ? IOSQE_ASYNC : 0)
+    if (loads) this.loads.start(submission)
+    else this.write(submission, this.isForWorker(submission) ? IOSQE_ASYNC : 0)
     return true
   }
 
@@ -145,16 +151,7 @@ export class IoUringBackend implements Backend {
       // Where the path is in the cell, it stands behind the bytes that statx(2) writes there.
       return this.mounts.mayWaitToOpen(a0 as number, a1 as number, a2 as number, cell)
     }
-    return entry.uring!.heavy?.(submission, input) === true || this.isTooMuch(submission)
-  }
-
-  /** Bytes to be copied of a transfer at an offset: the others wait for a peer, and move what it has. For direct I/O the disk copies. */
-  private isTooMuch({ bytes, request }: Slot): boolean {
-    const { file, offset } = request!.input
-    if (bytes === 0 || offset === undefined || file?.alignment !== undefined) return false
-    if (bytes > this.mayCopy) return true
-    this.mayCopy -= bytes
-    return false
+    return entry.uring!.heavy?.(submission, input) === true || this.copies.isTooMuch(submission)
   }
 
   /**
@@ -228,19 +225,15 @@ export class IoUringBackend implements Backend {
       timed ? sqeFlags | IOSQE_IO_LINK : sqeFlags,
       entry.uring!.takesPriority === true ? ioPriority(priority) : 0,
       submission.slot,
-      entry.producesDescriptor === true ? OF_OPEN : OF_REQUEST
+      ownerOf(entry)
     )
-    if (timed) this.writeTimeout(submission, deadline)
+    if (timed) writeTimeout(this.ring, submission, deadline)
   }
 
-  /** IORING_OP_LINK_TIMEOUT: cancels the entry before it when that entry has been under way for so long. */
-  private writeTimeout(submission: Slot, deadline: number): void {
-    const nanoseconds = BigInt(Math.max(1, Math.ceil((deadline - now()) * 1e6)))
-    // struct timespec. The submission keeps it, though the kernel copies it when it takes the entry.
-    const time = BigInt64Array.of(nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n)
-    submission.keepAlso(time)
-    this.ring.prepare(IORING_OP.LINK_TIMEOUT, -1, addressOf(time), 1, 0, 0)
-    this.ring.commit(0, 0, submission.slot, OF_TIMEOUT)
+  /** Submits an open for a kernel worker, where it waits. Called by `Loads`, too. */
+  openAgain(submission: Slot): void {
+    this.startTimer()
+    this.again(submission, IOSQE_ASYNC)
   }
 
   /** Hands a submission to the kernel once more. */
@@ -262,8 +255,12 @@ export class IoUringBackend implements Backend {
   private passToPool(): void {
     const followers = this.chains.giveUp()
     for (const { high, low } of this.ring.takeBack()) {
-      if (high !== OF_REQUEST && high !== OF_OPEN) continue
       const submission = this.slots[low]
+      if (this.isOfLoad(submission, high)) {
+        this.loads.completed(submission, high, -errno.ECANCELED)
+        continue
+      }
+      if (high !== OF_REQUEST && high !== OF_OPEN) continue
       const isFollower = followers.has(submission)
       // The engine runs followers one by one. An open of a FIFO that has been tried once has a descriptor to give back.
       if (isFollower || submission.request!.cancelled) this.deliver(low, high, -errno.ECANCELED)
@@ -285,7 +282,7 @@ export class IoUringBackend implements Backend {
 
   beginTurn(): void {
     this.mounts.beginTurn()
-    this.mayCopy = COPIED
+    this.copies.beginTurn()
   }
 
   flush(): void {
@@ -310,7 +307,8 @@ export class IoUringBackend implements Backend {
     if (this.ring.unsubmitted > 0 || (this.ring.needsEnter && !this.isRefused)) this.enter()
   }
 
-  private enter(): void {
+  /** Called by `Loads`. */
+  enter(): void {
     const result = this.ring.enter()
     this.chains.afterEnter()
     // No memory for requests, too many overflowed completions, or a signal: entries that were not taken stay in the ring, and the next turn
@@ -331,19 +329,26 @@ export class IoUringBackend implements Backend {
   }
 
   reap(limit: number): number {
-    const count = this.ring.reap(limit, this.deliver)
+    let count = this.ring.reap(limit, this.deliver)
+    while (this.loads.areWaiting && count < limit && this.loads.goOn()) {
+      this.enter()
+      count += this.ring.reap(limit - count, this.deliver)
+      // The kernel takes no more for now.
+      if (this.ring.unsubmitted > 0) break
+    }
     this.completions += count
     return count
   }
 
   get hasCompletions(): boolean {
-    return this.ring.ready > 0 || (this.ring.needsEnter && !this.isRefused)
+    return this.ring.ready > 0 || this.loads.areWaiting || (this.ring.needsEnter && !this.isRefused)
   }
 
   private readonly deliver = (slot: number, owner: number, result: number): void => {
-    // The answer to a cancel or a timeout decides nothing: found, too late or not found, only the target's own completion ends the request.
-    if (owner !== OF_REQUEST && owner !== OF_OPEN) return
     const submission = this.slots[slot]
+    if (this.isOfLoad(submission, owner)) return this.loads.completed(submission, owner, result)
+    // The answer to a cancel or a timeout decides nothing: only the target's own completion ends the request.
+    if (owner !== OF_REQUEST && owner !== OF_OPEN) return
     const request = submission.request!
     if (this.chains.wasCut(submission)) result = -errno.ECANCELED
     // The kernel's own codes for "a signal came, start again" (ERESTARTSYS and its like) are not for user space, but a cancelled
@@ -351,10 +356,7 @@ export class IoUringBackend implements Backend {
     if (result <= -512 && result >= -516 && result !== -515) result = -errno.EINTR
     if (request.entry.producesDescriptor === true) {
       const verdict = this.fifos.settle(submission, result)
-      if (verdict === undefined) {
-        this.startTimer()
-        return this.again(submission, IOSQE_ASYNC)
-      }
+      if (verdict === undefined) return this.openAgain(submission)
       result = verdict
     }
     if (result === -errno.EINTR) {
@@ -362,6 +364,16 @@ export class IoUringBackend implements Backend {
       else if (request.deadline !== undefined && now() >= request.deadline) result = -errno.ECANCELED
       else if (!request.cancelled) return this.again(submission, 0)
     }
+    this.end(submission, result)
+  }
+
+  private isOfLoad(submission: Slot, owner: number): boolean {
+    return owner >= OF_LOAD || (owner === OF_OPEN && this.loads.has(submission))
+  }
+
+  /** Delivers the end of a request. */
+  end(submission: Slot, result: number): void {
+    const request = submission.request!
     this.inFlight--
     if (this.full && this.inFlight < this.limit) {
       this.full = false
@@ -373,7 +385,7 @@ export class IoUringBackend implements Backend {
       this.host.punt(submission)
     else this.host.complete(submission, result)
     submission.clear()
-    this.freeSlots.push(slot)
+    this.freeSlots.push(submission.slot)
   }
 
   cancel(request: Request): void {
@@ -391,7 +403,8 @@ export class IoUringBackend implements Backend {
       return
     }
     // The target is named by its user data.
-    const owner = request.entry.producesDescriptor === true ? OF_OPEN : OF_REQUEST
+    const owner = request.entry.uring!.loads ? this.loads.entryToCancel(submission) : ownerOf(request.entry)
+    if (owner === -1) return
     if ((this.isRefused || this.starving > 0) && this.ring.cancelNow(submission.slot, owner)) return
     this.ring.prepare(IORING_OP.ASYNC_CANCEL, -1, owner * HIGH + submission.slot, 0, 0, 0)
     this.ring.commit(0, 0, submission.slot, OF_CANCEL)
@@ -463,13 +476,15 @@ export class IoUringBackend implements Backend {
 
   /** Cancels everything and waits for it without the event loop, at most a second. */
   abandon(): void {
+    this.inFlight -= this.loads.idle
     for (let round = 0; round < 100 && this.inFlight > 0; round++) {
       this.forEachInFlight((request) => this.writeCancel(request))
       this.ring.enter()
       pollEvents(this.ring.fd, POLLIN, RETRY_INTERVAL)
       this.ring.reap(Number.POSITIVE_INFINITY, (slot, owner, result) => {
         if (owner === OF_OPEN && result >= 0) syscall(NR.close, result)
-        else if (owner !== OF_REQUEST && owner !== OF_OPEN) return
+        else if (owner === OF_CANCEL || owner === OF_TIMEOUT) return
+        if (this.isOfLoad(this.slots[slot], owner) && !this.loads.abandoned(this.slots[slot])) return
         this.slots[slot].clear()
         this.inFlight--
       })

@@ -28,8 +28,11 @@ import {
   IORING_OFF_SQ_RING,
   IORING_OFF_SQES,
   IORING_OP,
+  IORING_REGISTER_FILES_UPDATE,
+  IORING_REGISTER_FILES2,
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PROBE,
+  IORING_RSRC_REGISTER_SPARSE,
   IORING_SQ_CQ_OVERFLOW,
   IORING_SQ_TASKRUN,
   PARAMS,
@@ -180,6 +183,25 @@ export class Ring implements SubmissionEntry {
     return taken
   }
 
+  /** A table of so many files without descriptors, all empty (Linux 5.19). False where it cannot be had. They are closed with the ring. */
+  registerFiles(count: number): boolean {
+    // struct io_uring_rsrc_register: how many, flags, a reserved word of 64 bits, and no addresses.
+    const table = new Uint32Array(8)
+    table[0] = count
+    table[1] = IORING_RSRC_REGISTER_SPARSE
+    return syscall(NR.io_uring_register, this.fd, IORING_REGISTER_FILES2, addressOf(table), table.byteLength) === 0
+  }
+
+  /** Closes a file of the table without `enter`. */
+  closeFile(index: number): void {
+    const none = Int32Array.of(-1)
+    // struct io_uring_files_update: the first index, a reserved word, the address of descriptors. -1 stands for no file.
+    const update = new Uint32Array(4)
+    update[0] = index
+    setWord(update, 2, addressOf(none))
+    syscall(NR.io_uring_register, this.fd, IORING_REGISTER_FILES_UPDATE, addressOf(update), none.length)
+  }
+
   /** Asks for the end of a request without `enter`: IORING_REGISTER_SYNC_CANCEL, Linux 6.0. False where the kernel cannot. */
   cancelNow(userDataLow: number, userDataHigh: number): boolean {
     cancelTarget[0] = userDataLow
@@ -216,6 +238,11 @@ export class Ring implements SubmissionEntry {
 
   address3(address: Word): void {
     setWord(this.sqes, (this.tail % this.entries) * SQE_WORDS + 12, address)
+  }
+
+  /** The place in the table of files, of an entry that has been prepared: what it opens goes there, or what it closes is there. */
+  fileIndex(index: number): void {
+    this.sqes[(this.tail % this.entries) * SQE_WORDS + 11] = index + 1
   }
 
   /** Completes the entry that `prepare` wrote: `IOSQE_*` flags, `ioprio`, and the two halves of its user data. */

@@ -1,0 +1,71 @@
+/**
+ * Directories whose files are small, and on a file system that finds them without waiting.
+ *
+ * A file that is loaded in one go (operation/loads.ts) is opened and read on the event loop's thread as far as its name and its bytes are in
+ * memory, before anything is known about it. Of many file systems that could wait: for a server, for a list of checksums, for the map of a
+ * large file. So the first file of a directory is read step by step. If it lies on a file system that keeps its word for small files
+ * (native/trust.ts), and is small, its neighbours are expected to be the same. This is asked again every second, and after each neighbour
+ * that was large. A wrong guess costs time and nothing else: the answer is the same either way.
+ */
+import type { Path } from "../engine/arguments.ts"
+import { Habit } from "../engine/habits.ts"
+import { now } from "../native/loop.ts"
+import { findsSmallFilesIn } from "../native/trust.ts"
+
+/** Milliseconds for which an answer holds, as in native/nonblocking.ts. */
+const RECHECK = 1000
+
+/** Directories that are remembered. */
+const MOST = 256
+
+interface Answer {
+  readonly directory: string
+  readonly isFit: boolean
+  readonly until: number
+  /** Whether loads have come to the end of their files. */
+  readonly habit: Habit
+}
+
+const answers = new Map<string, Answer>()
+/** The one that was asked about last: most files lie beside the one before. */
+let latest: Answer = { directory: "", isFit: false, until: 0, habit: new Habit() }
+
+const answerAbout = (path: string): Answer | undefined => {
+  const length = path.lastIndexOf("/") + 1
+  if (latest.directory.length === length && length > 0 && path.startsWith(latest.directory)) return latest
+  const found = answers.get(path.slice(0, length))
+  if (found !== undefined) latest = found
+  return found
+}
+
+const remember = (path: string, isFit: (directory: string) => boolean): void => {
+  const directory = path.slice(0, path.lastIndexOf("/") + 1)
+  const answer = { directory, isFit: isFit(directory), until: now() + RECHECK, habit: new Habit() }
+  if (answers.size >= MOST) answers.clear()
+  answers.set(directory, answer)
+  latest = answer
+}
+
+/** Whether a file is to be loaded in one go. */
+export const isAmongSmallFiles = (path: Path): boolean => {
+  if (typeof path !== "string") return false
+  const answer = answerAbout(path)
+  return answer?.isFit === true && now() < answer.until && answer.habit.tries()
+}
+
+/** A file has been loaded in one go: whether to its end. Links, empty files and FIFOs are not. */
+export const hasLoaded = (path: Path, isWhole: boolean): void => {
+  if (typeof path === "string") answerAbout(path)?.habit.tried(isWhole)
+}
+
+/** A file has been read step by step: it is small, and its own file system has found it without waiting. */
+export const sawSmallFile = (path: Path): void => {
+  if (typeof path !== "string") return
+  const answer = answerAbout(path)
+  if (answer === undefined || now() >= answer.until) remember(path, findsSmallFilesIn)
+}
+
+/** A file should not have been loaded in one go: finding its bytes may have to wait. */
+export const sawLargeFile = (path: Path): void => {
+  if (typeof path === "string") remember(path, () => false)
+}
