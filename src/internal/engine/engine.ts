@@ -38,7 +38,8 @@ export class Engine implements Host {
   private readonly overdueClock = new OverdueClock()
   private readonly watchdog = new Watchdog(() => (this.outstanding === 0 ? -1 : this.poll()))
   private readonly turns = new Turns(this)
-  private polling = false
+  /** Whether a turn is under way. */
+  isInTurn = false
   /** The lane that comes first in this turn. */
   private first = 0
   /** Requests held back by `maxOutstanding`. */
@@ -83,11 +84,6 @@ export class Engine implements Host {
     if (backend === undefined) return
     this.lanes.unshift({ backend, queue: new Queue() })
     this.blocking.watch(backend)
-  }
-
-  /** Whether a turn is under way. */
-  get isInTurn(): boolean {
-    return this.polling
   }
 
   /** What the engine learns and does about descriptors without a request. */
@@ -377,12 +373,12 @@ export class Engine implements Host {
 
   private turn(limit: number, inRows: boolean): number {
     // Not from inside a completion: the ring is being read.
-    if (this.ended || this.polling) return 0
-    this.polling = true
+    if (this.ended || this.isInTurn) return 0
+    this.isInTurn = true
     try {
       return this.turnOnce(limit, inRows)
     } finally {
-      this.polling = false
+      this.isInTurn = false
     }
   }
 
