@@ -11,7 +11,10 @@ export class Failed {
     readonly input: any,
     /** The kernel's error number, positive; 0 where the error does not come from the kernel. */
     readonly errno: number,
-    /** Where `errno` is 0: a `BadArgument`, a `ShortTransfer`, or what was thrown, which is a defect. */
+    /**
+     * Where `errno` is 0: a `BadArgument`, a `ShortTransfer`, or what was thrown, which is a defect. Otherwise how far a program has come, if it is
+     * one.
+     */
     readonly problem: unknown
   ) {}
 }

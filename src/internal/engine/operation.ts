@@ -115,6 +115,8 @@ export interface Entry<in I, out A> {
    * it.
    */
   readonly undo?: (input: I) => Operation<unknown> | undefined
+  /** For failures: how far what consists of several system calls has come. */
+  readonly partial?: (submission: Submission, result: number, input: I) => unknown
   /** Translates the result of the system call into that of the other mechanisms, where it differs. */
   readonly syscallResult?: (submission: Submission, result: number) => number
   /** Set when the result is a descriptor that must be closed: an orphan if its fiber was interrupted. */

@@ -101,7 +101,13 @@ export abstract class Request {
   endOf<A>(memory: Submission | null): A | Failed {
     const { entry, input, problem, result } = this
     if (problem !== undefined) return new Failed(entry.name, input, 0, problem)
-    if (result < 0) return new Failed(entry.name, input, -result, undefined)
+    if (result < 0)
+      return new Failed(
+        entry.name,
+        input,
+        -result,
+        memory === null ? undefined : entry.partial?.(memory, result, input)
+      )
     try {
       return entry.decode(memory!, result, input)
     } catch (defect) {

@@ -1,11 +1,16 @@
-/** Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to. */
+/**
+ * Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to.
+ *
+ * A regular file that the kernel can copy to a new name is one request, a program. Whatever is different, another kind of file, a destination
+ * that has bytes or other permissions, a copy that the kernel refuses, is left to the requests that follow: they begin where it has stopped.
+ */
 import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
-import { O_PATH } from "../native/layout.ts"
+import { O_PATH, S_IFMT, S_IFREG } from "../native/layout.ts"
 import {
   chmod,
   close,
@@ -14,18 +19,29 @@ import {
   ftruncate,
   open,
   read,
+  stat,
   unlink,
   utimes,
   write
 } from "../operation/catalogue.ts"
 import type { Stat } from "../operation/metadata.ts"
+import { type Found, type ProgramEnd, program, RANGE, type Step } from "../operation/program.ts"
 import { Sequence } from "../task/sequence.ts"
 import { byDescriptor, type Place } from "./directory.ts"
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
-/** Bytes of one request: an interruption waits for the request under way. */
-const RANGE = 8 << 20
+/** The steps of the program. */
+const OPEN = 0
+const LOOK = 1
+const IS_FILE = 2
+const HAS_BYTES = 3
+const MAKE = 4
+const LOOK_AT_MADE = 5
+const IS_OTHER = 6
+const IS_EMPTY = 7
+const HAS_MODE = 8
+const COPY = 9
 
 /** Bytes read and written at a time, where the kernel does not copy. */
 const BLOCK = 1 << 20
@@ -72,14 +88,74 @@ export class CopyFile extends Sequence<Stat> {
   }
 
   protected begin(): void {
-    const { from, options } = this
+    const { from, options, to } = this
     // In a tree: a FIFO that took the file's place must not make the copy wait. fstat tells that it is one.
-    const flag = options.exclusive ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY
-    this.run(
-      open(from.path, { at: from.at, flag }),
-      this.sourceOpened,
-      options.exclusive ? this.sourceRefused : undefined
-    )
+    const sourceFlag = options.exclusive ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK : O_RDONLY
+    const flag = O_WRONLY | O_CREAT | (options.exclusive ? O_EXCL | O_NOFOLLOW : 0)
+    const found = (step: number, field: Found["field"]): Found => ({ step, field })
+    const steps: Array<Step> = []
+    steps[OPEN] = { operation: open(from.path, { at: from.at, flag: sourceFlag }) }
+    steps[LOOK] = { operation: fstat(0), fd: OPEN }
+    steps[IS_FILE] = { expect: found(LOOK, "mode"), mask: BigInt(S_IFMT), is: BigInt(S_IFREG) }
+    // Files of /proc and the like have bytes that only read(2) finds.
+    steps[HAS_BYTES] = { expect: found(LOOK, "size"), isNot: 0n }
+    steps[MAKE] = { operation: open(to.path, { at: to.at, flag }), mode: found(LOOK, "mode") }
+    steps[LOOK_AT_MADE] = { operation: fstat(0), fd: MAKE }
+    steps[IS_OTHER] = { expect: found(LOOK_AT_MADE, "ino"), isNot: found(LOOK, "ino") }
+    steps[IS_EMPTY] = { expect: found(LOOK_AT_MADE, "size"), is: 0n }
+    steps[HAS_MODE] = { expect: found(LOOK_AT_MADE, "mode"), mask: BigInt(PERMISSIONS), is: found(LOOK, "mode") }
+    steps[COPY] = {
+      operation: copyFileRange(0, 0, { length: RANGE }),
+      fd: OPEN,
+      to: MAKE,
+      length: found(LOOK, "size"),
+      whole: true
+    }
+    if (!options.preserveTimestamps) {
+      steps.push({ operation: close(0), fd: MAKE }, { operation: close(0), fd: OPEN })
+    }
+    this.runProgram(program("copyFile", steps), this.goOnAfter, this.cancelled)
+  }
+
+  private goOnAfter({ ends, open: [fd = -1, secondFd = -1], stoppedAt }: ProgramEnd): void {
+    this.fd = fd
+    const end = ends[stoppedAt]
+    const source = ends[LOOK] as Stat
+    if (stoppedAt === OPEN) return this.openFailed((end as Failed).errno)
+    if (stoppedAt === LOOK) return this.failed((end as Failed).errno)
+    if (stoppedAt < MAKE) return this.sourceKnown(source)
+    this.sourceIs(source)
+    this.subject = this.to
+    if (stoppedAt === MAKE) return this.failed((end as Failed).errno)
+    this.subject = this.from
+    this.destinationIs(secondFd)
+    if (stoppedAt === LOOK_AT_MADE) return this.broken((end as Failed).errno)
+    if (stoppedAt < COPY) return this.destinationKnown(ends[LOOK_AT_MADE] as Stat)
+    if (stoppedAt > COPY) return this.copied(Number(source.size))
+    if (end instanceof Failed) this.notCopied(end.errno)
+    else this.copied(end as number)
+  }
+
+  /** What has been begun is removed, unless both names are the same file's: this may not be known yet. */
+  private cancelled(number: number, _: string, { ends }: ProgramEnd): void {
+    const source = ends[LOOK] as Stat
+    if (typeof ends[MAKE] !== "number") return this.failed(number)
+    const { cancelling, to } = this
+    this.cancelling = false
+    const end = (): void => {
+      this.cancelling = cancelling
+      this.failed(number)
+    }
+    const known = ({ dev, ino }: Stat): void => {
+      if (dev === source.dev && ino === source.ino) return end()
+      this.run(unlink(to.path, { at: to.at }), end, end)
+    }
+    this.run(stat(to.path, { at: to.at }), known, end)
+  }
+
+  private openFailed(number: number): void {
+    if (this.options.exclusive) this.sourceRefused(number)
+    else this.failed(number)
   }
 
   /**
@@ -103,25 +179,28 @@ export class CopyFile extends Sequence<Stat> {
     })
   }
 
-  private sourceOpened(fd: number): void {
-    this.fd = fd
-    this.run(fstat(fd), this.sourceKnown)
-  }
-
   private sourceKnown(source: Stat): void {
     const { options, to } = this
     if (source.type === "Directory") return this.failed(errno.EISDIR)
     if (options.exclusive && source.type !== "File") return this.failed(errno.EINVAL)
-    this.source = source
-    this.file = new OpenDescriptor(this.fd, regularFile)
+    this.sourceIs(source)
     const flag = O_WRONLY | O_CREAT | (options.exclusive ? O_EXCL | O_NOFOLLOW : 0)
     this.subject = to
     this.run(open(to.path, { at: to.at, flag, mode: source.mode & PERMISSIONS }), this.destinationOpened)
   }
 
-  private destinationOpened(fd: number): void {
+  private sourceIs(source: Stat): void {
+    this.source = source
+    this.file = new OpenDescriptor(this.fd, regularFile)
+  }
+
+  private destinationIs(fd: number): void {
     this.secondFd = fd
     this.destination = new OpenDescriptor(fd, regularFile)
+  }
+
+  private destinationOpened(fd: number): void {
+    this.destinationIs(fd)
     this.subject = this.from
     this.run(fstat(fd), this.destinationKnown, this.broken)
   }
@@ -148,6 +227,7 @@ export class CopyFile extends Sequence<Stat> {
 
   private copy(): void {
     const { fd, position: offset, secondFd } = this
+    // An interruption waits for the request under way.
     this.run(copyFileRange(fd, secondFd, { offset, toOffset: offset, length: RANGE }), this.copied, this.notCopied)
   }
 

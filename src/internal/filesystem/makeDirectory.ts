@@ -5,40 +5,109 @@ import { dirname, join } from "node:path"
 import type { PlatformError } from "@effect/platform/Error"
 import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import { AioError, type AioFailure } from "../../AioError.ts"
+import type { AioFailure } from "../../AioError.ts"
 import { execute } from "../effect/execute.ts"
+import { exitOf } from "../effect/exits.ts"
+import { runSequence } from "../effect/run.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed } from "../engine/failed.ts"
+import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import { mkdir, stat } from "../operation/catalogue.ts"
+import { MAX_STEPS, program } from "../operation/program.ts"
+import { Sequence } from "../task/sequence.ts"
 import { systemError, translate } from "./errors.ts"
 
 const isErrno = (error: AioFailure, number: number): boolean => error._tag === "AioError" && error.errno === number
 
-/** Fails as Node does: EEXIST where the path is something else, ENOTDIR where a part of it is. */
-export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, AioFailure> => {
-  const one = (path: string, isLast: boolean, parentIsMade: boolean): Effect.Effect<void, AioFailure> =>
-    Effect.catchAll(execute(engine, mkdir(path, { mode })), (error) => {
-      // Its parent exists by now: ENOENT means something else, a dangling link, say.
-      if (isErrno(error, errno.ENOENT) && !parentIsMade) {
-        const parent = dirname(path)
-        if (parent === path) return Effect.fail(error)
-        return Effect.zipRight(one(parent, false, false), one(path, isLast, true))
-      }
-      return isErrno(error, errno.EEXIST) ? isThere(path, isLast, error) : Effect.fail(error)
-    })
-  const isThere = (path: string, isLast: boolean, error: AioFailure): Effect.Effect<void, AioFailure> =>
-    Effect.flatMap(Effect.either(execute(engine, stat(path))), (found) => {
-      if (Either.isRight(found) && found.right.type === "Directory") return Effect.void
-      if (!isLast) return Effect.fail(AioError.fromErrno(errno.ENOTDIR, "mkdir", { path }))
-      return Effect.fail(
-        Either.isLeft(found) && found.left._tag === "AioError"
-          ? AioError.fromErrno(found.left.errno, "mkdir", { path })
-          : error
-      )
-    })
-  return one(path, true, path === "")
+/** A path and the directories above it, by their names. */
+const upwards = (path: string): ReadonlyArray<string> => {
+  const names = [path]
+  // The empty path has none: it is no directory.
+  for (let parent = dirname(path); path !== "" && parent !== names[names.length - 1]; parent = dirname(parent))
+    names.push(parent)
+  return names
 }
+
+/**
+ * Two programs: upwards, past directories whose parents are missing, and downwards again. Fails as Node does: EEXIST where the path is something
+ * else, ENOTDIR where a part of it is.
+ */
+class MakeDirectories extends Sequence<void> {
+  readonly label: { readonly name: string; readonly path: string }
+  private readonly names: ReadonlyArray<string>
+  /** What a failure names: one of `names`. */
+  private current: string
+
+  constructor(
+    engine: Engine,
+    path: string,
+    private readonly mode: number | undefined
+  ) {
+    super(engine)
+    this.label = { name: "mkdir", path }
+    this.names = upwards(path)
+    this.current = path
+  }
+
+  protected override get about(): { readonly path: string } {
+    return { path: this.current }
+  }
+
+  private make(index: number): Operation<void> {
+    return mkdir(this.names[index], { mode: this.mode })
+  }
+
+  protected begin(): void {
+    this.up(0)
+  }
+
+  /** Tries one directory after the other, as long as the parent is missing. */
+  private up(from: number): void {
+    const { names } = this
+    const length = Math.min(names.length - from, MAX_STEPS)
+    const steps = Array.from({ length }, (_, step) => ({ operation: this.make(from + step), goesOn: errno.ENOENT }))
+    this.runProgram(program("mkdir", steps), ({ ends, stoppedAt }) => {
+      const index = from + Math.min(stoppedAt, length - 1)
+      if (stoppedAt === length && index + 1 < names.length) this.up(index + 1)
+      else this.made(index, ends[index - from])
+    })
+  }
+
+  /** Makes the directories below one that is there. */
+  private down(from: number): void {
+    if (from < 0) return this.conclude(undefined)
+    const steps = Array.from({ length: Math.min(from + 1, MAX_STEPS) }, (_, step) => ({
+      operation: this.make(from - step)
+    }))
+    this.runProgram(program("mkdir", steps), ({ ends, stoppedAt }) => {
+      // ENOENT means something else than a missing parent here: a dangling link, say.
+      if (stoppedAt === steps.length) this.down(from - stoppedAt)
+      else this.made(from - stoppedAt, ends[stoppedAt])
+    })
+  }
+
+  private made(index: number, end: unknown): void {
+    this.current = this.names[index]
+    if (!(end instanceof Failed)) return this.down(index - 1)
+    if (end.errno !== errno.EEXIST) return this.failed(end.errno)
+    const isLast = index === 0
+    this.run(
+      stat(this.current),
+      ({ type }) => {
+        if (type === "Directory") this.down(index - 1)
+        else this.failed(isLast ? errno.EEXIST : errno.ENOTDIR)
+      },
+      (number) => this.failed(isLast || number === errno.ECANCELED ? number : errno.ENOTDIR)
+    )
+  }
+}
+
+export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, AioFailure> =>
+  runSequence(
+    () => new MakeDirectories(engine, path, mode),
+    (end) => exitOf(engine, end)
+  )
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -70,9 +70,12 @@ export interface ProgramEnd {
   readonly ends: ReadonlyArray<unknown>
   /** The step behind which it did not go on; the number of steps if there is none. */
   readonly stoppedAt: number
-  /** Descriptors that it has opened and not closed: they belong to the one who asked for the program. */
+  /** Descriptors that it has opened and not closed: they belong to the one who asked for the program. Of a cancelled one, none are left. */
   readonly open: ReadonlyArray<number>
 }
+
+/** Of one that was not begun. */
+export const notBegun: ProgramEnd = { ends: [], stoppedAt: 0, open: [] }
 
 /** In place of the end of a step. */
 export const notRun: unique symbol = Symbol("not run")
@@ -182,13 +185,17 @@ const decode = (submission: Submission, _: number, { steps }: ProgramInput): Pro
   }
 }
 
+/** The result of a program is how many bytes have been moved by steps that are to move all. */
+const moves = ({ bytes, steps }: ProgramInput): number =>
+  steps.reduce((sum, step, index) => sum + ("whole" in step && step.whole === true ? Math.max(bytes[index], 0) : 0), 0)
+
 /** By name: events and failures of a whole program are named after what it does. */
 const entries = new Map<string, Entry<ProgramInput, ProgramEnd>>()
 
 const entryOf = (name: string): Entry<ProgramInput, ProgramEnd> => {
   let entry = entries.get(name)
   if (entry === undefined) {
-    entry = { name, man: "", encode, decode }
+    entry = { name, man: "", moves, encode, decode, partial: decode }
     entries.set(name, entry)
   }
   return entry

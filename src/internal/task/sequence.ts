@@ -13,21 +13,24 @@ import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { close } from "../operation/catalogue.ts"
-import type { Program, ProgramEnd } from "../operation/program.ts"
+import { notBegun, notRun, type Program, type ProgramEnd } from "../operation/program.ts"
 import { runsPrograms, StepByStep, type Steps } from "./stepByStep.ts"
 import { noContext, type SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
 
-/** A program that was cancelled as a whole fails as its first operation. */
-const nameOf = ({ entry, input: { steps } }: Program): string => {
-  const first = steps[0]
-  return first !== undefined && "operation" in first ? first.operation.entry.name : entry.name
+/** A program that was cancelled fails as the operation that it was in. */
+const nameOf = ({ entry, input: { steps } }: Program, { ends }: ProgramEnd): string => {
+  const isEnded = (end: unknown): boolean => end !== notRun && !(end instanceof Failed)
+  const reached = steps.find((step, index) => "operation" in step && !(index < ends.length && isEnded(ends[index])))
+  return reached !== undefined && "operation" in reached ? reached.operation.entry.name : entry.name
 }
 
 /** Called with the result of a request that succeeded. */
 type Then<Owner, A> = (this: Owner, value: A) => void
 /** Called with the error number of a request that failed. */
-type Otherwise<Owner> = (this: Owner, errno: number, operation: string) => void
+type Otherwise<Owner> = (this: Owner, errno: number, operation: string, problem?: unknown) => void
+/** Called when a program was cancelled, or could not be begun, with how far it has come. */
+type OtherwiseProgram<Owner> = (this: Owner, errno: number, operation: string, end: ProgramEnd) => void
 
 class Step extends Request {
   constructor(
@@ -128,9 +131,12 @@ export abstract class Sequence<out A> extends Task<A> {
   protected runProgram(
     program: Program,
     then: Then<this, ProgramEnd>,
-    otherwise: Otherwise<this> = this.failed as Otherwise<this>
+    otherwise: OtherwiseProgram<this> = this.failed as OtherwiseProgram<this>
   ): void {
-    const fail = (number: number): void => otherwise.call(this, number, nameOf(program))
+    const fail = (number: number, _: string, end: unknown): void => {
+      const partial = (end as ProgramEnd | undefined) ?? notBegun
+      otherwise.call(this, number, nameOf(program, partial), partial)
+    }
     if (this.runsPrograms) {
       return this.run(
         program,
@@ -159,7 +165,7 @@ export abstract class Sequence<out A> extends Task<A> {
   protected goOn(end: unknown | Failed, then: Then<any, any>, otherwise: Otherwise<any>): void {
     if (!(end instanceof Failed)) then.call(this, end)
     else if (end.errno === 0) this.conclude(new Failed(this.label.name, this.about, 0, end.problem))
-    else otherwise.call(this, end.errno, end.operation)
+    else otherwise.call(this, end.errno, end.operation, end.problem)
   }
 
   /** The code that follows a request threw, which is a defect. No request is under way. */

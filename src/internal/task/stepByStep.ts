@@ -139,7 +139,10 @@ export class StepByStep {
   /** The last one first. */
   private closeAll(): void {
     const last = [...this.open.keys()].pop()
-    if (last === undefined) return this.done(new Failed(this.program.entry.name, undefined, errno.ECANCELED, undefined))
+    if (last === undefined) {
+      const end: ProgramEnd = { ends: this.ends, stoppedAt: this.stoppedAt, open: [] }
+      return this.done(new Failed(this.program.entry.name, undefined, errno.ECANCELED, end))
+    }
     const fd = this.open.get(last)!
     this.open.delete(last)
     this.steps.run(close(fd), () => this.closeAll())

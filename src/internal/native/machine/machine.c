@@ -184,7 +184,7 @@ static int resolve(struct Step *steps, int index, long *a) {
   return 1;
 }
 
-static long run_step(struct Pool *pool, int slot, struct Step *step, long *a, int *isShort) {
+static long run_step(struct Pool *pool, int slot, struct Step *step, long *a, int *isShort, long *moved) {
   if (step->number == EXPECT_SAME || step->number == EXPECT_OTHER) {
     int isSame = ((a[0] ^ a[2]) & a[1]) == 0;
     return isSame == (step->number == EXPECT_SAME) ? 0 : -ECANCELED;
@@ -194,6 +194,7 @@ static long run_step(struct Pool *pool, int slot, struct Step *step, long *a, in
     long length = step->number == NR_copy_file_range ? a[4] : a[2];
     long result = move(pool, slot, step->number, a);
     *isShort = result < length;
+    if (result > 0) *moved += result;
     return result;
   }
   return execute_once(pool, slot, step->number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -202,7 +203,7 @@ static long run_step(struct Pool *pool, int slot, struct Step *step, long *a, in
 /*
  * Runs steps in order, up to one behind which the program does not go on; from there on only what always runs. Between any two it looks
  * whether the request was cancelled. What was opened is closed then, and when the pool was abandoned. Otherwise descriptors that no step
- * has closed are the loop's. How many steps there are, or -ECANCELED.
+ * has closed are the loop's. How many bytes were moved, or -ECANCELED.
  *
  * All that it needs when it comes back from a system call is in the pool's memory, to which this thread has a reference. Memory of JavaScript
  * is only looked at (`resolve`) by what has not been cancelled: the loop's side waits for that before the memory is freed.
@@ -211,6 +212,7 @@ static long run_program(struct Pool *pool, struct Call *call, int slot) {
   struct Step *steps = pool->steps[slot];
   int count = (int)call->a[0];
   int stopped = 0;
+  long moved = 0;
   long a[6];
   for (int i = 0; i < count; i++) {
     struct Step *step = &steps[i];
@@ -219,7 +221,7 @@ static long run_program(struct Pool *pool, struct Call *call, int slot) {
     store(call->a[1], i);
     if (!resolve(steps, i, a)) continue;
     int isShort = 0;
-    long result = run_step(pool, slot, step, a, &isShort);
+    long result = run_step(pool, slot, step, a, &isShort, &moved);
     step->result = result;
     if (step->number == NR_close && (step->sources & 1)) steps[step->a[0]].flags &= ~OPENS;
     if (result == -ECANCELED && load(pool->states[slot]) == CANCELLING) goto cancelled;
@@ -228,7 +230,7 @@ static long run_program(struct Pool *pool, struct Call *call, int slot) {
     if (!stopped) call->a[2] = i;
     stopped = 1;
   }
-  if (load(pool->control[ABANDONED]) == 0) return count;
+  if (load(pool->control[ABANDONED]) == 0) return moved;
 cancelled:
   close_descriptors(steps, count);
   return -ECANCELED;
