@@ -151,6 +151,8 @@ export class ProgramStep extends Submission {
   flags = 0
   /** Which arguments come from earlier steps. */
   sources = 0
+  /** Earlier steps whose answers it looks at, as in machine.h. */
+  needs = 0
   /** When the program goes on behind it. */
   goesOn = AFTER_SUCCESS
   /** `>= 0`, `-errno`, or `NOT_RUN`, when the program has ended. */
@@ -166,6 +168,7 @@ export class ProgramStep extends Submission {
     super.clear()
     this.flags = 0
     this.sources = 0
+    this.needs = 0
     this.goesOn = AFTER_SUCCESS
     this.result = NOT_RUN
     this.isOpen = false

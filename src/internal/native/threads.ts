@@ -92,6 +92,7 @@ export interface Step extends Omit<Call, "slot" | "steps" | "stoppedAt"> {
   readonly flags: number
   readonly sources: number
   readonly goesOn: number
+  readonly needs: number
   /** These are set when the program has ended. */
   result: number
   isOpen: boolean
@@ -324,6 +325,7 @@ export class Threads {
       words[at + 2] = step.flags
       words[at + 3] = step.sources
       words[at + 4] = step.goesOn
+      words[at + 5] = step.needs
       const a = at + STEP_ARGUMENTS
       setWord(words, a, step.a0)
       setWord(words, a + 2, step.a1)

@@ -99,8 +99,10 @@ const RESULT = 1
 const MEMORY = 1 << 8
 
 /** The address of what an earlier step finds. The cell is that step's, which belongs to the same submission. */
-const addressOf = (steps: ReadonlyArray<ProgramStep>, found: Found): number =>
-  steps[found.step].cell.address + offsetOf(found)
+const addressOf = (step: ProgramStep, steps: ReadonlyArray<ProgramStep>, found: Found): number => {
+  step.needs = (step.needs << 8) | (found.step + 1)
+  return steps[found.step].cell.address + offsetOf(found)
+}
 
 const encodeExpectation = (
   step: ProgramStep,
@@ -109,12 +111,12 @@ const encodeExpectation = (
 ): void => {
   const other = is ?? isNot!
   step.nr = is === undefined ? EXPECT_OTHER : EXPECT_SAME
-  step.a0 = addressOf(steps, expect)
+  step.a0 = addressOf(step, steps, expect)
   step.a1 = mask ?? ALL_BITS
   step.sources = MEMORY
   if (typeof other === "bigint") step.a2 = other
   else {
-    step.a2 = addressOf(steps, other)
+    step.a2 = addressOf(step, steps, other)
     step.sources |= MEMORY << 2
   }
 }
@@ -137,11 +139,11 @@ const encodeCall = (step: ProgramStep, steps: ReadonlyArray<ProgramStep>, call: 
   }
   if (mode !== undefined) {
     // The kernel takes the lower 16 bits, and of these the permissions.
-    step.a3 = addressOf(steps, mode)
+    step.a3 = addressOf(step, steps, mode)
     step.sources |= MEMORY << 3
   }
   if (length !== undefined) {
-    step.a4 = addressOf(steps, length)
+    step.a4 = addressOf(step, steps, length)
     step.sources |= MEMORY << 4
   }
 }
@@ -225,9 +227,14 @@ export const isProgram = ({ entry }: Operation<any>): boolean => entry.encode ==
 export const numberIn = (ends: ReadonlyArray<unknown>, { field, step }: Found): bigint =>
   BigInt((ends[step] as Stat)[field])
 
+/** Whether an earlier step has found anything. */
+export const hasFound = (ends: ReadonlyArray<unknown>, { step }: Found): boolean =>
+  ends[step] !== notRun && !(ends[step] instanceof Failed)
+
 /** Whether an expectation is met. */
 export const isMet = (ends: ReadonlyArray<unknown>, { expect, is, isNot, mask = ALL_BITS }: ExpectStep): boolean => {
   const other = is ?? isNot!
+  if (!hasFound(ends, expect) || (typeof other !== "bigint" && !hasFound(ends, other))) return false
   const number = typeof other === "bigint" ? other : numberIn(ends, other)
   return (((numberIn(ends, expect) ^ number) & mask) === 0n) === (is !== undefined)
 }

@@ -12,6 +12,7 @@ import { close } from "../operation/catalogue.ts"
 import {
   type CallStep,
   goesOnAfter,
+  hasFound,
   isMet,
   notRun,
   numberIn,
@@ -104,6 +105,7 @@ export class StepByStep {
     const { ends } = this
     const isThere = (step: number | undefined): boolean => step === undefined || typeof ends[step] === "number"
     if (!isThere(fd) || !isThere(to)) return undefined
+    if ([length, mode].some((found) => found !== undefined && !hasFound(ends, found))) return undefined
     return {
       ...operation.input,
       ...(fd === undefined ? {} : { fd: ends[fd] }),

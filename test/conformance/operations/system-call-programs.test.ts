@@ -94,7 +94,7 @@ const randomSteps = (numbers: Random, directory: string): ReadonlyArray<Step> =>
       steps.push({ operation: numbers.pick(onNames)(), ...goesOn() })
     }
     const step = steps[index]
-    // What it finds is only used behind it, where the program has stopped if it has failed.
+    // Where it does not run, what it finds is used all the same, and cannot be.
     if ("operation" in step && step.operation.entry === catalogue.fstat.entry && step.goesOn === undefined)
       stats.push(index)
   }

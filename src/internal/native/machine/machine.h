@@ -115,7 +115,8 @@ struct Step {
   int sources;
   /* AFTER_SUCCESS, AFTER_ALL, or the only error number after which the program goes on: then not after success either. */
   int goesOn;
-  int unused;
+  /* Steps whose answers it looks at, 1 + their index in 8 bits each: without these answers it cannot run. */
+  int needs;
   long a[6];
   long result;
 };
