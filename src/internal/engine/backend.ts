@@ -86,7 +86,7 @@ export interface Backend {
    * So many completions are enough for one turn: the fibers that they resume go on before the next are delivered, in the turn behind it. Left
    * out: all that are there.
    */
-  readonly row?: number
+  readonly row?: number | undefined
   /** What the backend does by the clock. Called now and then while the thread is blocked, since timers do not run then. */
   tick(): void
   /** Whether more completions are known to wait: a `reap` would deliver. */

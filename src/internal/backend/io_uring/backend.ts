@@ -31,6 +31,7 @@ import { NR } from "../../native/syscalls.ts"
 import { OF_OPEN } from "../../native/threadCleanup.ts"
 import { IORING_OP, IOSQE_ASYNC, IOSQE_IO_LINK } from "../../native/uring.ts"
 import { ioPriority } from "../ioPriority.ts"
+import { rowOf } from "../row.ts"
 import { Chains } from "./chains.ts"
 import { CopyBudget } from "./copyBudget.ts"
 import { FifoOpens } from "./fifo.ts"
@@ -326,6 +327,11 @@ export class IoUringBackend implements Backend {
   private hasRoom(): boolean {
     if (this.ring.room === 0) this.enter()
     return this.ring.room > 0
+  }
+
+  /** Where the kernel answers within the call, there is nothing that it could do meanwhile. */
+  get row(): number | undefined {
+    return this.ring.answersAtOnce ? undefined : rowOf(this.inFlight)
   }
 
   reap(limit: number): number {

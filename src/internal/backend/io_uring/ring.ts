@@ -48,6 +48,9 @@ const IORING_REGISTER_SYNC_CANCEL = 24
 const cancelTarget = new Uint32Array(16)
 const cancelTargetAddress = permanent(cancelTarget)
 
+/** Completions that `isLastComplete` looks at: what the kernel finishes for this thread at the end of a call comes behind the one it looks for. */
+const LATEST = 32
+
 /** Why a ring could not be made: the call that failed and its error number. */
 export class RingUnavailable {
   constructor(
@@ -84,6 +87,11 @@ export class Ring implements SubmissionEntry {
 
   /** Entries written; what the kernel sees as the tail at the next `enter`. */
   private tail = 0
+  /** The user data of the last entry. */
+  private lastLow = -1
+  private lastHigh = -1
+  /** Whether the kernel answered the last entry of a call within that call: a file in the page cache, say. */
+  answersAtOnce = true
   /** Entries that the kernel has taken. */
   private submitted = 0
 
@@ -252,6 +260,8 @@ export class Ring implements SubmissionEntry {
     sqes[at] |= (sqeFlags << 8) | (ioprio << 16)
     sqes[at + 8] = userDataLow
     sqes[at + 9] = userDataHigh
+    this.lastLow = userDataLow
+    this.lastHigh = userDataHigh
     this.tail++
   }
 
@@ -266,7 +276,19 @@ export class Ring implements SubmissionEntry {
     // The head says what was taken, also when an error followed.
     const taken = (words[this.sqHead] - this.submitted) >>> 0
     this.submitted += taken
+    if (taken > 0) this.answersAtOnce = this.isLastComplete
     return result < 0 ? result : taken
+  }
+
+  /** Whether the entry that was written last has its completion. */
+  private get isLastComplete(): boolean {
+    const { cqHead, cqMask, cqes, lastHigh, lastLow, ready, words } = this
+    const head = words[cqHead]
+    for (let i = 1; i <= Math.min(ready, LATEST); i++) {
+      const at = cqes + ((head + ready - i) & cqMask) * CQE_WORDS
+      if (words[at] === lastLow && words[at + 1] === lastHigh) return true
+    }
+    return false
   }
 
   /** Whether the kernel holds completions back, or work that only `enter` runs. */

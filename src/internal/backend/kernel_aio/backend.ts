@@ -34,6 +34,7 @@ import { clearInterval, setInterval } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLERR, POLLHUP } from "../../native/readiness.ts"
 import { ioPriority } from "../ioPriority.ts"
+import { rowOf } from "../row.ts"
 import type { Context } from "./context.ts"
 import { isSuitable } from "./suitable.ts"
 
@@ -189,6 +190,10 @@ export class KernelAioBackend implements Backend {
     this.release(submission)
     this.host.punt(submission)
     this.reuse(submission)
+  }
+
+  get row(): number {
+    return rowOf(this.inFlight)
   }
 
   reap(limit: number): number {

@@ -25,6 +25,7 @@ import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { type Call, MAX_THREADS, Threads } from "../../native/threads.ts"
 import { readdir } from "../../operation/catalogue.ts"
 import type { ProgramInput } from "../../operation/program.ts"
+import { rowOf } from "../row.ts"
 import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
@@ -51,13 +52,6 @@ const RETRY_INTERVAL = 5
 
 /** Milliseconds between two looks at opens: an open that is seen twice takes long. */
 const LONG_OPEN = 20
-
-/**
- * A row of completions: as many as there are calls before the threads, an eighth of what is in flight, and so many at least. What the fibers of
- * a row ask for next keeps the threads busy while the other completions are delivered. If all were delivered at once, threads and event loop
- * would wait for each other: 8 reads at a time were 1.8 times as slow (the scenario `threads` of bench).
- */
-const SMALLEST_ROW = 2
 
 /** After so many answers of EAGAIN from a descriptor that is ready, the request ends with EAGAIN. */
 const MAX_REFUSALS = 100
@@ -301,7 +295,8 @@ export class ThreadsBackend implements Backend {
   }
 
   get row(): number {
-    return Math.max(SMALLEST_ROW, this.inFlight >> 3, this.threads?.waiting ?? 0)
+    // As many as there are calls before the threads are no fewer: they have enough to do.
+    return Math.max(rowOf(this.inFlight), this.threads?.waiting ?? 0)
   }
 
   get hasCompletions(): boolean {
