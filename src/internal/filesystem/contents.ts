@@ -1,7 +1,9 @@
 /** Whole files: read to their end, or written. */
 import type { WriteFileOptions } from "@effect/platform/FileSystem"
 import type { Engine } from "../engine/engine.ts"
-import { open } from "../operation/catalogue.ts"
+import { Failed } from "../engine/failed.ts"
+import { close, open } from "../operation/catalogue.ts"
+import { type ProgramEnd, program } from "../operation/program.ts"
 import { ReadFile } from "../task/readFile.ts"
 import { WriteFile } from "../task/writeFile.ts"
 import type { Subject } from "./errors.ts"
@@ -46,11 +48,12 @@ export class Create extends FileSystemSequence<void> {
   }
 
   protected begin(): void {
-    this.run(open(this.path, { flag: "w+" }), this.opened)
+    const opens = open(this.path, { flag: "w+" })
+    this.runProgram(program("open", [{ operation: opens }, { operation: close(0), fd: 0, always: true }]), this.opened)
   }
 
-  private opened(fd: number): void {
-    this.fd = fd
-    this.conclude(undefined)
+  private opened({ ends: [end] }: ProgramEnd): void {
+    if (end instanceof Failed) this.failed(end.errno, "open")
+    else this.conclude(undefined)
   }
 }

@@ -1,12 +1,20 @@
-/** A whole file: opened, written to the end of the bytes and closed. */
+/**
+ * A whole file: opened, written to the end of the bytes and closed. That is one request, a program. What a write leaves, on a full disk or a
+ * non-blocking pipe, is for the requests that follow.
+ */
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
-import { open, write } from "../operation/catalogue.ts"
+import { errno } from "../native/errno.ts"
+import { close, open, write } from "../operation/catalogue.ts"
 import type { OpenFlag } from "../operation/openFlags.ts"
+import { type ProgramEnd, program, type Step } from "../operation/program.ts"
 import { WriteZero } from "./move.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
+
+/** Bytes that one write(2) can take, and some room: more of them is more requests. */
+const MOST_AT_ONCE = 2 ** 30
 
 export interface WriteFileOptions extends Naming {
   /** Default "w". */
@@ -30,17 +38,36 @@ export class WriteFile extends PathSequence<void> {
   }
 
   protected begin(): void {
-    const { flag = "w", mode } = this.options
-    this.run(open(this.path, { flag, mode }), this.opened)
+    const { bytes, options } = this
+    const { flag = "w", mode } = options
+    const opens = open(this.path, { flag, mode })
+    if (bytes.byteLength > MOST_AT_ONCE) return this.run(opens, this.opened)
+    const steps: Array<Step> = [{ operation: opens }]
+    // Without bytes there is nothing to write. But a file that could not be written to is EBADF all the same.
+    if (bytes.byteLength > 0 || flag === "r") steps.push({ operation: write(0, bytes), fd: 0, whole: true })
+    this.runProgram(program("writeFile", [...steps, { operation: close(0), fd: 0 }]), this.goOnAfter)
   }
 
-  private opened(fd: number): void {
+  private goOnAfter({ ends, open: [fd], stoppedAt }: ProgramEnd): void {
+    const end = ends[stoppedAt]
+    // What close(2) answers is ignored.
+    if (fd === undefined)
+      return end instanceof Failed && stoppedAt === 0 ? this.failed(end.errno, "open") : this.conclude(undefined)
+    this.isOpen(fd)
+    if (!(end instanceof Failed)) this.hasWritten(end as number)
+    else if (end.errno === errno.EAGAIN) this.more()
+    else this.failed(end.errno, "write")
+  }
+
+  private isOpen(fd: number): void {
     this.fd = fd
     this.file = new OpenDescriptor(fd, regularFile)
     this.takesOffsets = this.engine.descriptors.takesOffsets(fd, true)
-    // Without bytes there is nothing to write. But a file that could not be written to is EBADF all the same.
-    if (this.bytes.byteLength === 0 && this.options.flag !== "r") this.conclude(undefined)
-    else this.more()
+  }
+
+  private opened(fd: number): void {
+    this.isOpen(fd)
+    this.more()
   }
 
   private more(): void {
