@@ -6,7 +6,16 @@ import { Aio } from "effect-aio"
 import { realBackends } from "../../support/backends.ts"
 import { idlePipes } from "../../support/fifo.ts"
 
-const pairs = realBackends.flatMap((first) => realBackends.map((second) => ({ first, second })))
+const mechanisms = [...new Set(realBackends.map(({ mechanism }) => mechanism))]
+
+/** Of a mechanism, with the try on the spot or without it. */
+const backendOf = (mechanism: string, way: number) =>
+  realBackends.filter((backend) => backend.mechanism === mechanism)[way % 2]
+
+/** Each mechanism beside each, itself too. All wait for pipes, where nothing is answered on the spot: both ways come first and second. */
+const pairs = mechanisms.flatMap((first, i) =>
+  mechanisms.map((second, j) => ({ first: backendOf(first, i + j), second: backendOf(second, i) }))
+)
 
 const PIPES = 20
 
