@@ -5,18 +5,22 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as cold from "./coldDisk.ts"
 import { counts } from "./counting/command.ts"
 import { makeFixtures } from "./fixtures.ts"
-import { writeSections } from "./markdown.ts"
+import { describe, nameOf } from "./machine.ts"
 import { type ComparisonResult, compare, type Figure, type Table } from "./measure.ts"
-import { comparisonText, figuresText, tableText, verdictsText, writeReport } from "./report.ts"
+import { comparisonText, figuresText, machineText, tableText, verdictsText, writeReport } from "./report.ts"
+import * as results from "./results.ts"
 import { type Scenario, scenarios } from "./scenarios.ts"
 import type { Settings } from "./settings.ts"
-import { backends as allBackends, type BackendName } from "./sides/aio.ts"
+import { backends as allBackends, type BackendName, layerOf } from "./sides/aio.ts"
 import * as fio from "./sides/fio.ts"
 import * as ioAio from "./sides/ioAio.ts"
-import { verdicts } from "./targets.ts"
+import { isTold, verdicts } from "./targets.ts"
+
+const backendNames = Object.keys(allBackends) as Array<BackendName>
 
 const options = {
   only: Options.text("only").pipe(
@@ -30,7 +34,7 @@ const options = {
   quick: Options.boolean("quick").pipe(
     Options.withDescription("Less of everything: a first impression, not a measurement.")
   ),
-  backend: Options.choice("backend", Object.keys(allBackends) as Array<BackendName>).pipe(
+  backend: Options.choice("backend", backendNames).pipe(
     Options.withDescription("Backend of effect-aio, repeatable; others are compared with the first. Default io_uring."),
     Options.repeated
   ),
@@ -38,9 +42,19 @@ const options = {
     Options.withDescription("Where the results go as JSON."),
     Options.withDefault("bench/results/latest.json")
   ),
-  markdown: Options.text("markdown").pipe(
-    Options.withDescription("A document whose tables are to be brought up to date, repeatable. See markdown.ts."),
-    Options.repeated
+  save: Options.boolean("save").pipe(
+    Options.withDescription(
+      "Puts what is measured into bench/results/MACHINE.json, for `npm run performance`. Without --backend: all backends, each with what " +
+        "documents tell of it. What the file has of the same sources already is not measured again: run it as often as it takes."
+    )
+  ),
+  machine: Options.text("machine").pipe(
+    Options.withDescription("The machine's name, with --save. Default: its processor and number of cores."),
+    Options.withDefault("")
+  ),
+  minutes: Options.integer("minutes").pipe(
+    Options.withDescription("Begins nothing more after so many minutes."),
+    Options.withDefault(0)
   ),
   counts: Options.boolean("counts").pipe(
     Options.withDescription(
@@ -60,7 +74,9 @@ interface Chosen {
   readonly quick: boolean
   readonly backend: ReadonlyArray<BackendName>
   readonly json: string
-  readonly markdown: ReadonlyArray<string>
+  readonly save: boolean
+  readonly machine: string
+  readonly minutes: number
   readonly list: boolean
 }
 
@@ -68,68 +84,112 @@ interface Chosen {
 const beside = (program: string, version: string | undefined): string =>
   version ?? `${program} is not installed: left out.`
 
-const runAll = (chosen: ReadonlyArray<Scenario>, settings: Settings) =>
+interface Measured {
+  readonly comparisons: Array<ComparisonResult>
+  readonly figures: Record<string, ReadonlyArray<Figure>>
+  readonly tables: Record<string, Table>
+}
+
+const measure = (scenario: Scenario, settings: Settings, measured: Measured) =>
   Effect.gen(function* () {
-    const comparisons: Array<ComparisonResult> = []
-    const figures: Record<string, ReadonlyArray<Figure>> = {}
-    const tables: Record<string, Table> = {}
-    for (const scenario of chosen) {
-      if (scenario.kind === "comparison") {
-        const comparison = yield* scenario.make(settings)
-        yield* settings.fixtures.warm
-        const result = yield* compare(comparison, settings.effort)
-        comparisons.push(result)
-        yield* Console.log(comparisonText(result))
-      } else if (scenario.kind === "table") {
-        const result = yield* scenario.make(settings)
-        tables[scenario.name] = result
-        yield* Console.log(tableText(`${scenario.title} (${scenario.name})`, result))
-      } else {
-        const result = yield* scenario.make(settings)
-        figures[scenario.name] = result
-        yield* Console.log(figuresText(`${scenario.title} (${scenario.name})`, result))
-      }
+    if (scenario.kind === "comparison") {
+      const comparison = yield* scenario.make(settings)
+      yield* settings.fixtures.warm
+      const result = yield* compare(comparison, settings.effort)
+      measured.comparisons.push(result)
+      yield* Console.log(comparisonText(result))
+      return { comparisons: { [scenario.name]: result } }
     }
-    return { comparisons, figures, tables }
+    const title = `${scenario.title} (${scenario.name})`
+    if (scenario.kind === "table") {
+      const result = yield* scenario.make(settings)
+      measured.tables[scenario.name] = result
+      yield* Console.log(tableText(title, result))
+      return { tables: { [scenario.name]: result } }
+    }
+    const result = yield* scenario.make(settings)
+    measured.figures[scenario.name] = result
+    yield* Console.log(figuresText(title, result))
+    return { figures: { [scenario.name]: result } }
   })
 
-const bench = ({ backend, json, list, markdown, only, quick, rounds }: Chosen) =>
+/** Which scenarios, and of which backend they are results. */
+interface Part {
+  readonly backends: ReadonlyArray<BackendName>
+  readonly scenarios: ReadonlyArray<Scenario>
+}
+
+const isAvailable = (backend: BackendName): Effect.Effect<boolean> =>
+  Effect.isSuccess(Effect.scoped(Layer.build(layerOf(backend))))
+
+const partsOf = ({ backend, only, quick, save }: Chosen): Effect.Effect<ReadonlyArray<Part>, string> =>
+  Effect.gen(function* () {
+    const pattern = yield* Effect.try({ try: () => new RegExp(only), catch: String })
+    const chosen = (backends: ReadonlyArray<BackendName>): ReadonlyArray<Scenario> =>
+      scenarios(quick).filter(
+        ({ backend, name }) => pattern.test(name) && (backend === undefined || backends.includes(backend))
+      )
+    if (backend.length > 0 || !save) {
+      const backends = backend.length > 0 ? backend : ["io_uring" as const]
+      return [{ backends, scenarios: chosen(backends) }]
+    }
+    const available = yield* Effect.filter(backendNames, isAvailable)
+    return available.map((backend) => ({
+      backends: [backend],
+      scenarios: chosen([backend]).filter(({ name }) => isTold(backend, name))
+    }))
+  })
+
+const bench = (chosen: Chosen) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const pattern = yield* Effect.try({ try: () => new RegExp(only), catch: String })
-      const backends = backend.length > 0 ? backend : ["io_uring" as const]
-      const chosen = scenarios(quick).filter(
-        (scenario) =>
-          pattern.test(scenario.name) && (scenario.backend === undefined || backends.includes(scenario.backend))
-      )
-      if (list) return yield* Console.log(chosen.map(({ name }) => name).join("\n"))
-      if (chosen.length === 0) return yield* Effect.fail(`no scenario matches '${only}'; --list shows them`)
-      const settings: Settings = {
-        fixtures: yield* makeFixtures(
-          quick ? { smallFiles: 4000, bigFile: 256 } : { smallFiles: 20_000, bigFile: 1024 }
-        ),
-        effort: { rounds: rounds > 0 ? rounds : quick ? 3 : 5, interval: quick ? 0.1 : 0.2 },
-        backends
+      const { json, list, minutes, only, quick, rounds, save } = chosen
+      const parts = yield* partsOf(chosen)
+      if (list) {
+        return yield* Console.log(parts.flatMap(({ scenarios }) => scenarios.map(({ name }) => name)).join("\n"))
       }
+      if (parts.every(({ scenarios }) => scenarios.length === 0)) {
+        return yield* Effect.fail(`no scenario matches '${only}'; --list shows them`)
+      }
+      const fixtures = yield* makeFixtures(
+        quick ? { smallFiles: 4000, bigFile: 256 } : { smallFiles: 20_000, bigFile: 1024 }
+      )
+      const effort = { rounds: rounds > 0 ? rounds : quick ? 3 : 5, interval: quick ? 0.1 : 0.2 }
+      const machine = describe(fixtures.directory)
+      const name = chosen.machine === "" ? nameOf(machine) : chosen.machine
+      yield* Console.log(`${machineText(machine)}\n`)
       yield* Console.log(
-        `Medians of ${settings.effort.rounds} alternating rounds. "first is faster": how many times the rate of the side in ` +
-          `the first row;\n"first uses": its CPU time for each request. Both are medians of the ratios within a round.`
+        `Medians of ${effort.rounds} alternating rounds. "first is faster": how many times the rate of the side in the first row;\n` +
+          `"first uses": its CPU time for each request. Both are medians of the ratios within a round. System calls and waits are counted ` +
+          "in a run of their own,\nby strace where there is one, and for each request."
       )
       yield* Console.log(`${beside("fio", fio.installed)}\n${beside("Perl's IO::AIO", ioAio.installed)}\n`)
       if (cold.missing !== undefined) yield* Console.log(`${cold.missing}\n`)
-      const measured = yield* runAll(chosen, settings)
-      const targets = verdicts(settings.backends[0], measured)
-      yield* Console.log(verdictsText(targets))
-      writeReport(json, { backends: settings.backends, effort: settings.effort, ...measured, targets })
-      yield* Console.log(`Written to ${json}`)
-      for (const path of markdown) {
-        const names = writeSections(path, settings.backends[0], { ...measured, targets })
-        yield* Console.log(`${path}: ${names.length === 0 ? "nothing to write" : names.join(", ")}`)
+      const end = minutes > 0 ? performance.now() + minutes * 60_000 : Number.POSITIVE_INFINITY
+      const left: Array<string> = []
+      for (const { backends, scenarios } of parts) {
+        const [backend] = backends
+        const settings: Settings = { fixtures, effort, backends }
+        const measured: Measured = { comparisons: [], figures: {}, tables: {} }
+        for (const scenario of scenarios) {
+          if (save && !quick && results.has(name, machine, backend, scenario.name)) continue
+          if (performance.now() > end) {
+            left.push(`${backend}: ${scenario.name}`)
+            continue
+          }
+          const found = yield* measure(scenario, settings, measured)
+          if (save) results.save(name, machine, backend, results.entries(found, { machine, effort, quick }))
+        }
+        const targets = verdicts(backend, measured)
+        yield* Console.log(verdictsText(targets))
+        writeReport(json, machine, { backends, effort, ...measured, targets })
       }
+      yield* Console.log(
+        save ? `Saved as ${name}: \`npm run performance\` brings the documents up to date` : `Written to ${json}`
+      )
+      if (left.length > 0) yield* Console.log(`Not begun for want of time, run it again:\n  ${left.join("\n  ")}`)
     })
   )
-
-const backendNames = Object.keys(allBackends) as Array<BackendName>
 
 const command = Command.make("bench", options, (chosen) => {
   const { backend, check, counts: isCounting, write } = chosen

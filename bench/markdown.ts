@@ -1,18 +1,12 @@
 /**
- * Results as tables for the documents. A document says where they go: what stands between `<!-- NAME -->` and `<!-- /NAME -->` is
- * replaced, for every NAME that `sections` has. One backend's run leaves the sections of the others alone.
+ * Results of all machines as tables for the documents. A document says where they go: what stands between `<!-- NAME -->` and `<!-- /NAME -->` is
+ * replaced, for every NAME that `sections` has. What nobody has measured yet has no section, and its place is left as it is.
  */
-import { readFileSync, writeFileSync } from "node:fs"
-import type { ComparisonResult, Figure, Table } from "./measure.ts"
-import { number } from "./report.ts"
-import type { Verdict } from "./targets.ts"
-
-export interface Results {
-  readonly comparisons: ReadonlyArray<ComparisonResult>
-  readonly figures: Readonly<Record<string, ReadonlyArray<Figure>>>
-  readonly tables: Readonly<Record<string, Table>>
-  readonly targets: ReadonlyArray<Verdict>
-}
+import type { Row as CountsRow, Rows } from "./counting/table.ts"
+import type { Figure, SideResult, Table } from "./measure.ts"
+import { allCalls, number } from "./report.ts"
+import type { BackendResults, Entry, MachineResults, SavedComparison } from "./results.ts"
+import { type Chapter, type Measured, measuredText, type Verdict, verdicts } from "./targets.ts"
 
 type Row = ReadonlyArray<string>
 
@@ -21,27 +15,132 @@ const table = (head: Row, rows: ReadonlyArray<Row>): string =>
     .map((row) => `| ${row.join(" | ")} |`)
     .join("\n")
 
-const goals = (targets: ReadonlyArray<Verdict>): string =>
-  table(
-    ["goal", "measured"],
-    targets.map(({ claim, measured, outcome }) => [claim, outcome === "met" ? measured : `${measured} **${outcome}**`])
-  )
+/** What one value is on all machines: itself, or the least and the greatest. */
+export const range = (values: ReadonlyArray<number>, text: (value: number) => string): string => {
+  if (values.length === 0) return ""
+  const [least, greatest] = [text(Math.min(...values)), text(Math.max(...values))]
+  return least === greatest ? least : `${least} to ${greatest}`
+}
 
-/** The rates of all sides, and how many times as fast the first one is. */
-const rates = (comparisons: ReadonlyArray<ComparisonResult>): string =>
-  comparisons
-    .map(({ sides, title, unit }) =>
-      table(
-        [title, `${unit}/s`, "ratio", "CPU, microseconds each"],
-        sides.map(({ cpuMicros, firstIsFaster, perSecond, side }) => [
+const ratio = (value: number): string => measuredText(value, "x")
+
+const resultsOf = <A>(entries: Readonly<Record<string, Entry<A>>>): ReadonlyArray<readonly [string, A]> =>
+  Object.entries(entries).map(([name, { result }]) => [name, result])
+
+const measuredOf = ({ comparisons, figures }: BackendResults): Measured => ({
+  comparisons: resultsOf(comparisons).map(([, result]) => result),
+  figures: Object.fromEntries(resultsOf(figures))
+})
+
+/** The results of one backend, of the machines that have some. */
+const of = (machines: ReadonlyArray<MachineResults>, backend: string) =>
+  machines.flatMap(({ backends, name }) => (backends[backend] === undefined ? [] : [{ name, ...backends[backend] }]))
+
+const outcome = (found: ReadonlyArray<readonly [machine: string, verdict: Verdict]>): string => {
+  const missed = found.filter(([, { outcome }]) => outcome === "missed").map(([machine]) => machine)
+  if (missed.length === 0) return "met"
+  return missed.length === found.length ? "**missed**" : `**missed** on ${missed.join(", ")}`
+}
+
+/**
+ * The goals of a chapter. Empty as long as there is one whose scenario nobody has run. One that cannot be judged all the same, since what it compares
+ * with is not installed, says so.
+ */
+const goals = (machines: ReadonlyArray<MachineResults>, backend: string, chapter: Chapter): string => {
+  const found = of(machines, backend)
+  const run = found.flatMap(({ comparisons, figures }) => [...Object.keys(comparisons), ...Object.keys(figures)])
+  const judged = found.map(
+    (results) =>
+      [results.name, verdicts(backend, measuredOf(results)).filter((one) => one.chapter === chapter)] as const
+  )
+  const isComplete = judged[0][1].every(({ needs }) => run.some((scenario) => needs.test(scenario)))
+  if (!isComplete || judged[0][1].length === 0) return ""
+  const claims = judged[0][1].map(({ claim }) => claim)
+  return table(
+    ["goal", "measured", ""],
+    claims.map((claim, index) => {
+      const measured = judged
+        .map(([machine, list]) => [machine, list[index]] as const)
+        .filter(([, { value }]) => value !== undefined)
+      if (measured.length === 0) return [claim, "", "not measured"]
+      const [, { unit }] = measured[0]
+      return [
+        claim,
+        range(
+          measured.map(([, { value }]) => value!),
+          (value) => measuredText(value, unit)
+        ),
+        outcome(measured)
+      ]
+    })
+  )
+}
+
+type SavedSide = Omit<SideResult, "samples">
+
+/** One scenario on each machine that has measured it. */
+const everywhere = (
+  machines: ReadonlyArray<MachineResults>,
+  backend: string,
+  scenario: string
+): ReadonlyArray<SavedComparison> =>
+  of(machines, backend).flatMap(({ comparisons }) => comparisons[scenario]?.result ?? [])
+
+/** Every side of each scenario: its rate, what the first is beside it, and what each request costs. */
+const rates = (
+  machines: ReadonlyArray<MachineResults>,
+  backend: string,
+  belongs: (scenario: string) => boolean
+): string => {
+  const names = [...new Set(of(machines, backend).flatMap(({ comparisons }) => Object.keys(comparisons)))].filter(
+    belongs
+  )
+  return names
+    .map((name) => {
+      const found = everywhere(machines, backend, name)
+      const [{ sides, title, unit }] = found
+      const rows = sides.map(({ side }) => {
+        const same = found.flatMap(({ sides }) => sides.filter((one) => one.side === side))
+        const each = (value: (side: SavedSide) => number | undefined): ReadonlyArray<number> =>
+          same.flatMap((side) => value(side) ?? [])
+        const strace = each(({ counts }) => (counts?.by === "strace" ? allCalls(counts) : undefined))
+        return [
           side,
-          number(perSecond),
-          `${firstIsFaster.toFixed(2)}x`,
-          cpuMicros.toFixed(1)
-        ])
-      )
-    )
+          range(
+            each(({ perSecond }) => perSecond),
+            number
+          ),
+          range(
+            each(({ firstIsFaster }) => firstIsFaster),
+            ratio
+          ),
+          range(
+            each(({ cpuMicros }) => cpuMicros),
+            number
+          ),
+          range(strace, number)
+        ]
+      })
+      return table([title, `${unit}/s`, "the first is faster", "CPU, microseconds each", "system calls each"], rows)
+    })
     .join("\n\n")
+}
+
+/** Beside the better one of two decreed ways, how fast the way is that the engine takes by itself. */
+const ways = (machines: ReadonlyArray<MachineResults>): string => {
+  const depths = [1, 8, 64, 256, 1024]
+  const row = (depth: number): Row => {
+    const cell = (unit: string): string => {
+      const ratios = everywhere(machines, "io_uring", `ways-${unit}-${depth}`).map(({ sides }) =>
+        Math.min(...sides.slice(1).map(({ firstIsFaster }) => firstIsFaster))
+      )
+      return range(ratios, ratio)
+    }
+    return [number(depth), cell("reads"), cell("stats")]
+  }
+  const rows = depths.map(row).filter(([, reads, stats]) => reads !== "" || stats !== "")
+  return rows.length === 0 ? "" : table(["at a time", "reads", "stats"], rows)
+}
 
 /** The lines of the overview, by scenario, and its columns, by the beginnings of the sides' names. */
 const overviewRows: ReadonlyArray<readonly [scenario: string, words: string]> = [
@@ -61,54 +160,144 @@ const overviewColumns: ReadonlyArray<readonly [head: string, side: RegExp]> = [
 ]
 
 /** Requests per second, one line a scenario. Empty where one of them was not run. */
-const overview = (comparisons: ReadonlyArray<ComparisonResult>): string => {
-  const rows: Array<Row> = []
-  for (const [scenario, words] of overviewRows) {
-    const sides = comparisons.find(({ name }) => name === scenario)?.sides
-    if (sides === undefined) return ""
-    const rate = (pattern: RegExp): string => {
-      const found = sides.find(({ side }) => pattern.test(side))
-      return found === undefined ? "" : number(found.perSecond)
-    }
-    rows.push([words, ...overviewColumns.map(([, pattern]) => rate(pattern))])
-  }
-  return table(["", ...overviewColumns.map(([head]) => head)], rows)
+const overview = (machines: ReadonlyArray<MachineResults>): string => {
+  const rows = overviewRows.map(([scenario, words]): Row => {
+    const found = everywhere(machines, "io_uring", scenario)
+    const rate = (pattern: RegExp): string =>
+      range(
+        found.flatMap(({ sides }) => sides.find(({ side }) => pattern.test(side))?.perSecond ?? []),
+        number
+      )
+    return [words, ...overviewColumns.map(([, pattern]) => rate(pattern))]
+  })
+  return rows.some(([, first]) => first === "") ? "" : table(["", ...overviewColumns.map(([head]) => head)], rows)
 }
 
-const figureTable = (figures: ReadonlyArray<Figure>): string =>
+const figureTable = (found: ReadonlyArray<ReadonlyArray<Figure>>): string =>
   table(
     ["", ""],
-    figures.map(({ name, unit, value }) => [name, `${number(value)} ${unit}`])
+    found[0].map(({ name, unit }) => {
+      const values = found.flatMap((figures) => figures.find((figure) => figure.name === name)?.value ?? [])
+      return [name, `${range(values, number)} ${unit}`]
+    })
   )
 
-const wideTable = ({ columns, rows }: Table): string =>
+const wideTable = (found: ReadonlyArray<Table>): string =>
   table(
-    ["", ...columns],
-    rows.map(({ name, values }) => [name, ...values.map(number)])
+    ["", ...found[0].columns],
+    found[0].rows.map(({ name, values }) => {
+      const same = found.flatMap(({ rows }) => rows.find((row) => row.name === name) ?? [])
+      return [
+        name,
+        ...values.map((_, column) =>
+          range(
+            same.map(({ values }) => values[column]),
+            number
+          )
+        )
+      ]
+    })
   )
 
-const sections = (backend: string, { comparisons, figures, tables, targets }: Results): Map<string, string> =>
-  new Map([
-    // The README's, which is about the best backend.
-    [backend === "io_uring" ? "numbers" : `numbers ${backend}`, overview(comparisons)],
-    [`goals ${backend}`, goals(targets)],
-    [`rates ${backend}`, rates(comparisons)],
-    ...Object.entries(figures).map(([name, group]): [string, string] => [`${name} ${backend}`, figureTable(group)]),
-    ...Object.entries(tables).map(([name, wide]): [string, string] => [`${name} ${backend}`, wideTable(wide)])
-  ])
+const machineTable = (machines: ReadonlyArray<MachineResults>): string =>
+  table(
+    [
+      "machine",
+      "processor",
+      "cores",
+      "getppid by koffi",
+      "Linux",
+      "files on",
+      "governor",
+      "Node",
+      "effect-aio",
+      "mitigations"
+    ],
+    machines.map(({ machine, name }) => [
+      name,
+      machine.cpu,
+      String(machine.cores),
+      `${machine.getppid} ns`,
+      machine.kernel,
+      machine.fileSystem,
+      machine.governor,
+      machine.node,
+      machine.commit,
+      machine.mitigations.join("; ") || "none"
+    ])
+  )
 
-/** The names of the sections that were written. A goal that was not measured leaves all goals as they are. */
-export const writeSections = (path: string, backend: string, results: Results): ReadonlyArray<string> => {
-  let text = readFileSync(path, "utf8")
-  const written: Array<string> = []
-  for (const [name, content] of sections(backend, results)) {
-    const start = text.indexOf(`<!-- ${name} -->`)
-    const end = text.indexOf(`<!-- /${name} -->`)
-    if (start === -1 || end < start || content === "") continue
-    if (name.startsWith("goals ") && results.targets.some(({ outcome }) => outcome === "not measured")) continue
-    text = `${text.slice(0, start)}<!-- ${name} -->\n${content}\n${text.slice(end)}`
-    written.push(name)
+/** Calls that do the work and calls that hand it over; wake-ups where they are the same everywhere. */
+const callsOf = ({ submissions, systemCalls = 0, wakeUps = 0 }: CountsRow): string => {
+  if (submissions === undefined) return ""
+  const calls = (systemCalls + submissions).toFixed(2)
+  return wakeUps < 0.05 ? calls : `${calls}, and ${wakeUps.toFixed(1)} to wake`
+}
+
+/** The committed table of counts, without the methods of the FileSystem. */
+export const countsTable = (rows: Rows<CountsRow>): string => {
+  const backends = Object.keys(rows)
+  const names = [...new Set(backends.flatMap((backend) => Object.keys(rows[backend])))]
+  return table(
+    ["a request", ...backends],
+    names
+      .filter((name) => !name.startsWith("fs-"))
+      .map((name) => [
+        name,
+        ...backends.map((backend) => (rows[backend][name] === undefined ? "" : callsOf(rows[backend][name])))
+      ])
+  )
+}
+
+const chapters: ReadonlyArray<Chapter> = ["", "filesystem", "cold", "groups"]
+
+/** By name, without the empty ones. */
+export const sections = (machines: ReadonlyArray<MachineResults>): ReadonlyMap<string, string> => {
+  const all = new Map<string, string>()
+  if (machines.length === 0) return all
+  all.set("machines", machineTable(machines))
+  all.set("numbers", overview(machines))
+  all.set("ways io_uring", ways(machines))
+  for (const backend of new Set(machines.flatMap(({ backends }) => Object.keys(backends)))) {
+    const found = of(machines, backend)
+    for (const chapter of chapters) {
+      all.set(["goals", backend, chapter].filter((part) => part !== "").join(" "), goals(machines, backend, chapter))
+    }
+    all.set(
+      `rates ${backend}`,
+      rates(machines, backend, (name) => /^(cached|direct|load|stat|stream|through)-?/.test(name))
+    )
+    all.set(
+      `rates ${backend} filesystem`,
+      rates(machines, backend, (name) => name.startsWith("fs-"))
+    )
+    for (const name of new Set(found.flatMap(({ figures }) => Object.keys(figures)))) {
+      all.set(
+        `${name} ${backend}`,
+        figureTable(found.flatMap(({ figures }) => (figures[name] === undefined ? [] : [figures[name].result])))
+      )
+    }
+    for (const name of new Set(found.flatMap(({ tables }) => Object.keys(tables)))) {
+      all.set(`${name} ${backend}`, wideTable(found.flatMap(({ tables }) => tables[name]?.result ?? [])))
+    }
   }
-  writeFileSync(path, text)
-  return written
+  return new Map([...all].filter(([, content]) => content !== ""))
+}
+
+/** The names of the marks of a document. */
+export const marksOf = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/^<!-- (\w[^>]*) -->$/gm)].map(([, name]) => name)
+
+/** A document with what it says between its marks replaced. The sections that it has no marks for are not in it. */
+export const replaceSections = (text: string, sections: ReadonlyMap<string, string>): string => {
+  let result = text
+  for (const [name, content] of sections) {
+    const begin = `<!-- ${name} -->`
+    const start = result.indexOf(begin)
+    const end = result.indexOf(`<!-- /${name} -->`)
+    if (start === -1 && end === -1) continue
+    if (start === -1 || end < start) throw new Error(`${begin} has no end, or no beginning`)
+    result = `${result.slice(0, start)}${begin}\n${content}\n${result.slice(end)}`
+  }
+  return result
 }

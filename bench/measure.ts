@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { type Counts, counted } from "./counting/counts.ts"
 
 /** What one interval took. `cpuSeconds` is user and system time of all threads, the kernel's workers for this process included. */
 export interface Sample {
@@ -38,6 +39,8 @@ export interface Comparison {
   readonly unit: string
   /** Requests of one interval; left out, as many as fill the interval asked for. */
   readonly requests?: number
+  /** Counted by nobody: what it prepares before each interval would be counted, too. */
+  readonly isUncounted?: boolean
   /** Intervals here are so many times as long. Default 1. */
   readonly stretch?: number
   readonly sides: ReadonlyArray<Side>
@@ -50,6 +53,8 @@ export interface SideResult {
   /** How many times as fast the first side is, and its CPU time per request as a part of this side's. */
   readonly firstIsFaster: number
   readonly firstUsesCpu: number
+  /** Of a run of its own. Not of what measures itself. */
+  readonly counts?: Counts
   readonly samples: ReadonlyArray<Sample>
 }
 
@@ -151,6 +156,9 @@ const warmUp = (run: Run, interval: number, fixed: number | undefined): Effect.E
     return requests
   })
 
+/** Requests of a run that is counted: strace makes each of their system calls take long. */
+const COUNTED = 2048
+
 const perSecond = (sample: Sample): number => sample.requests / sample.seconds
 const cpuMicros = (sample: Sample): number => (sample.cpuSeconds * 1e6) / sample.requests
 
@@ -168,11 +176,11 @@ export const compare = (comparison: Comparison, effort: Effort): Effect.Effect<C
     Effect.gen(function* () {
       const { name, requests, sides, stretch = 1, title, unit } = comparison
       const interval = effort.interval * stretch
-      const lanes: Array<{ name: string; run: Run; requests: number; samples: Array<Sample> }> = []
+      const lanes: Array<{ name: string; run: Run; requests: number; samples: Array<Sample>; external: boolean }> = []
       for (const { external = false, name, open } of sides) {
         const run = yield* open
         const count = external ? 0 : yield* warmUp(run, interval, requests)
-        lanes.push({ name, run, requests: count, samples: [] })
+        lanes.push({ name, run, requests: count, samples: [], external })
       }
       for (let round = 0; round < effort.rounds; round++) {
         for (let i = 0; i < lanes.length; i++) {
@@ -186,7 +194,17 @@ export const compare = (comparison: Comparison, effort: Effort): Effect.Effect<C
         }
       }
       const first = lanes[0].samples
-      return { name, title, unit, sides: lanes.map((lane) => summarize(lane.name, lane.samples, first)) }
+      const results: Array<SideResult> = []
+      for (const { external, name, requests, run, samples } of lanes) {
+        const summary = summarize(name, samples, first)
+        if (comparison.isUncounted || external) {
+          results.push(summary)
+          continue
+        }
+        const switches = median(samples.map((sample) => (sample.switches ?? 0) / sample.requests))
+        results.push({ ...summary, counts: yield* counted(run, Math.min(requests, COUNTED), switches) })
+      }
+      return { name, title, unit, sides: results }
     })
   )
 

@@ -1,7 +1,8 @@
 /** Results as text and as JSON. */
 import { mkdirSync, writeFileSync } from "node:fs"
-import * as os from "node:os"
 import { dirname } from "node:path"
+import type { Counts } from "./counting/counts.ts"
+import type { Machine } from "./machine.ts"
 import type { ComparisonResult, Effort, Figure, Table } from "./measure.ts"
 import type { Verdict } from "./targets.ts"
 
@@ -23,17 +24,26 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 export const number = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)))
 
+/** Of any kind, but for the waits of the event loop. */
+export const allCalls = ({ housekeeping = 0, submissions = 0, systemCalls, wakeUps = 0 }: Counts): number =>
+  systemCalls + submissions + wakeUps + housekeeping
+
 export const comparisonText = ({ name, sides, title, unit }: ComparisonResult): string =>
   [
     `${title} (${name})`,
     table([
-      ["", `${unit}/s`, "first is faster", "CPU us each", "first uses"],
-      ...sides.map(({ cpuMicros, firstIsFaster, firstUsesCpu, perSecond, side }) => [
+      ["", `${unit}/s`, "first is faster", "CPU us each", "first uses", "system calls", "epoll waits", "switches"],
+      ...sides.map(({ counts, cpuMicros, firstIsFaster, firstUsesCpu, perSecond, side }) => [
         side,
         number(perSecond),
         `${firstIsFaster.toFixed(2)}x`,
         cpuMicros.toFixed(2),
-        `${Math.round(firstUsesCpu * 100)}%`
+        `${Math.round(firstUsesCpu * 100)}%`,
+        counts === undefined
+          ? ""
+          : `${counts.by === "strace" ? "" : "reads and writes: "}${allCalls(counts).toFixed(2)}`,
+        counts?.epollWaits?.toFixed(2) ?? "",
+        counts?.switches.toFixed(2) ?? ""
       ])
     ]),
     ""
@@ -67,14 +77,14 @@ export interface Report {
   readonly targets: ReadonlyArray<Verdict>
 }
 
-export const writeReport = (path: string, report: Report): void => {
-  const machine = {
-    node: process.version,
-    kernel: os.release(),
-    architecture: process.arch,
-    cpu: os.cpus()[0]?.model,
-    cores: os.availableParallelism()
-  }
+export const writeReport = (path: string, machine: Machine, report: Report): void => {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `${JSON.stringify({ date: new Date().toISOString(), machine, ...report }, null, 2)}\n`)
 }
+
+export const machineText = (machine: Machine): string =>
+  [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.architecture}; Linux ${machine.kernel}, ${machine.fileSystem}, governor: ${machine.governor}`,
+    `getppid through koffi: ${machine.getppid} ns; ${machine.mitigations.join("; ") || "no mitigations"}`,
+    `Node ${machine.node}, effect-aio ${machine.commit}`
+  ].join("\n")

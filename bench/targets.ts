@@ -3,73 +3,113 @@ import type { ComparisonResult, Figure, SideResult } from "./measure.ts"
 
 export interface Verdict {
   readonly claim: string
+  /** Of which part of the documents it is. */
+  readonly chapter: Chapter
+  /** Scenarios without which it cannot be judged. */
+  readonly needs: RegExp
   readonly measured: string
+  readonly value?: number
+  readonly unit: string
   readonly outcome: "met" | "missed" | "not measured"
 }
 
+/** "" is what stands first. */
+export type Chapter = "" | "filesystem" | "cold" | "groups"
+
+const chapterOf = (scenario: string): Chapter =>
+  scenario.startsWith("fs-")
+    ? "filesystem"
+    : scenario.startsWith("cold-")
+      ? "cold"
+      : scenario.startsWith("group-")
+        ? "groups"
+        : ""
+
 export interface Measured {
-  readonly comparisons: ReadonlyArray<ComparisonResult>
+  readonly comparisons: ReadonlyArray<Compared>
   readonly figures: Readonly<Record<string, ReadonlyArray<Figure>>>
 }
 
-type Target = (measured: Measured) => Verdict
+/** What a comparison has to say here, with its samples or without. */
+export type Compared = Omit<ComparisonResult, "sides"> & { readonly sides: ReadonlyArray<Omit<SideResult, "samples">> }
 
-const verdict = (claim: string, value: number | undefined, holds: (value: number) => boolean, unit: string): Verdict =>
+interface Target extends Pick<Verdict, "chapter" | "needs"> {
+  readonly judge: (measured: Measured) => Judgement
+}
+
+type Judgement = Omit<Verdict, "chapter" | "needs">
+
+/** About one scenario. */
+const target = (scenario: string, judge: (measured: Measured) => Judgement): Target => ({
+  needs: new RegExp(`^${scenario}$`),
+  chapter: chapterOf(scenario),
+  judge
+})
+
+/** As it is told. */
+export const measuredText = (value: number, unit: string): string => `${Number(value.toPrecision(3))}${unit}`
+
+const verdict = (
+  claim: string,
+  value: number | undefined,
+  holds: (value: number) => boolean,
+  unit: string
+): Judgement =>
   value === undefined
-    ? { claim, measured: "", outcome: "not measured" }
-    : { claim, measured: `${Number(value.toPrecision(3))}${unit}`, outcome: holds(value) ? "met" : "missed" }
+    ? { claim, measured: "", unit, outcome: "not measured" }
+    : { claim, measured: measuredText(value, unit), value, unit, outcome: holds(value) ? "met" : "missed" }
 
-const against = ({ comparisons }: Measured, scenario: string, side: string): SideResult | undefined =>
+const against = ({ comparisons }: Measured, scenario: string, side: string): Compared["sides"][number] | undefined =>
   comparisons.find(({ name }) => name === scenario)?.sides.find((result) => result.side === side)
 
-const faster =
-  (what: string, scenario: string, side: string, least: number): Target =>
-  (measured) =>
+const faster = (what: string, scenario: string, side: string, least: number): Target =>
+  target(scenario, (measured) =>
     verdict(
       `${what}: at least ${least}x ${side}`,
       against(measured, scenario, side)?.firstIsFaster,
       (ratio) => ratio >= least,
       "x"
     )
+  )
 
 /** Of a scenario whose first side does without: how much longer the same takes with `side`. */
-const costs =
-  (what: string, scenario: string, side: string, most: number): Target =>
-  (measured) => {
+const costs = (what: string, scenario: string, side: string, most: number): Target =>
+  target(scenario, (measured) => {
     const ratio = against(measured, scenario, side)?.firstIsFaster
     const cost = ratio === undefined ? undefined : (ratio - 1) * 100
     return verdict(`${what}: costs ${most}% at most`, cost, (percent) => percent <= most, "%")
-  }
+  })
 
 /** The slowest of all methods that have no goal of their own. */
-const others =
-  (side: string, least: number): Target =>
-  (measured) => {
+const others = (side: string, least: number): Target => ({
+  needs: /^fs-/,
+  chapter: "filesystem",
+  judge: (measured) => {
     const ratios = measured.comparisons
       .filter(({ name }) => name.startsWith("fs-") && !fileSystem.some(([scenario]) => scenario === name))
       .map(({ name }) => against(measured, name, side)?.firstIsFaster ?? 0)
     const slowest = ratios.length === 0 ? undefined : Math.min(...ratios)
     return verdict(`Every other method: at least ${least}x ${side}`, slowest, (ratio) => ratio >= least, "x")
   }
+})
 
-const cpu =
-  (what: string, scenario: string, side: string, part: number, words: string): Target =>
-  (measured) =>
+const cpu = (what: string, scenario: string, side: string, part: number, words: string): Target =>
+  target(scenario, (measured) =>
     verdict(
       `${what}: at most ${words} of the CPU of ${side}`,
       against(measured, scenario, side)?.firstUsesCpu,
       (used) => used <= part,
       " of it"
     )
+  )
 
 /** Of all figures whose name begins and ends so, the worst has to hold it. */
-const figure =
-  (claim: string, group: string, start: string, end: string, limit: number, unit: string): Target =>
-  ({ figures }) => {
+const figure = (claim: string, group: string, start: string, end: string, limit: number, unit: string): Target =>
+  target(group, ({ figures }) => {
     const values =
       figures[group]?.filter(({ name }) => name.startsWith(start) && name.endsWith(end)).map(({ value }) => value) ?? []
     return verdict(claim, values.length === 0 ? undefined : Math.max(...values), (value) => value < limit, unit)
-  }
+  })
 
 const built = figure("Layer built and released in under 10 ms", "layer", "", "median", 10, " ms")
 
@@ -157,4 +197,14 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
 }
 
 export const verdicts = (backend: string, measured: Measured): ReadonlyArray<Verdict> =>
-  (targets[backend] ?? []).map((target) => target(measured))
+  (targets[backend] ?? []).map(({ chapter, judge, needs }) => ({ ...judge(measured), chapter, needs }))
+
+/** What documents tell of a backend beside its goals: of io_uring everything. */
+const BESIDE: Readonly<Record<string, RegExp>> = {
+  io_uring: /^(?!delay|budget|through|engine)/,
+  threads: /^(delay|budget)$/
+}
+
+/** Whether documents tell anything of it. */
+export const isTold = (backend: string, scenario: string): boolean =>
+  BESIDE[backend]?.test(scenario) === true || (targets[backend] ?? []).some(({ needs }) => needs.test(scenario))

@@ -218,6 +218,6 @@ export const counts = (choice: Choice): Effect.Effect<void, string> =>
     if (choice.write) {
       yield* Console.log("Counted a second time: the lower counts are written.")
       writeTable([outcome, yield* countAll(choice.rows, choice.backends, () => {})])
-      yield* Console.log("Written to bench/counts.json")
+      yield* Console.log("Written to bench/counts.json; `npm run performance` brings docs/performance.md up to date")
     } else yield* judge(choice, outcome)
   })

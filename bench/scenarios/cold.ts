@@ -120,6 +120,7 @@ const comparison = (work: Work, disk: ColdDisk, backends: ReadonlyArray<BackendN
     title: `${work.title} ${paths.length.toLocaleString("en-US")} cold ${work.unit}, depth ${DEPTH}, on a fresh Layer`,
     unit: work.unit,
     requests: paths.length,
+    isUncounted: true,
     sides: [...backends.map(aio), coldSide("fs.promises", disk, worth, Effect.succeed(node))]
   }
 }
