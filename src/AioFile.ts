@@ -25,7 +25,7 @@ import * as catalogue from "./internal/operation/catalogue.ts"
 import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
-import { openFlags } from "./internal/operation/openFlags.ts"
+import { mayWrite, openFlags } from "./internal/operation/openFlags.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
 import { ReadFile } from "./internal/task/readFile.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
@@ -219,7 +219,8 @@ const acquire = (
       Effect.map(executeMasked(engine, catalogue.open(path, how), restore), (fd) => {
         const direct = (how.flag & constants.O_DIRECT) !== 0
         if (direct) engine.openedDirect()
-        return new internal.FileImpl(engine, new OpenDescriptor(fd, engine.descriptors.describe(fd, direct), path))
+        const description = engine.descriptors.describe(fd, direct)
+        return new internal.FileImpl(engine, new OpenDescriptor(fd, description, path, mayWrite(how.flag)))
       })
   )
 

@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/engine.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
-import * as catalogue from "../operation/catalogue.ts"
+import { closeOpened } from "../operation/descriptors.ts"
 import { executeUninterruptibly } from "./execute.ts"
 
 /** Ends the requests that still use the descriptor, then closes it. */
 export const release = (engine: Engine, file: OpenDescriptor): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const close = Effect.ignore(executeUninterruptibly(engine, catalogue.close(file.fd)))
+    const close = Effect.ignore(executeUninterruptibly(engine, closeOpened(file.fd, file.isForWriting)))
     if (!file.isUsed) {
       file.close(() => {})
       return close

@@ -1,6 +1,6 @@
 /** What the engine learns and does about descriptors without a request, and what an open file remembers between its requests. */
 import { type Alignment, directAlignment } from "../native/direct.ts"
-import { type TransferKind, takesOffsets } from "../native/positions.ts"
+import { DISK, type TransferKind, takesOffsets, transferKindOf } from "../native/positions.ts"
 import { closeDescriptor, disownDescriptor, ownDescriptor } from "../native/threadCleanup.ts"
 import { type Trust, UNASKED } from "../native/trust.ts"
 import { BadArgument, checkFd, type Path } from "./arguments.ts"
@@ -16,8 +16,8 @@ export interface Description {
 /** What has to be known and done about descriptors without a request. */
 export interface Descriptors {
   readonly describe: (fd: number, direct: boolean) => Description
-  /** Whether it can be read, or written, at an offset. */
-  readonly takesOffsets: (fd: number, writes: boolean) => boolean
+  /** Whether it can be read, or written, at an offset. What is found out is remembered in `file`. */
+  readonly takesOffsets: (fd: number, writes: boolean, file?: OpenDescriptor) => boolean
   /** Closes a descriptor when no backend is left to run the close. */
   readonly close: (fd: number) => void
   /** The descriptor is closed with this thread, however the thread ends. */
@@ -29,10 +29,17 @@ export interface Descriptors {
 /** The descriptors of this process. */
 export const nativeDescriptors: Descriptors = {
   describe: (fd, direct) => ({
-    seekable: takesOffsets(fd, false),
+    // Asked when it is needed, which is in streams.
+    get seekable() {
+      return takesOffsets(fd, false)
+    },
     alignment: direct ? directAlignment(fd) : undefined
   }),
-  takesOffsets,
+  takesOffsets: (fd, writes, file) => {
+    // Mechanisms ask the same before they transfer.
+    if (file !== undefined) file.transferKind ??= transferKindOf(fd)
+    return file?.transferKind === DISK || takesOffsets(fd, writes)
+  },
   close: closeDescriptor,
   own: ownDescriptor,
   disown: disownDescriptor
@@ -63,8 +70,8 @@ export interface OpenFiles {
 
 /** An open file: what is known of it, and how many requests use its descriptor. Shared by all requests that name it. */
 export class OpenDescriptor implements Description, OpenFiles {
-  readonly seekable: boolean
   readonly alignment: Alignment | undefined
+  private isSeekable: boolean | undefined = undefined
   /** Whether reading with RWF_NOWAIT is possible and does not wait: not for O_DIRECT, nor where it said EOPNOTSUPP. */
   noWait: boolean
   /** What may run its transfers; `undefined` until that was found out. */
@@ -80,13 +87,19 @@ export class OpenDescriptor implements Description, OpenFiles {
 
   constructor(
     readonly fd: number,
-    { alignment, seekable }: Description,
+    private readonly description: Description,
     /** The operation that opened it, for messages. */
-    readonly path: Path | undefined = undefined
+    readonly path: Path | undefined = undefined,
+    /** Whether it was opened for writing; `undefined` where that is not known. */
+    readonly isForWriting: boolean | undefined = undefined
   ) {
-    this.seekable = seekable
-    this.alignment = alignment
-    this.noWait = alignment === undefined
+    this.alignment = description.alignment
+    this.noWait = this.alignment === undefined
+  }
+
+  get seekable(): boolean {
+    this.isSeekable ??= this.description.seekable
+    return this.isSeekable
   }
 
   /** So many bytes, and those that are missing for whole sectors, of which direct reads are made. */

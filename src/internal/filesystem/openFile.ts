@@ -29,7 +29,7 @@ import { OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import * as catalogue from "../operation/catalogue.ts"
-import { openFlags } from "../operation/openFlags.ts"
+import { mayWrite, openFlags } from "../operation/openFlags.ts"
 import { Move } from "../task/move.ts"
 import { numberOf } from "./checked.ts"
 import { badArgument, fromWrongArgument, type Subject, systemError, translate } from "./errors.ts"
@@ -243,7 +243,7 @@ export const acquire = (
       onSuccess: (fd) =>
         new OpenFile(
           own,
-          new OpenDescriptor(fd, own.descriptors.describe(fd, false)),
+          new OpenDescriptor(fd, own.descriptors.describe(fd, false), undefined, mayWrite(openFlags(flag))),
           (openFlags(flag) & constants.O_APPEND) !== 0
         )
     })

@@ -197,7 +197,13 @@ export const nop = define(() => ({}), {
   decode: asVoid
 })
 
-export const close = define((fd: number) => ({ fd }), {
+interface CloseInput {
+  readonly fd: number
+  /** Whether it may have been written to. Left out: the kernel is asked. */
+  readonly isForWriting?: boolean | undefined
+}
+
+export const close = define((fd: number): CloseInput => ({ fd }), {
   name: "close",
   man: "close(2)",
   encode: (submission, { fd }) => {
@@ -208,12 +214,18 @@ export const close = define((fd: number) => ({ fd }), {
   uring: {
     opcode: IORING_OP.CLOSE,
     // A close after a write may have to wait for places on the disk: ext4, xfs and btrfs write a file out on close if it was emptied.
-    heavy: ({ a0 }) => isOpenForWriting(a0 as number),
+    heavy: ({ a0 }, { isForWriting }: CloseInput) => isForWriting ?? isOpenForWriting(a0 as number),
     prepare: (entry, r) => entry.prepare(IORING_OP.CLOSE, r.a0 as number, 0, 0, 0, 0)
   },
   finalOnInterrupt: true,
   decode: asVoid
 })
+
+/** `close` of a descriptor of which it may be known whether it was opened for writing. */
+export const closeOpened = define(
+  (fd: number, isForWriting: boolean | undefined): CloseInput => ({ fd, isForWriting }),
+  close.entry
+)
 
 export const read = define(transfer, {
   name: "read",

@@ -29,3 +29,7 @@ export type OpenFlag = keyof typeof byLetter
 /** The bits of open(2), always with O_CLOEXEC. */
 export const openFlags = (flag: OpenFlag | number): number =>
   (typeof flag === "number" ? checkUint32(flag, "flag") : checkName(byLetter, flag, "flag", " or a number")) | O_CLOEXEC
+
+/** Whether what was opened with these bits may be written to. `undefined`: the descriptor has to be asked what it is. */
+export const mayWrite = (flags: number): boolean | undefined =>
+  (flags & (O_WRONLY | O_RDWR)) === 0 ? false : undefined

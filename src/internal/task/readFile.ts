@@ -20,6 +20,7 @@ export interface ReadFileOptions extends Naming {
 
 export class ReadFile extends PathSequence<Uint8Array> {
   private whole: WholeFile | undefined
+  protected override isForWriting = false
   private file!: OpenDescriptor
   /** What has been read before the file was measured. */
   private begun: Uint8Array | undefined = undefined

@@ -13,6 +13,7 @@ import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { close } from "../operation/catalogue.ts"
+import { closeOpened } from "../operation/descriptors.ts"
 import { notBegun, notRun, type Program, type ProgramEnd } from "../operation/program.ts"
 import { runsPrograms, StepByStep, type Steps } from "./stepByStep.ts"
 import { noContext, type SubmitContext } from "./submitContext.ts"
@@ -68,6 +69,8 @@ export abstract class Sequence<out A> extends Task<A> {
   protected secondFd = -1
   /** Whether closing it is known not to wait: it was only read from, on a local file system. */
   protected closesAtOnce = false
+  /** Whether `fd` was opened for writing; `undefined` where that is not known. */
+  protected isForWriting: boolean | undefined = undefined
   private step: Step | undefined = undefined
   private outcome: A | Failed | typeof LATER = LATER
 
@@ -199,7 +202,7 @@ export abstract class Sequence<out A> extends Task<A> {
       return this.finish(outcome)
     }
     this.outcome = outcome
-    this.run(close(fd), this.closed, this.closed)
+    this.run(closeOpened(fd, this.isForWriting), this.closed, this.closed)
   }
 
   private closed(): void {

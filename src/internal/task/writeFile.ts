@@ -7,6 +7,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
+import { DISK } from "../native/positions.ts"
 import { close, open, write } from "../operation/catalogue.ts"
 import type { OpenFlag } from "../operation/openFlags.ts"
 import { type ProgramEnd, program, type Step } from "../operation/program.ts"
@@ -62,7 +63,9 @@ export class WriteFile extends PathSequence<void> {
   private isOpen(fd: number): void {
     this.fd = fd
     this.file = new OpenDescriptor(fd, regularFile)
-    this.takesOffsets = this.engine.descriptors.takesOffsets(fd, true)
+    this.takesOffsets = this.engine.descriptors.takesOffsets(fd, true, this.file)
+    // A regular file: its close may write it out.
+    if (this.file.transferKind === DISK) this.isForWriting = true
   }
 
   private opened(fd: number): void {
