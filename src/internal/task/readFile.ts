@@ -8,7 +8,7 @@ import { open, read } from "../operation/catalogue.ts"
 import { type Measured, measure, type Part, readLast } from "../operation/descriptors.ts"
 import { LOAD_SIZE, type Loaded, load } from "../operation/loads.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
-import { hasLoaded, isAmongSmallFiles, sawLargeFile, sawSmallFile } from "./smallFiles.ts"
+import { hasLoaded, isAmongSmallFiles, sawFile } from "./smallFiles.ts"
 import { WholeFile } from "./wholeFile.ts"
 
 export interface ReadFileOptions extends Naming {
@@ -74,9 +74,9 @@ export class ReadFile extends PathSequence<Uint8Array> {
     } catch {
       return this.tooLarge()
     }
-    if (size > LOAD_SIZE) {
-      if (this.begun !== undefined) sawLargeFile(this.path)
-    } else if (size > 0 && this.canLoad && trustOf(this.fd, this.file) === ALWAYS) sawSmallFile(this.path)
+    if (size > 0 && this.canLoad) {
+      sawFile(this.path, size <= LOAD_SIZE && trustOf(this.fd, this.file) === ALWAYS)
+    }
     this.more()
   }
 

@@ -14,6 +14,8 @@ import { findsSmallFilesIn } from "../native/trust.ts"
 
 /** Milliseconds for which an answer holds, as in native/nonblocking.ts. */
 const RECHECK = 1000
+/** Milliseconds for which it goes on to hold while one file is read step by step. */
+const RECHECKING = 100
 
 /** Directories that are remembered. */
 const MOST = 256
@@ -21,14 +23,24 @@ const MOST = 256
 interface Answer {
   readonly directory: string
   readonly isFit: boolean
-  readonly until: number
+  /** A small file is to confirm it. */
+  isOld: boolean
+  until: number
   /** Whether loads have come to the end of their files. */
   readonly habit: Habit
 }
 
+const answerOf = (directory: string, isFit: boolean): Answer => ({
+  directory,
+  isFit,
+  isOld: false,
+  until: now() + RECHECK,
+  habit: new Habit()
+})
+
 const answers = new Map<string, Answer>()
 /** The one that was asked about last: most files lie beside the one before. */
-let latest: Answer = { directory: "", isFit: false, until: 0, habit: new Habit() }
+let latest: Answer = answerOf("", false)
 
 const answerAbout = (path: string): Answer | undefined => {
   const length = path.lastIndexOf("/") + 1
@@ -38,11 +50,9 @@ const answerAbout = (path: string): Answer | undefined => {
   return found
 }
 
-const remember = (path: string, isFit: (directory: string) => boolean): void => {
-  const directory = path.slice(0, path.lastIndexOf("/") + 1)
-  const answer = { directory, isFit: isFit(directory), until: now() + RECHECK, habit: new Habit() }
+const remember = (answer: Answer): void => {
   if (answers.size >= MOST) answers.clear()
-  answers.set(directory, answer)
+  answers.set(answer.directory, answer)
   latest = answer
 }
 
@@ -50,7 +60,13 @@ const remember = (path: string, isFit: (directory: string) => boolean): void => 
 export const isAmongSmallFiles = (path: Path): boolean => {
   if (typeof path !== "string") return false
   const answer = answerAbout(path)
-  return answer?.isFit === true && now() < answer.until && answer.habit.tries()
+  if (answer === undefined || !answer.isFit) return false
+  const time = now()
+  if (time < answer.until) return answer.habit.tries()
+  // This one is read step by step. The others need not wait for what it finds, unless nobody has asked for long.
+  if (time < answer.until + RECHECK) answer.until = time + RECHECKING
+  answer.isOld = true
+  return false
 }
 
 /** A file has been loaded in one go: whether to its end. Links, empty files and FIFOs are not. */
@@ -58,14 +74,13 @@ export const hasLoaded = (path: Path, isWhole: boolean): void => {
   if (typeof path === "string") answerAbout(path)?.habit.tried(isWhole)
 }
 
-/** A file has been read step by step: it is small, and its own file system has found it without waiting. */
-export const sawSmallFile = (path: Path): void => {
+/** A file has been measured: whether it is small, and its own file system has found it without waiting. */
+export const sawFile = (path: Path, isSmall: boolean): void => {
   if (typeof path !== "string") return
   const answer = answerAbout(path)
-  if (answer === undefined || now() >= answer.until) remember(path, findsSmallFilesIn)
-}
-
-/** A file should not have been loaded in one go: finding its bytes may have to wait. */
-export const sawLargeFile = (path: Path): void => {
-  if (typeof path === "string") remember(path, () => false)
+  if (answer === undefined && !isSmall) return
+  const isKnown = answer !== undefined && !answer.isOld && (!answer.isFit || isSmall) && now() < answer.until
+  if (isKnown) return
+  const directory = path.slice(0, path.lastIndexOf("/") + 1)
+  remember(answerOf(directory, isSmall && findsSmallFilesIn(directory)))
 }
