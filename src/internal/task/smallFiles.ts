@@ -4,8 +4,9 @@
  * A file that is loaded in one go (operation/loads.ts) is opened and read on the event loop's thread as far as its name and its bytes are in
  * memory, before anything is known about it. Of many file systems that could wait: for a server, for a list of checksums, for the map of a
  * large file. So the first file of a directory is read step by step. If it lies on a file system that keeps its word for small files
- * (native/trust.ts), and is small, its neighbours are expected to be the same. This is asked again every second, and after each neighbour
- * that was large. A wrong guess costs time and nothing else: the answer is the same either way.
+ * (native/trust.ts), and is small, its neighbours are expected to be the same. One file in a second is read step by step to confirm it, and a
+ * large one ends it for a second. A wrong guess costs time, at worst a read of the disk on this thread, and nothing else: the answer is the
+ * same either way.
  */
 import type { Path } from "../engine/arguments.ts"
 import { Habit } from "../engine/habits.ts"
