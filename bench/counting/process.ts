@@ -1,4 +1,5 @@
 /** The process that counts: `process.ts ROWS BACKEND...`, where ROWS is a regular expression. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -52,5 +53,5 @@ const program = Effect.flatMap(makeFixtures({ smallFiles: SMALL_FILES, bigFile: 
   Effect.forEach(backends, (backend) => countOn(fixtures, backend), { discard: true })
 )
 
-await Effect.runPromise(Effect.scoped(program))
-process.disconnect()
+// A signal that ends it removes the files, too.
+NodeRuntime.runMain(Effect.andThen(Effect.scoped(program), () => process.disconnect()))

@@ -63,15 +63,12 @@ export const rowsOf = (): ReadonlyArray<RowName> =>
 /** Answered on the spot, all of them: nobody waits, and nothing is handed over. */
 const ANSWERED = /^(cached-\d+|stat-\d+|group-batch|fs-(stat|reads|access|exists)), on the spot$/
 
-/** One after the other, by threads or from the cache: each is woken. */
-const ONE_AT_A_TIME = /^(cached|load|stat)-1, /
-
 /** What the file system lets nobody do at the same time: how much is handed over in one call depends on how long each takes. */
 const IN_LINE = /^fs-(write|remove|makeAndRemove|renameTwice|copyFile|truncate), /
 
 /**
  * Whether a count is the same on every machine. System calls that do the work are. How often somebody has to be woken, or looks in vain, depends on
- * which of two is faster, but where there is only one; context switches depend on whether the scheduler lets a thread that is woken run at once.
+ * which of two is faster, even with one request at a time; context switches depend on whether the scheduler lets a thread that is woken run at once.
  * The same goes for threads that glibc starts for POSIX AIO, and for memory of streams.
  */
 export const isSteady = (backend: BackendName, row: string, kind: Kind): boolean => {
@@ -79,8 +76,6 @@ export const isSteady = (backend: BackendName, row: string, kind: Kind): boolean
   switch (kind) {
     case "submissions":
       return !IN_LINE.test(row)
-    case "wakeUps":
-      return backend !== "posix" && ONE_AT_A_TIME.test(row)
     case "housekeeping":
       return backend !== "posix" && !row.includes("stream")
     default:
