@@ -75,7 +75,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
 
   /** Whether there is something, from the caches if they know of it. */
   const isKnown = (engine: Engine, path: string): boolean => {
-    const end = engine.attempt(catalogue.stat(path))
+    const end = engine.mayTry(catalogue.stat.entry) ? engine.attempt(catalogue.stat(path)) : LATER
     return end !== LATER && !(end instanceof Failed)
   }
 

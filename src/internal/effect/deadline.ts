@@ -11,12 +11,14 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { AioFailure } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
+import { LATER } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
 import { IN_FLIGHT } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
 import { clearTimeout, isTimeReplaced, now, setTimeout } from "../native/loop.ts"
-import { attempt, Call, executeQueued } from "./execute.ts"
+import { Call, executeQueued } from "./execute.ts"
+import { exitOf } from "./exits.ts"
 import { clockOf, runtimeOf } from "./fiber.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
 import { startTimer } from "./timer.ts"
@@ -153,5 +155,6 @@ export const withDeadline = <A>(
   Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, withDeadline(engine, operation, milliseconds))
     const tried = engine.mayTry(operation.entry)
-    return attempt(engine, operation) ?? executeQueued(callWith(engine, operation, milliseconds, fiber), tried)
+    const end = tried ? engine.attempt(operation) : LATER
+    return end === LATER ? executeQueued(callWith(engine, operation, milliseconds, fiber), tried) : exitOf(engine, end)
   })

@@ -91,7 +91,7 @@ export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A
 
 /** The end of an operation that needs no waiting, otherwise `undefined`. */
 export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, AioFailure> | undefined => {
-  const end = engine.attempt(operation)
+  const end = engine.mayTry(operation.entry) ? engine.attempt(operation) : LATER
   return end === LATER ? undefined : exitOf(engine, end)
 }
 
@@ -100,7 +100,8 @@ export const execute = <A>(engine: Engine, operation: Operation<A>): Effect.Effe
   Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
     if (wantsSpan(fiber)) return inSpan(operation, execute(engine, operation))
     const tried = engine.mayTry(operation.entry)
-    return attempt(engine, operation) ?? executeQueued(new Call(engine, operation, fiber), tried)
+    const end = tried ? engine.attempt(operation) : LATER
+    return end === LATER ? executeQueued(new Call(engine, operation, fiber), tried) : exitOf(engine, end)
   })
 
 /** Runs an operation that needs a request; `tried`: because it could not be finished without waiting. */

@@ -60,7 +60,7 @@ export class Attempts {
   /** See `Engine.attempt`. */
   attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
     const { entry, input } = operation
-    if (!this.mayTry(entry) || !this.isWorthIt(entry)) return LATER
+    if (!this.isWorthIt(entry)) return LATER
     const { scratch } = this
     try {
       scratch.encode(entry, input, bytes)

@@ -123,14 +123,14 @@ export class Engine implements Host {
   }
 
   /**
-   * The end of an operation that needs no waiting, or `LATER`: for entries with an inline form, while this turn's budget lasts. Never
-   * throws. `bytes`: as in `Submission.encode`.
+   * The end of an operation that needs no waiting, or `LATER`. Asked where `mayTry` has just said yes. Never throws. `bytes`: as in
+   * `Submission.encode`.
    */
   attempt<A>(operation: Operation<A>, bytes?: number): A | Failed | typeof LATER {
     return this.attempts.attempt(operation, bytes)
   }
 
-  /** The same for an operation that has been encoded into a submission and has an inline form, while the budget lasts. */
+  /** The same for an operation that has been encoded into a submission. */
   attemptEncoded<A>(operation: Operation<A>, submission: Submission): A | Failed | typeof LATER {
     return this.attempts.attemptEncoded(operation, submission)
   }

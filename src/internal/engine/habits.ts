@@ -40,6 +40,7 @@ export class Habit {
   /** A try has ended. */
   tried(wasAnswered: boolean): void {
     const { answered } = this
+    if (wasAnswered && answered === 1) return
     if (!wasAnswered) this.answered = answered - answered * WEIGHT
     // The first answer after a while without any: a program that begins to read again what is cached by now is not kept waiting.
     else this.answered = Math.max(WORTH, answered) + (1 - Math.max(WORTH, answered)) * WEIGHT

@@ -94,7 +94,7 @@ export const unlessGone = <A>(
 
 /** A descriptor that was opened on the spot, where this needs no waiting; or -1. */
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
-  const fd = engine.attempt(openDirectory(path, { at, follow }))
+  const fd = engine.mayTry(openDirectory.entry) ? engine.attempt(openDirectory(path, { at, follow })) : LATER
   // The request will tell what is wrong with an argument.
   if (fd === LATER || fd instanceof Failed) return -1
   engine.descriptors.own(fd)

@@ -34,7 +34,7 @@ const failureOf =
 
 /** Bytes of the file, if that is known without waiting. */
 const sizeOf = (engine: Engine, file: OpenDescriptor): number => {
-  const size = engine.attempt(measure(file))
+  const size = engine.mayTry(measure.entry) ? engine.attempt(measure(file)) : LATER
   return size === LATER || size instanceof Failed ? Number.POSITIVE_INFINITY : size.size
 }
 
