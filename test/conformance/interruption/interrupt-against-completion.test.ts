@@ -9,7 +9,7 @@ import { nextTurn, someTime } from "../../support/moments.ts"
 import { random, seed } from "../../support/random.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
-const ROUNDS = 1000
+const ROUNDS = 500
 
 /** A pipe whose first descriptor waits and whose second does not. */
 const pipe: Effect.Effect<readonly [number, number], never, Scope.Scope> = Effect.flatMap(
