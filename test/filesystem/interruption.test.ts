@@ -12,7 +12,7 @@ import { descriptorsIn } from "../support/processState.ts"
 import { random, seed } from "../support/random.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
-const ROUNDS = 200
+const ROUNDS = 120
 const AT_ONCE = 10
 const LENGTH = 300_000
 const SENTINEL = 0xa5
@@ -86,7 +86,7 @@ describe.each(backends)("$name", ({ layer }) => {
       const service = yield* FileSystem.FileSystem
       const file = yield* service.open(path)
       const buffers: Array<Uint8Array> = []
-      for (let i = 0; i < 300; i++) {
+      for (let i = 0; i < 150; i++) {
         const buffer = new Uint8Array(LENGTH)
         yield* file.seek(0, "start")
         const fiber = yield* Effect.fork(file.read(buffer))

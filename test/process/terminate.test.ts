@@ -12,13 +12,13 @@ const mechanisms = [...new Set(realBackends.map(({ mechanism }) => mechanism))]
 
 describe.each(mechanisms)("%s: requests of all kinds under way in a worker thread", (backend) => {
   for (const [ending, what] of [
-    ["terminated", "terminate(), six times: the process lives on, with no more descriptors and no more threads"],
+    ["terminated", "terminate(), four times: the process lives on, with no more descriptors and no more threads"],
     ["exits", "process.exit() of the worker leaves no descriptors and no threads"]
   ]) {
     it(
       what,
       async () => {
-        const args = [backend, ending, ending === "terminated" ? "6" : "3"]
+        const args = [backend, ending, ending === "terminated" ? "4" : "3"]
         const { code, signal, stderr, stdout } = await runFixture("terminating.ts", { args, timeout: PATIENCE })
         expect([stdout, stderr, code, signal]).toEqual([ENDED, "", 0, null])
       },
@@ -30,7 +30,7 @@ describe.each(mechanisms)("%s: requests of all kinds under way in a worker threa
 it.runIf(mechanisms.includes("posix"))(
   "posix: terminate() waits for the transfer that glibc is in, and calls back those behind it",
   async () => {
-    const args = ["posix", "transfers", "6"]
+    const args = ["posix", "transfers", "4"]
     const { code, signal, stderr, stdout } = await runFixture("terminating.ts", { args, timeout: PATIENCE })
     expect([stdout, stderr, code, signal]).toEqual([ENDED, "", 0, null])
   },

@@ -74,7 +74,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
     Effect.gen(function* () {
       const numbers = random()
       const [fd, other] = yield* pipe
-      for (let round = 0; round < 200; round++) {
+      for (let round = 0; round < 100; round++) {
         const first = yield* Effect.fork(Aio.read(fd, new Uint8Array(4)))
         yield* someTime(numbers)
         yield* Fiber.interrupt(first)

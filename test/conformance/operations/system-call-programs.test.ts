@@ -25,7 +25,7 @@ import { type Manner, runProgram } from "../../support/systemCallPrograms.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import type { World } from "../../support/world.ts"
 
-const PROGRAMS = Number(process.env.PROGRAMS ?? 120)
+const PROGRAMS = Number(process.env.PROGRAMS ?? 60)
 
 const NAMES = ["a", "b", "directory", "directory/c", "new", "none/d", "a/e"]
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_TRUNC } = constants
