@@ -91,6 +91,8 @@ export class IoUringBackend implements Backend {
   private completions = 0
   private readonly copies = new CopyBudget()
   private completionsAtLastTick = 0
+  /** Whether the last request was a transfer. */
+  private lastTransfers = false
 
   constructor(
     private readonly ring: Ring,
@@ -220,6 +222,7 @@ export class IoUringBackend implements Backend {
   private write(submission: Slot, sqeFlags: number): void {
     submission.request!.entry.uring!.prepare(this.ring, submission)
     const { deadline, entry, priority } = submission.request!
+    this.lastTransfers = entry.moves !== undefined
     // Both entries in one call, or none. Without the second, a timer of the engine cancels the request.
     const timed = deadline !== undefined && this.ring.room >= 2
     this.ring.commit(
@@ -329,9 +332,12 @@ export class IoUringBackend implements Backend {
     return this.ring.room > 0
   }
 
-  /** Where the kernel answers within the call, there is nothing that it could do meanwhile. */
+  /**
+   * Of transfers that a disk is busy with. Where the kernel answers within the call, there is nothing that it could do meanwhile; and workers of
+   * the kernel that are woken more often take more of this thread's time than they win.
+   */
   get row(): number | undefined {
-    return this.ring.answersAtOnce ? undefined : rowOf(this.inFlight)
+    return this.lastTransfers && !this.ring.answersAtOnce ? rowOf(this.inFlight) : undefined
   }
 
   reap(limit: number): number {

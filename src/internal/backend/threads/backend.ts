@@ -25,7 +25,6 @@ import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { type Call, MAX_THREADS, Threads } from "../../native/threads.ts"
 import { readdir } from "../../operation/catalogue.ts"
 import type { ProgramInput } from "../../operation/program.ts"
-import { rowOf } from "../row.ts"
 import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
@@ -292,11 +291,6 @@ export class ThreadsBackend implements Backend {
 
   reap(limit: number): number {
     return this.threads === undefined ? 0 : this.threads.take(limit, this.deliver)
-  }
-
-  get row(): number {
-    // As many as there are calls before the threads are no fewer: they have enough to do.
-    return Math.max(rowOf(this.inFlight), this.threads?.waiting ?? 0)
   }
 
   get hasCompletions(): boolean {

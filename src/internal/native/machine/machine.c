@@ -28,20 +28,16 @@
 #define FUTEX_WAKE_PRIVATE 129
 #define PR_SET_NAME 15
 #define SIG_BLOCK 0
-#define SCHED_OTHER 0
-#define SCHED_BATCH 3
 #define IORING_ENTER_GETEVENTS 1
 #define IORING_REGISTER_SYNC_CANCEL 24
 #define IORING_ASYNC_CANCEL_ALL 1
 #define IORING_ASYNC_CANCEL_ANY 4
 
 #if defined(__x86_64__)
-enum { NR_write = 1, NR_close = 3, NR_munmap = 11, NR_rt_sigprocmask = 14, NR_nanosleep = 35, NR_getpid = 39,
-       NR_sched_setscheduler = 144, NR_sched_getscheduler = 145, NR_prctl = 157, NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207,
-       NR_getdents64 = 217, NR_tgkill = 234, NR_openat = 257, NR_copy_file_range = 326 };
+enum { NR_write = 1, NR_close = 3, NR_munmap = 11, NR_rt_sigprocmask = 14, NR_nanosleep = 35, NR_getpid = 39, NR_prctl = 157,
+       NR_gettid = 186, NR_futex = 202, NR_io_destroy = 207, NR_getdents64 = 217, NR_tgkill = 234, NR_openat = 257, NR_copy_file_range = 326 };
 #elif defined(__aarch64__)
-enum { NR_write = 64, NR_close = 57, NR_munmap = 215, NR_rt_sigprocmask = 135, NR_nanosleep = 101,
-       NR_sched_setscheduler = 119, NR_sched_getscheduler = 120, NR_getpid = 172, NR_prctl = 167,
+enum { NR_write = 64, NR_close = 57, NR_munmap = 215, NR_rt_sigprocmask = 135, NR_nanosleep = 101, NR_getpid = 172, NR_prctl = 167,
        NR_gettid = 178, NR_futex = 98, NR_io_destroy = 1, NR_getdents64 = 61, NR_tgkill = 131, NR_openat = 56, NR_copy_file_range = 285 };
 #endif
 enum { NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_openat2 = 437 };
@@ -317,16 +313,6 @@ static void block_signals(void) {
   CALL(NR_rt_sigprocmask, SIG_BLOCK, &blocked, 0, sizeof blocked);
 }
 
-/*
- * A thread that has been woken does not interrupt the one that woke it (SCHED_BATCH, sched(7)). That is the event loop's as a rule, which has
- * more to hand over: the thread runs on another processor, or when the loop waits. Its share of the processors is the same. Only in the
- * place of the usual policy; where a filter of system calls forbids it, nothing is lost but this.
- */
-static void do_not_preempt(void) {
-  int priority = 0;
-  if (CALL(NR_sched_getscheduler, 0, 0, 0, 0) == SCHED_OTHER) CALL(NR_sched_setscheduler, 0, SCHED_BATCH, &priority, 0);
-}
-
 /* A thread of the pool: a start routine of pthread_create(3), detached. */
 void *pool_thread(struct Thread *self) {
   struct Pool *pool = self->pool;
@@ -336,7 +322,6 @@ void *pool_thread(struct Thread *self) {
   *(unsigned long *)(name + 8) = 0x6f69UL;       /* io */
   CALL(NR_prctl, PR_SET_NAME, name, 0, 0);
   block_signals();
-  do_not_preempt();
   store(self->tid, (int)CALL(NR_gettid, 0, 0, 0, 0));
   for (;;) {
     /* Written before it looks: a thread that abandons the pool either sees this, or is seen. */
