@@ -332,10 +332,7 @@ export class IoUringBackend implements Backend {
     return this.ring.room > 0
   }
 
-  /**
-   * Of transfers that a disk is busy with. Where the kernel answers within the call, there is nothing that it could do meanwhile; and workers of
-   * the kernel that are woken more often take more of this thread's time than they win.
-   */
+  /** Of transfers that a disk is busy with. Kernel workers that are woken more often take more of this thread's time than they win. */
   get row(): number | undefined {
     return this.lastTransfers && !this.ring.answersAtOnce ? rowOf(this.inFlight) : undefined
   }
@@ -451,12 +448,8 @@ export class IoUringBackend implements Backend {
   }
 
   get requestCounts(): BackendCounts {
-    const { ready } = this.ring
-    return {
-      ready: this.ring.unsubmitted,
-      executing: Math.max(0, this.inFlight - ready - this.ring.unsubmitted),
-      pending: ready
-    }
+    const { ready: pending, unsubmitted } = this.ring
+    return { ready: unsubmitted, executing: Math.max(0, this.inFlight - pending - unsubmitted), pending }
   }
 
   get descriptor(): number {
