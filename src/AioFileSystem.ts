@@ -23,6 +23,7 @@ import { BadArgument } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { Failed, LATER } from "./internal/engine/failed.ts"
+import { known } from "./internal/engine/known.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import { checked, numberOf } from "./internal/filesystem/checked.ts"
 import { Create, readFile as readWhole, writeFile as writeWhole } from "./internal/filesystem/contents.ts"
@@ -75,7 +76,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
 
   /** Whether there is something, from the caches if they know of it. */
   const isKnown = (engine: Engine, path: string): boolean => {
-    const end = engine.mayTry(catalogue.stat.entry) ? engine.attempt(catalogue.stat(path)) : LATER
+    const end = known(engine, catalogue.stat(path))
     return end !== LATER && !(end instanceof Failed)
   }
 

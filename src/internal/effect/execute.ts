@@ -5,6 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import type { AioFailure } from "../../AioError.ts"
 import type { Engine } from "../engine/engine.ts"
 import { LATER } from "../engine/failed.ts"
+import { known } from "../engine/known.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -91,7 +92,7 @@ export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A
 
 /** The end of an operation that needs no waiting, otherwise `undefined`. */
 export const attempt = <A>(engine: Engine, operation: Operation<A>): Exit.Exit<A, AioFailure> | undefined => {
-  const end = engine.mayTry(operation.entry) ? engine.attempt(operation) : LATER
+  const end = known(engine, operation)
   return end === LATER ? undefined : exitOf(engine, end)
 }
 

@@ -7,6 +7,7 @@ import type { Restore } from "../effect/wait.ts"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
+import { known } from "../engine/known.ts"
 import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import { plainView } from "../native/views.ts"
@@ -94,7 +95,7 @@ export const unlessGone = <A>(
 
 /** A descriptor that was opened on the spot, where this needs no waiting; or -1. */
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
-  const fd = engine.mayTry(openDirectory.entry) ? engine.attempt(openDirectory(path, { at, follow })) : LATER
+  const fd = known(engine, openDirectory(path, { at, follow }))
   // The request will tell what is wrong with an argument.
   if (fd === LATER || fd instanceof Failed) return -1
   engine.descriptors.own(fd)

@@ -8,6 +8,7 @@ import { fileStream, type ToFailure } from "../effect/fileStream.ts"
 import { engineOrReplacement } from "../effect/replacementEngine.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
+import { known } from "../engine/known.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { close, open } from "../operation/catalogue.ts"
 import { measure } from "../operation/descriptors.ts"
@@ -34,7 +35,7 @@ const failureOf =
 
 /** Bytes of the file, if that is known without waiting. */
 const sizeOf = (engine: Engine, file: OpenDescriptor): number => {
-  const size = engine.mayTry(measure.entry) ? engine.attempt(measure(file)) : LATER
+  const size = known(engine, measure(file))
   return size === LATER || size instanceof Failed ? Number.POSITIVE_INFINITY : size.size
 }
 
