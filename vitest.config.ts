@@ -1,16 +1,19 @@
-import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-
-const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+import { builtImport } from "./test/support/build.ts"
 
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^effect-aio$/, replacement: source("./src/index.ts") },
-      { find: /^effect-aio\/(.*)$/, replacement: `${source("./src/")}$1.ts` }
-    ]
-  },
+  plugins: [
+    {
+      name: "built",
+      enforce: "pre",
+      resolveId: (id, importer) => {
+        const file = importer === undefined ? undefined : builtImport(id, importer)
+        return file === undefined ? undefined : { id: file, external: true }
+      }
+    }
+  ],
   test: {
+    server: { deps: { external: [/\/\.test-build\//] } },
     globalSetup: ["test/support/scratch.ts", "test/support/build.ts"],
     include: ["test/**/*.test.ts"],
     // Descriptors, signals and rings belong to a process: every test file gets one of its own.

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { beforeAll, vi } from "vitest"
+import { glibc } from "../../src/internal/native/posixAio.ts"
 import { backends } from "../support/backends.ts"
 import { project } from "../support/build.ts"
 import { operationCalls } from "../support/operationCalls.ts"
@@ -18,10 +19,7 @@ import { operations } from "./observed/operations.ts"
 import { publicOptions } from "./publicOptions.ts"
 
 // It is heard, not replaced.
-vi.mock("effect-aio/internal/native/posixAio", async (original) => {
-  const real = await original<typeof import("effect-aio/internal/native/posixAio")>()
-  return { ...real, aioInit: vi.fn(real.aioInit) }
-})
+vi.spyOn(glibc, "aioInit")
 
 const lines: Lines = { ...operations, ...files, ...layerOptions, ...mock }
 const all = Object.entries(lines)

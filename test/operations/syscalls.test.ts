@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { join } from "node:path"
+import { afterEach, describe, expect, it } from "vitest"
+import { project } from "../support/build.ts"
 
 const architecture = process.arch
 
@@ -10,8 +12,7 @@ afterEach(() => {
 /** The table that the package would use on a machine of that kind. */
 const tableOf = async (arch: "x64" | "arm64"): Promise<Record<string, number>> => {
   Object.defineProperty(process, "arch", { value: arch })
-  vi.resetModules()
-  const { NR } = await import("../../src/internal/native/syscalls.ts")
+  const { NR } = await import(join(project, `src/internal/native/syscalls.ts?${arch}`))
   return NR
 }
 

@@ -127,15 +127,18 @@ export const posixAioLibrary = (): string | null => functions().library
 const init = new Int32Array(8)
 const initAddress = permanent(init)
 
-/**
- * aio_init(3). glibc heeds `threads` and `requests` only before the first request of the process, no matter which code makes it;
- * `idleSeconds` (0: unchanged) at any time.
- */
-export const aioInit = (threads: number, requests: number, idleSeconds: number): void => {
-  init[0] = threads
-  init[1] = requests
-  init[6] = idleSeconds
-  functions().aio_init(initAddress)
+/** What is glibc's own, and of the whole process. */
+export const glibc = {
+  /**
+   * aio_init(3). glibc heeds `threads` and `requests` only before the first request of the process, no matter which code makes it;
+   * `idleSeconds` (0: unchanged) at any time.
+   */
+  aioInit: (threads: number, requests: number, idleSeconds: number): void => {
+    init[0] = threads
+    init[1] = requests
+    init[6] = idleSeconds
+    functions().aio_init(initAddress)
+  }
 }
 
 const time = new BigInt64Array(2)

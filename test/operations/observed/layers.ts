@@ -5,7 +5,7 @@ import { expect } from "@effect/vitest"
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { Aio, AioBlocking, AioFile, IoUring, KernelAio, PosixAio, ThreadPool } from "effect-aio"
 import { IOCB } from "effect-aio/internal/native/kernelAio"
-import { aioInit } from "effect-aio/internal/native/posixAio"
+import { glibc } from "effect-aio/internal/native/posixAio"
 import { vi } from "vitest"
 import { currentEngine } from "../../../src/internal/effect/service.ts"
 import { backends } from "../../support/backends.ts"
@@ -127,7 +127,7 @@ const control = (option: keyof ThreadPool.Controls, value: number, byDefault: nu
 
 /** What aio_init(3) was given last: it is for the whole process, and only the first call of all has an effect. */
 const initialized = (expected: ReadonlyArray<unknown>): Use =>
-  Effect.sync(() => expect(vi.mocked(aioInit).mock.lastCall).toEqual(expected))
+  Effect.sync(() => expect(vi.mocked(glibc.aioInit).mock.lastCall).toEqual(expected))
 
 /** What `Aio.layer` hands on to the backend that it was told to take. */
 const own = (backend: Aio.BackendName, option: string, value: unknown, module: string, withIt: Use): Lines => ({

@@ -1,7 +1,7 @@
 /** POSIX AIO, opened for an engine. */
 import type { Backend, Host } from "../../engine/backend.ts"
 import { unsupported, withoutWorkers } from "../../native/platform.ts"
-import { aioInit, ControlBlocks, PosixAioUnavailable, selfTest } from "../../native/posixAio.ts"
+import { ControlBlocks, glibc, PosixAioUnavailable, selfTest } from "../../native/posixAio.ts"
 import { ThreadsBackend } from "../threads/backend.ts"
 import { checkPlatform } from "../unavailable.ts"
 import { PosixAioBackend } from "./backend.ts"
@@ -28,7 +28,7 @@ const openBlocks = ({ idleTimeout = 0, requests, threads }: Options): ControlBlo
   const idle = Math.ceil(idleTimeout / 1000)
   try {
     if (threads !== undefined || requests !== undefined || idle > 0) {
-      aioInit(Math.min(threads ?? GLIBC_THREADS, MOST_THREADS), count, Math.min(idle, MOST_SECONDS))
+      glibc.aioInit(Math.min(threads ?? GLIBC_THREADS, MOST_THREADS), count, Math.min(idle, MOST_SECONDS))
     }
     selfTest()
     return new ControlBlocks(count)
