@@ -33,6 +33,7 @@ export { type Stats, stats } from "./internal/effect/introspection.ts"
 export type { BackendName, LayerOptions, OwnOptions } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"
 export type { Target } from "./internal/engine/openDescriptor.ts"
+export type { AtOptions } from "./internal/operation/at.ts"
 export type {
   AccessOptions,
   FileTime,
@@ -52,7 +53,7 @@ export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { AtOptions, MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
 export {

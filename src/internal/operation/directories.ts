@@ -13,8 +13,9 @@ import { addressOf } from "../native/libc.ts"
 import { FILL } from "../native/machine/layout.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
+import type { AtOptions } from "./at.ts"
 import { type FileType, fileType } from "./metadata.ts"
-import { type AtOptions, open } from "./paths.ts"
+import { open } from "./paths.ts"
 
 /**
  * One name in a directory, without `.` and `..`.

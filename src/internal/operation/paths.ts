@@ -20,24 +20,9 @@ import { statFdCached, statPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { forgetTrust } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
+import { type AtOptions, atOptions, startOf } from "./at.ts"
 import { decodeStat, decodeStatVfs } from "./metadata.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
-
-/**
- * Where a relative path starts. Absolute paths ignore it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AtOptions {
-  /** A directory's descriptor, as the `*at` calls of openat(2) take it. Left out: the current directory. */
-  readonly at?: number | undefined
-}
-
-const atOptions = optionsReader<AtOptions>({ at: true })
-
-/** The first argument of a `*at` call. */
-const startOf = ({ at }: AtOptions): number => (at === undefined ? AT_FDCWD : checkFd(at, "at"))
 
 /**
  * What a file is opened for, and the permissions of a file that is created.
