@@ -36,9 +36,12 @@ export type { Target } from "./internal/engine/openDescriptor.ts"
 export type { AtOptions } from "./internal/operation/at.ts"
 export type {
   AccessOptions,
+  ChmodOptions,
   FileTime,
   LinkOptions,
+  Owner,
   OwnerOptions,
+  Times,
   TimesOptions
 } from "./internal/operation/attributes.ts"
 export type { CopyOptions } from "./internal/operation/copies.ts"
@@ -422,7 +425,8 @@ export const readlink = run(catalogue.readlink)
 export const readdir = run(catalogue.readdir)
 
 /**
- * Whether this process (its real user) may use a file in these ways; it may have changed by the time it tries. access(2).
+ * Whether this process may use a file in these ways: its real user, or with `effective` the user that open(2) goes by. It may have changed by the
+ * time it tries. EACCES, EROFS, ETXTBSY. access(2), faccessat2(2).
  *
  * @since 0.1.0
  * @category operations
@@ -430,12 +434,20 @@ export const readdir = run(catalogue.readdir)
 export const access = run(catalogue.access)
 
 /**
- * Changes permission bits. chmod(2).
+ * Changes the twelve permission bits, not less the umask. EPERM for who does not own the file. chmod(2), fchmodat2(2).
  *
  * @since 0.1.0
  * @category operations
  */
 export const chmod = run(catalogue.chmod)
+
+/**
+ * Changes the twelve permission bits of an open file. EBADF for what was opened with O_PATH. fchmod(2). See `chmod`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fchmod = run(catalogue.fchmod)
 
 /**
  * Changes owner and group. chown(2), lchown(2).
@@ -446,12 +458,28 @@ export const chmod = run(catalogue.chmod)
 export const chown = run(catalogue.chown)
 
 /**
+ * Changes owner and group of an open file. fchown(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fchown = run(catalogue.fchown)
+
+/**
  * Changes the times of last access and of last modification. With neither of them, Linux does not even look for the file. utimensat(2).
  *
  * @since 0.1.0
  * @category operations
  */
 export const utimes = run(catalogue.utimes)
+
+/**
+ * Changes the times of last access and of last modification of an open file, which may be open for reading only. futimens(3).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const futimes = run(catalogue.futimes)
 
 /**
  * Gives a file an extended attribute, or changes it: at most 64 KiB. EEXIST and ENODATA by `mode`, EOPNOTSUPP where the file system keeps none

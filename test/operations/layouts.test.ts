@@ -129,6 +129,7 @@ const tables: ReadonlyArray<
       ...sameNames({
         AT_FDCWD: 0,
         AT_SYMLINK_NOFOLLOW: 0,
+        AT_EACCESS: 0,
         AT_REMOVEDIR: 0,
         AT_EMPTY_PATH: 0,
         F_GETFL: 0,
@@ -145,6 +146,7 @@ const tables: ReadonlyArray<
     {
       AT_FDCWD: layout.AT_FDCWD,
       AT_SYMLINK_NOFOLLOW: layout.AT_SYMLINK_NOFOLLOW,
+      AT_EACCESS: layout.AT_EACCESS,
       AT_REMOVEDIR: layout.AT_REMOVEDIR,
       AT_EMPTY_PATH: layout.AT_EMPTY_PATH,
       F_GETFL: layout.F_GETFL,

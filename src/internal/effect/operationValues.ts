@@ -225,6 +225,14 @@ export const access = value(catalogue.access)
 export const chmod = value(catalogue.chmod)
 
 /**
+ * `Aio.fchmod` as a value. fchmod(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fchmod = value(catalogue.fchmod)
+
+/**
  * `Aio.chown` as a value. chown(2), lchown(2).
  *
  * @since 0.1.0
@@ -233,12 +241,28 @@ export const chmod = value(catalogue.chmod)
 export const chown = value(catalogue.chown)
 
 /**
+ * `Aio.fchown` as a value. fchown(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fchown = value(catalogue.fchown)
+
+/**
  * `Aio.utimes` as a value. utimensat(2).
  *
  * @since 0.1.0
  * @category constructors
  */
 export const utimes = value(catalogue.utimes)
+
+/**
+ * `Aio.futimes` as a value. futimens(3).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const futimes = value(catalogue.futimes)
 
 /**
  * `Aio.setxattr` as a value. setxattr(2).

@@ -1,57 +1,15 @@
 /** Operations on the attributes of a file: its owner, its permissions and its times. */
 
 import type { Path } from "../engine/arguments.ts"
-import { BadArgument, checkUint32, show } from "../engine/arguments.ts"
-import { asVoid, define, PENDING } from "../engine/operation.ts"
+import { BadArgument, checkFd, checkUint32, show } from "../engine/arguments.ts"
+import { type Target, targetOf } from "../engine/openDescriptor.ts"
+import { asVoid, define, PENDING, UNFIT } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
+import { AT_EACCESS, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
-
-/**
- * What access(2) is asked for. Without any of these it is asked whether the file exists.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AccessOptions {
-  readonly read?: boolean | undefined
-  readonly write?: boolean | undefined
-  /** Of a file: whether it may be executed. Of a directory: whether names in it may be used. */
-  readonly execute?: boolean | undefined
-}
-
-const R_OK = 4
-const W_OK = 2
-const X_OK = 1
-
-const accessOptions = optionsReader<AccessOptions>({ read: true, write: true, execute: true })
-
-export const access = define((path: Path, options?: AccessOptions) => ({ path, ...accessOptions(options) }), {
-  name: "access",
-  man: "access(2)",
-  encode: (submission, { execute, path, read, write }) => {
-    submission.nr = NR.faccessat
-    submission.a0 = AT_FDCWD
-    submission.a1 = submission.path(path)
-    submission.a2 = (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
-  },
-  inline: ({ a1, a2, cell }) => accessPathCached(a1 as number, a2 as number, cell) ?? PENDING,
-  decode: asVoid
-})
-
-export const chmod = define((path: Path, mode: number) => ({ path, mode }), {
-  name: "chmod",
-  man: "chmod(2)",
-  encode: (submission, { mode, path }) => {
-    submission.nr = NR.fchmodat
-    submission.a0 = AT_FDCWD
-    submission.a2 = checkUint32(mode, "mode")
-    submission.a1 = submission.path(path)
-  },
-  decode: asVoid
-})
+import { type AtOptions, startOf } from "./at.ts"
 
 /**
  * Whether a symbolic link at the end of a path is followed.
@@ -66,6 +24,100 @@ export interface LinkOptions {
 
 const atFlags = ({ follow = true }: LinkOptions): number => (follow ? 0 : AT_SYMLINK_NOFOLLOW)
 
+/**
+ * What access(2) is asked for. Without any of these it is asked whether the file exists.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AccessOptions extends LinkOptions, AtOptions {
+  readonly read?: boolean | undefined
+  readonly write?: boolean | undefined
+  /** Of a file: whether it may be executed. Of a directory: whether names in it may be used. */
+  readonly execute?: boolean | undefined
+  /**
+   * Default `false`: the real user and group are asked about. `true`: those that open(2) goes by, the effective ones. This and `follow: false`
+   * need Linux 5.8; ENOSYS before.
+   */
+  readonly effective?: boolean | undefined
+}
+
+const R_OK = 4
+const W_OK = 2
+const X_OK = 1
+
+const accessOptions = optionsReader<AccessOptions>({
+  read: true,
+  write: true,
+  execute: true,
+  effective: true,
+  follow: true,
+  at: true
+})
+
+export const access = define((path: Path, options?: AccessOptions) => ({ path, ...accessOptions(options) }), {
+  name: "access",
+  man: "access(2)",
+  encode: (submission, input) => {
+    const { effective, execute, path, read, write } = input
+    const flags = atFlags(input) | (effective === true ? AT_EACCESS : 0)
+    // The older call has no flags.
+    submission.nr = flags === 0 ? NR.faccessat : NR.faccessat2
+    submission.a0 = startOf(input)
+    submission.a1 = submission.path(path)
+    submission.a2 = (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
+    submission.a3 = flags
+  },
+  inline: ({ a1, a2, a3, cell }, { at }) =>
+    at !== undefined || a3 !== 0 ? UNFIT : (accessPathCached(a1 as number, a2 as number, cell) ?? PENDING),
+  decode: asVoid
+})
+
+/**
+ * Of which file chmod(2) changes the permissions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChmodOptions extends AtOptions {
+  /**
+   * Default `true`: the file that a link points to. `false` is for what is no link: Linux refuses to give one permissions of its own (EOPNOTSUPP).
+   * Needs Linux 6.6; ENOSYS before.
+   */
+  readonly follow?: boolean | undefined
+}
+
+const chmodOptions = optionsReader<ChmodOptions>({ follow: true, at: true })
+
+export const chmod = define(
+  (path: Path, mode: number, options?: ChmodOptions) => ({ path, mode, ...chmodOptions(options) }),
+  {
+    name: "chmod",
+    man: "chmod(2)",
+    encode: (submission, input) => {
+      const flags = atFlags(input)
+      // The older call has no flags.
+      submission.nr = flags === 0 ? NR.fchmodat : NR.fchmodat2
+      submission.a0 = startOf(input)
+      submission.a2 = checkUint32(input.mode, "mode")
+      submission.a3 = flags
+      submission.a1 = submission.path(input.path)
+    },
+    decode: asVoid
+  }
+)
+
+export const fchmod = define((file: Target, mode: number) => ({ ...targetOf(file), mode }), {
+  name: "fchmod",
+  man: "fchmod(2)",
+  encode: (submission, { fd, mode }) => {
+    submission.nr = NR.fchmod
+    submission.a0 = checkFd(fd)
+    submission.a1 = checkUint32(mode, "mode")
+  },
+  decode: asVoid
+})
+
 /** `(uid_t) -1`: leaves the owner as it is. */
 const UNCHANGED = 0xffffffff
 
@@ -75,13 +127,22 @@ const UNCHANGED = 0xffffffff
  * @since 0.1.0
  * @category models
  */
-export interface OwnerOptions extends LinkOptions {
+export interface Owner {
   /** Left out: unchanged. */
   readonly uid?: number | undefined
   readonly gid?: number | undefined
 }
 
-const ownerOptions = optionsReader<OwnerOptions>({ follow: true, uid: true, gid: true })
+/**
+ * The same, and of which file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OwnerOptions extends Owner, LinkOptions, AtOptions {}
+
+const ownerOf = optionsReader<Owner>({ uid: true, gid: true })
+const ownerOptions = optionsReader<OwnerOptions>({ follow: true, at: true, uid: true, gid: true })
 
 export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...ownerOptions(owner, "owner") }), {
   name: "chown",
@@ -89,11 +150,23 @@ export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...own
   encode: (submission, input) => {
     const { gid = UNCHANGED, path, uid = UNCHANGED } = input
     submission.nr = NR.fchownat
-    submission.a0 = AT_FDCWD
+    submission.a0 = startOf(input)
     submission.a2 = checkUint32(uid, "uid")
     submission.a3 = checkUint32(gid, "gid")
     submission.a4 = atFlags(input)
     submission.a1 = submission.path(path)
+  },
+  decode: asVoid
+})
+
+export const fchown = define((file: Target, owner: Owner) => ({ ...targetOf(file), ...ownerOf(owner, "owner") }), {
+  name: "fchown",
+  man: "fchown(2)",
+  encode: (submission, { fd, gid = UNCHANGED, uid = UNCHANGED }) => {
+    submission.nr = NR.fchown
+    submission.a0 = checkFd(fd)
+    submission.a1 = checkUint32(uid, "uid")
+    submission.a2 = checkUint32(gid, "gid")
   },
   decode: asVoid
 })
@@ -112,10 +185,18 @@ export type FileTime = bigint | "now" | undefined
  * @since 0.1.0
  * @category models
  */
-export interface TimesOptions extends LinkOptions {
+export interface Times {
   readonly atimeNs?: FileTime
   readonly mtimeNs?: FileTime
 }
+
+/**
+ * The same, and of which file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TimesOptions extends Times, LinkOptions, AtOptions {}
 
 const UTIME_NOW = 0x3fffffffn
 const UTIME_OMIT = 0x3ffffffen
@@ -138,19 +219,37 @@ const writeTime = ({ cell }: Submission, at: number, time: FileTime, argument: s
   cell.i64[at + 1] = nanoseconds
 }
 
-const timesOptions = optionsReader<TimesOptions>({ follow: true, atimeNs: true, mtimeNs: true })
+/** Two `struct timespec` in the cell; their address. */
+const encodeTimes = (submission: Submission, { atimeNs, mtimeNs }: Times): number => {
+  writeTime(submission, 0, atimeNs, "atimeNs")
+  writeTime(submission, 2, mtimeNs, "mtimeNs")
+  return submission.cell.address
+}
+
+const timesOf = optionsReader<Times>({ atimeNs: true, mtimeNs: true })
+const timesOptions = optionsReader<TimesOptions>({ follow: true, at: true, atimeNs: true, mtimeNs: true })
 
 export const utimes = define((path: Path, times: TimesOptions) => ({ path, ...timesOptions(times, "times") }), {
   name: "utimes",
   man: "utimensat(2)",
   encode: (submission, input) => {
     submission.nr = NR.utimensat
-    submission.a0 = AT_FDCWD
-    writeTime(submission, 0, input.atimeNs, "atimeNs")
-    writeTime(submission, 2, input.mtimeNs, "mtimeNs")
-    submission.a2 = submission.cell.address
+    submission.a0 = startOf(input)
+    submission.a2 = encodeTimes(submission, input)
     submission.a3 = atFlags(input)
     submission.a1 = submission.path(input.path)
+  },
+  decode: asVoid
+})
+
+export const futimes = define((file: Target, times: Times) => ({ ...targetOf(file), ...timesOf(times, "times") }), {
+  name: "futimes",
+  man: "futimens(3)",
+  encode: (submission, input) => {
+    // Without a path, it is the descriptor itself.
+    submission.nr = NR.utimensat
+    submission.a0 = checkFd(input.fd)
+    submission.a2 = encodeTimes(submission, input)
   },
   decode: asVoid
 })

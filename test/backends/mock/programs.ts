@@ -1,5 +1,6 @@
 /** Random programs of requests that run in any directory of any backend, and what they see. */
 import { constants } from "node:fs"
+import { release } from "node:os"
 import { Effect, Either } from "effect"
 import { Aio, AioDirectory } from "effect-aio"
 import type { Random } from "../../support/random.ts"
@@ -16,7 +17,7 @@ export interface Place {
 export interface Choices {
   /** Modes of fallocate that the real file system has. */
   readonly modes: ReadonlyArray<Aio.AllocateMode>
-  /** Whether the process is root: access(2) asks for the real user. */
+  /** Whether the user in force is the real one, of whom access(2) asks. */
   readonly asks: boolean
 }
 
@@ -239,6 +240,9 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
   const follow = random.integer(2) === 0
   const length = random.pick([0, 10, 4096, 9000])
   const lock = random.pick(["shared", "exclusive", "unlock"] as const)
+  const mode = random.pick([0o644, 0o000, 0o755, 0o2755, 0o4711, 0o1777])
+  const owner = random.pick([0, 1000, 65_534])
+  const times = random.pick(someTimes)
   const kinds: ReadonlyArray<() => Step> = [
     () => opening(random),
     () => opening(random),
@@ -267,13 +271,16 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
     () => withDescriptor(index, (fd) => see("fstat", Aio.fstat(fd), stable)),
     () => truncating(path, length),
     () => withDescriptor(index, (fd) => see("ftruncate", Aio.ftruncate(fd, length))),
-    () => chmoding(path, random.pick([0o644, 0o000, 0o755, 0o2755, 0o4711, 0o1777])),
-    () => chowning(path, random.pick([0, 1000, 65_534]), follow),
-    () => timing(path, follow, random.integer(4)),
+    () => chmoding(path, mode, follow || !hasFchmodat2),
+    () => withDescriptor(index, (fd) => see("fchmod", Aio.fchmod(fd, mode))),
+    () => chowning(path, owner, follow),
+    () => withDescriptor(index, (fd) => see("fchown", Aio.fchown(fd, { uid: owner, gid: owner }))),
+    () => timing(path, follow, times),
+    () => withDescriptor(index, (fd) => see("futimes", Aio.futimes(fd, times))),
     () => noting(random, path, follow),
     () => noting(random, path, follow),
     () => noting(random, other, follow),
-    () => accessing(path, random.integer(8), asks),
+    () => accessing(path, random.integer(8), asks, follow),
     () => withDescriptor(index, (fd) => see("fsync", Aio.fsync(fd))),
     () => withDescriptor(index, (fd) => see("fadvise", Aio.fadvise(fd, "willNeed"))),
     () => withDescriptor(index, (fd) => see("readahead", Aio.readahead(fd, { length: 100 }))),
@@ -289,31 +296,32 @@ const renaming = (path: string, other: string, existing: NonNullable<Aio.RenameO
 const truncating = (path: string, length: number): Step =>
   onPath(path, (at) => see(`truncate ${path} ${length}`, Aio.truncate(at, length)))
 
-const chmoding = (path: string, mode: number): Step =>
-  onPath(path, (at) => see(`chmod ${path} ${mode.toString(8)}`, Aio.chmod(at, mode)))
+/** Linux 6.6. */
+const [major, minor] = release().split(".").map(Number)
+const hasFchmodat2 = major > 6 || (major === 6 && minor >= 6)
+
+const chmoding = (path: string, mode: number, follow: boolean): Step =>
+  onPath(path, (at) => see(`chmod ${path} ${mode.toString(8)}`, Aio.chmod(at, mode, { follow })))
 
 const chowning = (path: string, id: number, follow: boolean): Step =>
   onPath(path, (at) => see(`chown ${path} ${id}`, Aio.chown(at, { uid: id, gid: id, follow })))
 
-const accessing = (path: string, bits: number, asks: boolean): Step =>
-  onPath(path, (at) =>
-    asks
-      ? see(
-          `access ${path} ${bits}`,
-          Aio.access(at, { read: (bits & 4) > 0, write: (bits & 2) > 0, execute: (bits & 1) > 0 })
-        )
-      : Effect.succeed("")
+const accessing = (path: string, bits: number, isRealUser: boolean, follow: boolean): Step => {
+  const wanted = { read: (bits & 4) > 0, write: (bits & 2) > 0, execute: (bits & 1) > 0 }
+  return onPath(path, (at) =>
+    see(`access ${path} ${bits} ${follow}`, Aio.access(at, { ...wanted, follow, effective: !isRealUser }))
   )
-
-const timing = (path: string, follow: boolean, choice: number): Step => {
-  const times = [
-    { atimeNs: 5_000_000_001n, mtimeNs: -7_000_000_000n },
-    { atimeNs: "now", mtimeNs: "now" },
-    {},
-    { mtimeNs: 1n }
-  ] as const
-  return onPath(path, (at) => see(`utimes ${path}`, Aio.utimes(at, { ...times[choice], follow })))
 }
+
+const someTimes: ReadonlyArray<Aio.Times> = [
+  { atimeNs: 5_000_000_001n, mtimeNs: -7_000_000_000n },
+  { atimeNs: "now", mtimeNs: "now" },
+  {},
+  { mtimeNs: 1n }
+]
+
+const timing = (path: string, follow: boolean, times: Aio.Times): Step =>
+  onPath(path, (at) => see(`utimes ${path}`, Aio.utimes(at, { ...times, follow })))
 
 /** Everything below a directory, as requests tell it. */
 export const treeOf = (directory: string, prefix = ""): Effect.Effect<ReadonlyArray<string>, unknown, Aio.Aio> =>

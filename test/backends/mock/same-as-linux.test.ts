@@ -69,7 +69,6 @@ const compare = (from: number, asks: boolean) =>
   Effect.gen(function* () {
     const outer = yield* temporaryDirectory
     chmodSync(outer, 0o777)
-    // access(2) asks for the real user: not to be compared then.
     if (!asks) yield* become(1000)
     const directory = join(outer, "inner")
     mkdirSync(directory)

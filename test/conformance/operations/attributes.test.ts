@@ -1,13 +1,13 @@
-/** access, chmod, chown, utimes. */
+/** access, chmod, chown, utimes, and the same of what is open. */
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioFile } from "effect-aio"
 import { isRoot } from "../../fixtures/child.ts"
 import { memoryDirectory } from "../../fixtures/memoryDirectory.ts"
 import { backends, realBackends } from "../../support/backends.ts"
-import type { World } from "../../support/world.ts"
+import { descriptorOf, type World } from "../../support/world.ts"
 
 /** A file, a link to it, a link to nothing, and a name that nothing has. */
 const place = (world: World) =>
@@ -32,6 +32,7 @@ const unusable = ({ absent, dangling, directory, file }: Effect.Effect.Success<R
   ] as const
 
 const SECOND = 1_000_000_000n
+const O_PATH = 0o10000000
 
 describe.each(backends)("$name: attributes", ({ layer, world }) => {
   it.scopedLive("whatever is asked of a name that is none, the answer says so", () =>
@@ -39,7 +40,7 @@ describe.each(backends)("$name: attributes", ({ layer, world }) => {
       const names = yield* place(world)
       for (const [path, code] of unusable(names)) {
         const uses = {
-          access: Aio.access(path),
+          access: Aio.access(path, { effective: true }),
           chmod: Aio.chmod(path, 0o600),
           chown: Aio.chown(path, {}),
           utimes: Aio.utimes(path, { mtimeNs: 1n })
@@ -152,6 +153,56 @@ describe.each(backends)("$name: attributes", ({ layer, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("what does not follow a link asks and changes the link, or is refused", () =>
+    Effect.gen(function* () {
+      const { dangling, file, link } = yield* place(world)
+      yield* Aio.access(dangling, { follow: false })
+      yield* Aio.access(link, { follow: false, read: true, effective: true })
+      yield* Aio.chmod(file, 0o640)
+      // Linux 6.6 has the call.
+      const plain = yield* Effect.either(Aio.chmod(file, 0o600, { follow: false }))
+      const ofLink = yield* Effect.flip(Aio.chmod(link, 0o600, { follow: false }))
+      expect(ofLink).toMatchObject({ operation: "chmod", code: plain._tag === "Right" ? "EOPNOTSUPP" : "ENOSYS" })
+      expect((yield* world.facts(file)).mode & 0o7777).toBe(plain._tag === "Right" ? 0o600 : 0o640)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("of what is open: the same as of its name, also when the name is gone", () =>
+    Effect.gen(function* () {
+      const { directory, file } = yield* place(world)
+      for (const path of [file, directory]) {
+        const fd = yield* descriptorOf(path)
+        yield* Aio.fchmod(fd, 0o750)
+        yield* Aio.futimes(fd, { atimeNs: 7n, mtimeNs: -1n })
+        yield* Aio.fchown(fd, { uid: process.getuid!(), gid: process.getgid!() })
+        expect(yield* world.facts(path)).toMatchObject({ atimeNs: 7n, mtimeNs: -1n })
+        expect((yield* world.facts(path)).mode & 0o7777).toBe(0o750)
+      }
+      yield* AioFile.withFile(file, (open) =>
+        Effect.gen(function* () {
+          yield* Aio.unlink(file)
+          yield* Aio.fchmod(open, 0o4711)
+          yield* Aio.futimes(open, { mtimeNs: 9n })
+          yield* Aio.futimes(open, {})
+          expect(yield* open.stat).toMatchObject({ mode: 0o104711, mtimeNs: 9n, nlink: 0 })
+        })
+      )
+      const named = yield* descriptorOf(directory, O_PATH)
+      for (const fd of [named, 1_000_000]) {
+        expect(yield* Effect.flip(Aio.fchmod(fd, 0o600))).toMatchObject({ operation: "fchmod", code: "EBADF", fd })
+        expect(yield* Effect.flip(Aio.fchown(fd, {}))).toMatchObject({ operation: "fchown", code: "EBADF", fd })
+        expect(yield* Effect.flip(Aio.futimes(fd, { mtimeNs: 1n }))).toMatchObject({
+          operation: "futimes",
+          code: "EBADF"
+        })
+      }
+      const wrong = yield* Effect.flip(Aio.fchmod(named, -1))
+      expect(wrong).toMatchObject({ _tag: "AioBadArgument", operation: "fchmod", argument: "mode" })
+      expect(yield* Effect.flip(Aio.fchown(named, { gid: 1.5 }))).toMatchObject({ argument: "gid" })
+      expect(yield* Effect.flip(Aio.futimes(named, { atimeNs: 1 as never }))).toMatchObject({ argument: "atimeNs" })
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("chown: nothing to change is nothing changed", () =>
     Effect.gen(function* () {
       const { file, link } = yield* place(world)
@@ -195,6 +246,35 @@ describe.skipIf(!isRoot).each(realBackends)("$name: attributes that only root ma
       yield* Aio.chmod(file, 0o4755)
       yield* Aio.chown(file, { uid: 7 })
       expect((yield* world.facts(file)).mode).toBe(0o100755)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("fchown: either, both, and the bits that must not come along", () =>
+    Effect.gen(function* () {
+      const { file } = yield* place(world)
+      const fd = yield* descriptorOf(file)
+      yield* Aio.fchown(fd, { uid: 1234 })
+      expect(yield* world.facts(file)).toMatchObject({ uid: 1234, gid: process.getgid!() })
+      yield* Aio.fchmod(fd, 0o4755)
+      yield* Aio.fchown(fd, { gid: 4321 })
+      expect(yield* world.facts(file)).toMatchObject({ uid: 1234, gid: 4321, mode: 0o100755 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("access: of the real user, or of the one in force", () =>
+    Effect.gen(function* () {
+      const { directory, file } = yield* place(world)
+      yield* Aio.chmod(directory, 0o711)
+      yield* Aio.chmod(file, 0o600)
+      // glibc tells running threads, too.
+      yield* Effect.acquireRelease(
+        Effect.sync(() => process.seteuid!(65_534)),
+        () => Effect.sync(() => process.seteuid!(0))
+      )
+      const asked = { read: true, effective: true }
+      yield* Aio.access(file, { read: true })
+      yield* Aio.access(file, { effective: true })
+      expect(yield* Effect.flip(Aio.access(file, asked))).toMatchObject({ operation: "access", code: "EACCES" })
     }).pipe(Effect.provide(layer))
   )
 

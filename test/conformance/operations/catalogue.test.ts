@@ -167,6 +167,13 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
       0o640
     )
   ],
+  fchmod: ({ fd, file, world }) => [
+    AioOperation.fchmod(fd, 0o640),
+    shows(
+      Effect.map(world.facts(file), ({ mode }) => mode & 0o7777),
+      0o640
+    )
+  ],
   chown: ({ file, world }) => [
     AioOperation.chown(file, {}),
     shows(
@@ -174,8 +181,22 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
       process.getuid!()
     )
   ],
+  fchown: ({ fd, file, world }) => [
+    AioOperation.fchown(fd, {}),
+    shows(
+      Effect.map(world.facts(file), ({ uid }) => uid),
+      process.getuid!()
+    )
+  ],
   utimes: ({ file, world }) => [
     AioOperation.utimes(file, { atimeNs: 1n, mtimeNs: -1n }),
+    shows(
+      Effect.map(world.facts(file), ({ atimeNs, mtimeNs }) => [atimeNs, mtimeNs]),
+      [1n, -1n]
+    )
+  ],
+  futimes: ({ fd, file, world }) => [
+    AioOperation.futimes(fd, { atimeNs: 1n, mtimeNs: -1n }),
     shows(
       Effect.map(world.facts(file), ({ atimeNs, mtimeNs }) => [atimeNs, mtimeNs]),
       [1n, -1n]

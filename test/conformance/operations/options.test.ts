@@ -67,7 +67,17 @@ describe.each(backends)("$name", ({ layer, world }) => {
       // Absolute paths do not care.
       expect((yield* Aio.stat(join(inside, "victim"), { at: 1_000_000 })).size).toBe(6n)
       const file = yield* descriptorOf(join(inside, "victim"))
-      for (const operation of [Aio.stat, Aio.lstat, Aio.open, Aio.unlink, Aio.rmdir, Aio.readlink, Aio.mkdir]) {
+      for (const operation of [
+        Aio.stat,
+        Aio.lstat,
+        Aio.open,
+        Aio.unlink,
+        Aio.rmdir,
+        Aio.readlink,
+        Aio.mkdir,
+        Aio.access,
+        Aio.chown
+      ]) {
         const use: (path: string, options: Aio.AtOptions) => Effect.Effect<unknown, unknown, Aio.Aio> = operation
         expect(yield* Effect.flip(use("victim", { at: 1_000_000 }))).toMatchObject({ code: "EBADF" })
         expect(yield* Effect.flip(use("victim", { at: file }))).toMatchObject({ code: "ENOTDIR" })

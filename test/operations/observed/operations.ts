@@ -5,7 +5,7 @@ import { expect } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Aio, AioFile, MockAio } from "effect-aio"
 import { descriptorOf } from "../../support/world.ts"
-import { type Call, type Lines, ofFile, operation, type Place } from "./line.ts"
+import { type Call, each, type Lines, ofFile, operation, type Place, shownBy } from "./line.ts"
 
 const DIGITS = "0123456789"
 
@@ -23,14 +23,22 @@ const isRoot = process.getuid!() === 0
 
 /** A name that is there only from where `at` says. */
 const relative =
-  (make: (place: Place, name: string) => Effect.Effect<unknown, unknown, Aio.Aio>) => (call: Call, place: Place) =>
+  (
+    make: (place: Place, name: string) => Effect.Effect<unknown, unknown, Aio.Aio>,
+    use = (call: Call, name: string, options: { readonly at?: number }) => call(name, options)
+  ) =>
+  (call: Call, place: Place) =>
     Effect.gen(function* () {
       const name = "every-option-relative"
       yield* make(place, join(place.directory, name))
       const at = yield* descriptorOf(place.directory)
-      expect(yield* Effect.flip(call(name))).toMatchObject({ code: "ENOENT" })
-      yield* call(name, { at })
+      expect(yield* Effect.flip(use(call, name, {}))).toMatchObject({ code: "ENOENT" })
+      yield* use(call, name, { at })
     })
+
+/** Of an operation on what is open. */
+const onDescriptor = (call: Call, options: object) => (path: string) =>
+  Effect.scoped(Effect.flatMap(descriptorOf(path), (fd) => call(fd, options)))
 
 /** One that is made. */
 const makesAt = (call: (name: string, options: object) => Effect.Effect<any, any, Aio.Aio>, place: Place) =>
@@ -149,7 +157,29 @@ export const operations: Lines = {
         expect((yield* chunk({ bufferSize: 288 })).entries.length).toBeLessThan(10)
       })
   }),
+  ...operation("chmod", {
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const [path, to] = [join(place.directory, "link"), join(place.directory, "file")]
+        yield* file(place, to)
+        yield* Aio.symlink(to, path)
+        // No link has permissions of its own; a kernel before Linux 6.6 cannot be asked.
+        const refused = yield* Effect.flip(call(path, 0o600, { follow: false }))
+        expect(["EOPNOTSUPP", "ENOSYS"]).toContain(refused.code)
+        yield* call(path, 0o600)
+      }),
+    at: relative(file, (call, name, options) => call(name, 0o600, options))
+  }),
+  ...operation("fchown", {
+    uid: (call, place) => owned(place, onDescriptor(call, { uid: 4711 }), { uid: 4711 }),
+    gid: (call, place) => owned(place, onDescriptor(call, { gid: 4711 }), { gid: 4711 })
+  }),
+  ...operation("futimes", {
+    atimeNs: (call, place) => timed(place, onDescriptor(call, { atimeNs: 5_000_000_000n }), "atimeNs"),
+    mtimeNs: (call, place) => timed(place, onDescriptor(call, { mtimeNs: 5_000_000_000n }), "mtimeNs")
+  }),
   ...operation("chown", {
+    at: relative(file),
     uid: (call, place) => owned(place, (path) => call(path, { uid: 4711 }), { uid: 4711 }),
     gid: (call, place) => owned(place, (path) => call(path, { gid: 4711 }), { gid: 4711 }),
     follow: (call, place) =>
@@ -164,6 +194,7 @@ export const operations: Lines = {
       })
   }),
   ...operation("utimes", {
+    at: relative(file, (call, name, options) => call(name, { ...options, mtimeNs: 1n })),
     atimeNs: (call, place) => timed(place, (path) => call(path, { atimeNs: 5_000_000_000n }), "atimeNs"),
     mtimeNs: (call, place) => timed(place, (path) => call(path, { mtimeNs: 5_000_000_000n }), "mtimeNs"),
     follow: (call, place) =>
@@ -221,7 +252,18 @@ export const operations: Lines = {
         yield* call(link, "user.here")
       })
   }),
+  ...each(["Aio.access.effective", "AioOperation.access.effective"], () =>
+    shownBy("conformance/operations/attributes.test.ts", "access: of the real user, or of the one in force")
+  ),
   ...operation("access", {
+    at: relative(file),
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const path = join(place.directory, "link")
+        yield* link(place, path)
+        expect(yield* Effect.flip(call(path))).toMatchObject({ code: "ENOENT" })
+        yield* call(path, { follow: false })
+      }),
     execute: (call, place) =>
       Effect.gen(function* () {
         const path = join(place.directory, "file")

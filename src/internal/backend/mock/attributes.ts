@@ -3,9 +3,10 @@ import type { FileTime } from "../../operation/attributes.ts"
 import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
 import { MAY_WRITE, S_ISGID, S_ISUID } from "./flags.ts"
-import { Directory, type Inode } from "./inode.ts"
+import { Directory, type Inode, SymbolicLink } from "./inode.ts"
 
 export const chmod = (fs: FileSystem, inode: Inode, mode: number): void => {
+  if (inode instanceof SymbolicLink) fail("EOPNOTSUPP")
   if (!fs.owns(inode)) fail("EPERM")
   inode.mode = mode & 0o7777
   if (!fs.isRoot && !fs.inGroup(inode.gid)) inode.mode &= ~S_ISGID

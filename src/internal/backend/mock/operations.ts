@@ -81,18 +81,26 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     names.existing(fs, toByteString(path), true)
     writeStatFs(cell, fs)
   },
-  access: ({ fs }, { execute, path, read, write }) => {
+  // The mock has one user, who is the real and the effective one.
+  access: ({ fs }, { execute, follow = true, path, read, write }) => {
     const wanted =
       (read === true ? MAY_READ : 0) | (write === true ? MAY_WRITE : 0) | (execute === true ? MAY_EXECUTE : 0)
-    fs.demand(names.existing(fs, toByteString(path), true), wanted)
+    fs.demand(names.existing(fs, toByteString(path), follow), wanted)
   },
-  chmod: ({ fs }, { mode, path }) => attributes.chmod(fs, names.existing(fs, toByteString(path), true), mode),
+  chmod: ({ fs }, { follow = true, mode, path }) =>
+    attributes.chmod(fs, names.existing(fs, toByteString(path), follow), mode),
+  fchmod: ({ fs, open }, { fd, mode }) => attributes.chmod(fs, open.get(fd).inode, mode),
   chown: ({ fs }, { follow = true, path }, { a2, a3 }) =>
     attributes.chown(fs, names.existing(fs, toByteString(path), follow), Number(a2), Number(a3)),
+  fchown: ({ fs, open }, { fd }, { a1, a2 }) => attributes.chown(fs, open.get(fd).inode, Number(a1), Number(a2)),
   utimes: ({ fs }, { atimeNs, follow = true, mtimeNs, path }) => {
     // utimensat(2): without a time to set, not even the path is looked at.
     if (atimeNs === undefined && mtimeNs === undefined) return
     attributes.utimes(fs, names.existing(fs, toByteString(path), follow), atimeNs, mtimeNs)
+  },
+  futimes: ({ fs, open }, { atimeNs, fd, mtimeNs }) => {
+    if (atimeNs === undefined && mtimeNs === undefined) return
+    attributes.utimes(fs, open.get(fd).inode, atimeNs, mtimeNs)
   },
   fsetxattr: ({ fs, open }, { fd, name }, { a4, output }) =>
     xattrs.set(fs, open.get(fd).inode, toByteString(name), output!, Number(a4)),
