@@ -57,6 +57,7 @@ export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/op
 export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
 export {
@@ -573,6 +574,27 @@ export const pollFd = run(catalogue.pollFd)
  * @category operations
  */
 export const flock = run(catalogue.flock)
+
+/**
+ * Takes, converts or gives up an advisory lock on a range of bytes, which belongs to the open description, as `flock` does; waits while
+ * others hold one that excludes it. `"shared"` needs a descriptor that can be read, `"exclusive"` one that can be written to (EBADF). A
+ * description does not exclude itself: `AioLock` gives each lock a description of its own. Nobody finds out that two wait for each other.
+ * A lock that arrives just while the fiber is interrupted is given up again, and with it what the description held in the range.
+ * F_OFD_SETLK and F_OFD_SETLKW of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const lockRange = run(catalogue.lockRange)
+
+/**
+ * A lock that excludes the one asked about: the first that the kernel finds, or `undefined`. By the time it is known it may be gone.
+ * F_OFD_GETLK of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const lockHolder = run(catalogue.lockHolder)
 
 /**
  * Size and free space of the file system that a path is on. statvfs(3), by statfs(2).

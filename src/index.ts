@@ -37,6 +37,10 @@ export * as AioGroup from "./AioGroup.ts"
 /**
  * @since 0.1.0
  */
+export * as AioLock from "./AioLock.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioMetrics from "./AioMetrics.ts"
 /**
  * @since 0.1.0

@@ -3,7 +3,7 @@
  * functions give have to be here: their records do not compile without.
  */
 import type { FileSystem } from "@effect/platform"
-import type { AioFile, AioGroup, AioOperation, AioTree } from "effect-aio"
+import type { AioFile, AioGroup, AioLock, AioOperation, AioTree } from "effect-aio"
 import type { OperationName } from "../support/operationCalls.ts"
 import * as r from "./roles.ts"
 
@@ -35,6 +35,14 @@ const group = r.options({
 const follow = { follow: r.boolean }
 const xattrMode = { mode: r.choice("create", "replace", undefined) }
 const batch = r.options({ mode: r.choice("values", "exits", undefined) })
+
+const lock = {
+  ...range,
+  kind: r.choice("shared", "exclusive", undefined),
+  upgradable: r.boolean,
+  create: r.boolean,
+  mode: r.mode
+}
 
 /** The catalogue's: of `AioOperation` and of `Aio`. */
 export const operations: Record<OperationName, r.Shape> = {
@@ -84,6 +92,8 @@ export const operations: Record<OperationName, r.Shape> = {
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
+  lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],
+  lockHolder: [r.target, r.choice("shared", "exclusive"), r.options(range)],
   statvfs: [r.path]
 }
 
@@ -142,6 +152,10 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioFile.readFileString": [r.path, r.choice("utf-8", "latin1", "nonsense", undefined)],
   "AioFile.writeFile": [r.path, r.bytes, r.options({ flag: r.choice("w", "a", "wx", "nonsense"), mode: r.count })],
   "AioFile.fromDescriptor": [r.fd],
+  "AioLock.acquire": [r.path, r.options({ ...lock, limit: r.duration })],
+  "AioLock.tryAcquire": [r.path, r.options(lock)],
+  "AioLock.withLock": [r.path, r.options({ ...lock, limit: r.duration }), r.callback],
+  "AioLock.holder": [r.path, r.options({ ...range, kind: lock.kind })],
   "AioGroup.make": [group],
   "AioTree.remove": [r.path, r.options({ force: r.boolean, parallel: r.count } satisfies Keys<AioTree.RemoveOptions>)],
   "AioTree.copy": [
@@ -218,6 +232,13 @@ const groupMembers: Members<Omit<AioGroup.AioGroup, "name">> = {
   done: []
 }
 
+const lockMembers: Members<Omit<AioLock.AioLock, "fd">> = {
+  convert: [lock.kind, r.options({ ...range, limit: r.duration })],
+  tryConvert: [lock.kind, r.options(range)],
+  unlock: [r.options(range)],
+  release: []
+}
+
 const handle: Members<Omit<AioGroup.Handle<unknown>, "operation">> = { result: [], poll: [], cancel: [] }
 
 const platformFile: Members<Omit<FileSystem.File, "fd">> = {
@@ -235,6 +256,7 @@ const platformFile: Members<Omit<FileSystem.File, "fd">> = {
 export const members = {
   AioFile: file,
   AioGroup: groupMembers,
+  AioLock: lockMembers,
   Handle: handle,
   Prepared: { run: [] } satisfies Members<Omit<AioOperation.Prepared<unknown>, "operation">>,
   File: platformFile

@@ -14,6 +14,7 @@ import { operationCalls } from "../support/operationCalls.ts"
 import { files } from "./observed/files.ts"
 import { layerOptions } from "./observed/layers.ts"
 import type { Lines } from "./observed/line.ts"
+import { locks } from "./observed/locks.ts"
 import { mock } from "./observed/mock.ts"
 import { operations } from "./observed/operations.ts"
 import { publicOptions } from "./publicOptions.ts"
@@ -21,7 +22,7 @@ import { publicOptions } from "./publicOptions.ts"
 // It is heard, not replaced.
 vi.spyOn(glibc, "aioInit")
 
-const lines: Lines = { ...operations, ...files, ...layerOptions, ...mock }
+const lines: Lines = { ...operations, ...files, ...locks, ...layerOptions, ...mock }
 const all = Object.entries(lines)
 
 let options: ReadonlySet<string>

@@ -6,7 +6,7 @@ import { project } from "../support/build.ts"
 const source = join(project, "src")
 
 /** Values and models whose members are public functions, too. */
-const models = ["AioFile.AioFile", "AioGroup.AioGroup"]
+const models = ["AioFile.AioFile", "AioGroup.AioGroup", "AioLock.AioLock"]
 
 /** What is passed as a whole, and has no options. */
 const values = new Set(["Opened", "AioFile", "AioOperation"])

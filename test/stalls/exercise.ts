@@ -92,6 +92,8 @@ export const exercise = (directory: string, watch: StallWatch) => {
       )
     )
     yield* withFd("flock", "timed", O_RDONLY, (fd) => Aio.flock(fd, "exclusive"))
+    yield* withFd("lockRange", "timed", O_RDWR, (fd) => Aio.lockRange(fd, "exclusive", { length: 1 }))
+    yield* withFd("lockHolder", "timed", O_RDONLY, (fd) => Aio.lockHolder(fd, "exclusive"))
     yield* withFd("pollFd", "polled", O_RDONLY, (fd) => Effect.ignore(Aio.pollFd(fd, { readable: true })))
     yield* withFd("a direct read", "scattered-2", O_RDONLY | O_DIRECT, (fd) =>
       Effect.ignore(Aio.read(fd, AioBuffer.aligned(4096), { offset: 0 }))

@@ -72,7 +72,9 @@ export const operationCalls = ({
     fremovexattr: [[fd, "user.name"]],
     copyFileRange: [[fd, fd], { offset: 1, toOffset: 2, length: 3 }],
     pollFd: [[fd], { readable: true, writable: true, priority: true }],
-    flock: [[fd, "shared"], { wait: false }]
+    flock: [[fd, "shared"], { wait: false }],
+    lockRange: [[fd, "shared"], { offset: 1, length: 2, wait: false }],
+    lockHolder: [[fd, "shared"], { offset: 1, length: 2 }]
   }
 }
 

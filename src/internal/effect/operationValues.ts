@@ -353,6 +353,22 @@ export const pollFd = value(catalogue.pollFd)
 export const flock = value(catalogue.flock)
 
 /**
+ * `Aio.lockRange` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lockRange = value(catalogue.lockRange)
+
+/**
+ * `Aio.lockHolder` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lockHolder = value(catalogue.lockHolder)
+
+/**
  * `Aio.statvfs` as a value. statvfs(3), by statfs(2).
  *
  * @since 0.1.0

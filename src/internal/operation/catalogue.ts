@@ -21,4 +21,5 @@ export {
 export { readdir } from "./directories.ts"
 export * from "./extendedAttributes.ts"
 export * from "./paths.ts"
+export { lockHolder, lockRange } from "./rangeLocks.ts"
 export * from "./waiting.ts"

@@ -72,7 +72,9 @@ const ofDescriptors = badDescriptors.flatMap(
     [`copyFileRange from ${String(fd)}`, "fd", Aio.copyFileRange(any(fd), 1, { length: 1 })],
     [`copyFileRange to ${String(fd)}`, "to", Aio.copyFileRange(0, any(fd), { length: 1 })],
     [`pollFd ${String(fd)}`, "fd", Aio.pollFd(any(fd), { readable: true })],
-    [`flock ${String(fd)}`, "fd", Aio.flock(any(fd), "shared", { wait: false })]
+    [`flock ${String(fd)}`, "fd", Aio.flock(any(fd), "shared", { wait: false })],
+    [`lockRange ${String(fd)}`, "fd", Aio.lockRange(any(fd), "shared", { wait: false })],
+    [`lockHolder ${String(fd)}`, "fd", Aio.lockHolder(any(fd), "shared")]
   ]
 )
 

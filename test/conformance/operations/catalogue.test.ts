@@ -231,6 +231,14 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
         expect(error).toMatchObject({ code: "EAGAIN" })
       )
   ],
+  lockRange: ({ fd, spare }) => [
+    AioOperation.lockRange(fd, "exclusive", { offset: 2, length: 3 }),
+    () =>
+      Effect.map(Aio.lockHolder(spare, "shared"), (holder) =>
+        expect(holder).toEqual({ lock: "exclusive", offset: 2n, length: 3n, pid: undefined })
+      )
+  ],
+  lockHolder: ({ fd }) => [AioOperation.lockHolder(fd, "exclusive"), gives(undefined)],
   statvfs: ({ directory }) => [
     AioOperation.statvfs(directory),
     ({ blocks, nameMax }) => gives([true, 255])([blocks > 0n, nameMax])

@@ -16,6 +16,12 @@ const digits = ({ directory, world }: Place) =>
     AioFile.open(join(directory, "digits"), { flag: "r+" })
   )
 
+/** Two descriptors of one file, each opened by itself. */
+const lockable = ({ directory, world }: Place) => {
+  const path = join(directory, "lock")
+  return Effect.zipRight(world.writeFile(path, ""), Effect.all([descriptorOf(path, "r+"), descriptorOf(path, "r+")]))
+}
+
 const contentOf = ({ directory, world }: Place) =>
   Effect.map(world.readFile(join(directory, "digits")), (bytes) => bytes.toString())
 
@@ -292,6 +298,48 @@ export const operations: Lines = {
         yield* Effect.yieldNow()
         yield* Aio.flock(holder, "unlock")
         yield* Fiber.join(waiting)
+      })
+  }),
+  ...operation("lockRange", {
+    offset: (call, place) =>
+      Effect.gen(function* () {
+        const [holder, other] = yield* lockable(place)
+        yield* call(holder, "exclusive", { offset: 5 })
+        expect(yield* Aio.lockHolder(other, "shared", { length: 5 })).toBeUndefined()
+        expect(yield* Aio.lockHolder(other, "shared")).toMatchObject({ offset: 5n })
+      }),
+    length: (call, place) =>
+      Effect.gen(function* () {
+        const [holder, other] = yield* lockable(place)
+        yield* call(holder, "exclusive", { length: 5 })
+        expect(yield* Aio.lockHolder(other, "shared", { offset: 5 })).toBeUndefined()
+        expect(yield* Aio.lockHolder(other, "shared")).toMatchObject({ length: 5n })
+      }),
+    wait: (call, place) =>
+      Effect.gen(function* () {
+        const [holder, other] = yield* lockable(place)
+        yield* Aio.lockRange(holder, "exclusive")
+        expect(yield* Effect.flip(call(other, "exclusive", { wait: false }))).toMatchObject({ code: "EAGAIN" })
+        const waiting = yield* Effect.fork(call(other, "exclusive"))
+        yield* Effect.yieldNow()
+        yield* Aio.lockRange(holder, "unlock")
+        yield* Fiber.join(waiting)
+      })
+  }),
+  ...operation("lockHolder", {
+    offset: (call, place) =>
+      Effect.gen(function* () {
+        const [holder, other] = yield* lockable(place)
+        yield* Aio.lockRange(holder, "exclusive", { length: 5 })
+        expect(yield* call(other, "shared", { offset: 5 })).toBeUndefined()
+        expect(yield* call(other, "shared", { offset: 4 })).toMatchObject({ lock: "exclusive" })
+      }),
+    length: (call, place) =>
+      Effect.gen(function* () {
+        const [holder, other] = yield* lockable(place)
+        yield* Aio.lockRange(holder, "exclusive", { offset: 5 })
+        expect(yield* call(other, "shared", { length: 5 })).toBeUndefined()
+        expect(yield* call(other, "shared", { length: 6 })).toMatchObject({ lock: "exclusive" })
       })
   }),
   ...operation("pollFd", {

@@ -9,6 +9,7 @@ import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
 import { Directory, type Inode } from "./inode.ts"
 import { NAME_MAX, toBytes } from "./paths.ts"
+import type { RangeLock } from "./rangeLocks.ts"
 
 const SECOND = 1_000_000_000n
 /** A device number that no machine has. */
@@ -60,6 +61,21 @@ export const writeStatFs = ({ u32, u64 }: Cell, { space }: FileSystem): void => 
   write(STATFS.files, INODES)
   write(STATFS.ffree, INODES)
   write(STATFS.namelen, NAME_MAX)
+}
+
+const F_UNLCK = 2
+const OFFSETS = 1n << 63n
+
+/** `struct flock`, from its type on. The locks of open descriptions have -1 for a process. */
+export const writeLock = ({ i64, u32, u64 }: Cell, lock: RangeLock | undefined): void => {
+  if (lock === undefined) {
+    u32[0] = F_UNLCK
+    return
+  }
+  u32[0] = lock.isExclusive ? 1 : 0
+  u64[1] = lock.start
+  u64[2] = lock.end === OFFSETS ? 0n : lock.end - lock.start
+  i64[3] = -1n
 }
 
 /** One `struct linux_dirent64`. Returns its length, or 0 where it does not fit. */

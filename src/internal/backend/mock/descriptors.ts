@@ -84,6 +84,12 @@ export class Descriptors {
     return this.open.get(fd) ?? fail("EBADF")
   }
 
+  /** The inode that `/proc/self/fd/N` leads to, also where it has no name. proc_pid_fd(5) */
+  behind(path: string): Inode | undefined {
+    const number = /^\/proc\/self\/fd\/(\d+)$/.exec(path)?.[1]
+    return number === undefined ? undefined : (this.open.get(Number(number))?.inode ?? fail("ENOENT"))
+  }
+
   demandRoom(): void {
     if (this.open.size + FIRST >= this.limit) fail("EMFILE")
   }
@@ -176,7 +182,13 @@ export const open = (
   if (waiting !== undefined) return waiting()
   descriptors.demandRoom()
   const isTemporary = (flags & O_TMPFILE) !== 0 && (flags & O_DIRECTORY) !== 0
-  const [inode, created] = isTemporary ? [temporary(fs, path, flags, mode), true] : findOrCreate(fs, path, flags, mode)
+  const opened = descriptors.behind(path)
+  const [inode, created] =
+    opened !== undefined
+      ? [opened, false]
+      : isTemporary
+        ? [temporary(fs, path, flags, mode), true]
+        : findOrCreate(fs, path, flags, mode)
   const description = new Description(inode, flags & ~(O_CREAT | O_EXCL | O_TRUNC), path)
   if (description.isPath) return descriptors.add(description)
   if (!created) demandAccess(fs, inode, flags)
@@ -249,6 +261,7 @@ export const close = (fs: FileSystem, descriptors: Descriptors, fd: number): voi
   const { inode } = description
   inode.opens--
   if (inode.lock.drop(description)) fs.wake(inode.lock)
+  if (inode.rangeLocks.drop(description)) fs.wake(inode.rangeLocks)
   part(description, fs)
   fs.freeUnused(inode)
 }

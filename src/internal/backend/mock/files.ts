@@ -2,18 +2,23 @@
 
 import type { Offset } from "../../engine/arguments.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
+import type { Lock } from "../../operation/waiting.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
 import { type Attempt, fail, Waits } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
 import { O_DSYNC, O_NOATIME } from "./flags.ts"
 import { Directory, Fifo, type Inode, RegularFile } from "./inode.ts"
 import { PIPE_BUF, type Pipe } from "./pipe.ts"
+import type { RangeLock } from "./rangeLocks.ts"
 
 const DAY = 86_400_000_000_000n
 /** The alignment that O_DIRECT asks for, of lengths and offsets. */
 export const DIRECT_UNIT = 512
 const BLOCK = 4096
 const MAX_OFFSET = 2n ** 63n - 1n
+
+/** The first byte, and the one behind the last. */
+type Bounds = readonly [start: bigint, end: bigint]
 
 export class Files {
   constructor(
@@ -252,6 +257,31 @@ export class Files {
     if (has) return
     if (!waits) fail("EAGAIN")
     throw new Waits(lock)
+  }
+
+  /** F_OFD_SETLK and F_OFD_SETLKW of fcntl(2). */
+  lockRange(fd: number, kind: Lock, [start, end]: Bounds, waits: boolean): void {
+    const owner = this.descriptors.get(fd)
+    const { rangeLocks } = owner.inode
+    if (kind === "unlock") {
+      if (rangeLocks.give({ owner, start, end })) this.fs.wake(rangeLocks)
+      return
+    }
+    const isExclusive = kind === "exclusive"
+    if (!(isExclusive ? owner.writable : owner.readable)) fail("EBADF")
+    const lock = { owner, start, end, isExclusive }
+    if (rangeLocks.obstacle(lock) === undefined) {
+      if (rangeLocks.take(lock)) this.fs.wake(rangeLocks)
+      return
+    }
+    if (!waits) fail("EAGAIN")
+    throw new Waits(rangeLocks)
+  }
+
+  /** F_OFD_GETLK of fcntl(2). */
+  lockHolder(fd: number, isExclusive: boolean, [start, end]: Bounds): RangeLock | undefined {
+    const owner = this.descriptors.get(fd)
+    return owner.inode.rangeLocks.obstacle({ owner, start, end, isExclusive })
   }
 
   /** The events of poll(2) that are true, among those asked for and those that are always told. */

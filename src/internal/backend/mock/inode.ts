@@ -3,6 +3,7 @@ import type { Content } from "./content.ts"
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts"
 import { Lock } from "./lock.ts"
 import type { Pipe } from "./pipe.ts"
+import { RangeLocks } from "./rangeLocks.ts"
 
 const BLOCK = 512
 const PAGE = 4096
@@ -27,6 +28,7 @@ export abstract class Inode {
   mtime: bigint
   ctime: bigint
   lock = new Lock()
+  rangeLocks = new RangeLocks()
   /** Extended attributes, by their names as byte strings. Made with the first one. */
   xattrs: Map<string, Uint8Array> | undefined
 
@@ -61,6 +63,7 @@ export abstract class Inode {
   restart(): void {
     this.opens = 0
     this.lock = new Lock()
+    this.rangeLocks = new RangeLocks()
   }
 }
 

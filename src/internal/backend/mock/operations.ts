@@ -9,7 +9,8 @@ import type { Constructor } from "../../engine/operation.ts"
 import type { Submission } from "../../engine/submission.ts"
 import { plainView } from "../../native/views.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
-import { writeNames, writeStat, writeStatFs } from "./answers.ts"
+import { boundsOf } from "../../operation/rangeLocks.ts"
+import { writeLock, writeNames, writeStat, writeStatFs } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
 import * as xattrs from "./extendedAttributes.ts"
@@ -61,6 +62,9 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   readahead: ({ files }, { fd }) => files.readahead(fd),
   copyFileRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
+  lockRange: ({ files }, { fd, lock, wait = true, ...range }) => files.lockRange(fd, lock, boundsOf(range), wait),
+  lockHolder: ({ files }, { fd, lock, ...range }, { cell }) =>
+    writeLock(cell, files.lockHolder(fd, lock === "exclusive", boundsOf(range))),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
   readdir: ({ open }, { fd }, submission) => writeNames(submission, open.get(fd)),
