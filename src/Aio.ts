@@ -21,6 +21,7 @@ import { Aio, type AioService, currentEngine, withEngine } from "./internal/effe
 import type { Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
+import * as metadata from "./internal/operation/metadata.ts"
 
 export {
   type Capabilities,
@@ -54,10 +55,10 @@ export type {
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
-export type { FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
+export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { MkdirOptions, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
+export type { MkdirOptions, MknodOptions, NodeType, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
 export {
@@ -378,7 +379,7 @@ export const unlink = run(catalogue.unlink)
 export const rmdir = run(catalogue.rmdir)
 
 /**
- * Renames. rename(2), renameat2(2).
+ * Renames; `existing` says what becomes of a name that is there. rename(2), renameat2(2).
  *
  * @since 0.1.0
  * @category operations
@@ -392,6 +393,23 @@ export const rename = run(catalogue.rename)
  * @category operations
  */
 export const mkdir = run(catalogue.mkdir)
+
+/**
+ * Makes an empty file, a FIFO, the name of a socket, or a device (`major`, `minor`), with permissions `mode` (default 0o666) less the umask. EPERM for
+ * devices without the right to make them, EEXIST. mknod(2), mkfifo(3).
+ *
+ * @since 0.1.0
+ * @category operations
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * const program = Effect.zipRight(
+ *   Aio.mknod("queue", "FIFO", { mode: 0o600 }),
+ *   Aio.mknod("null", "CharacterDevice", { major: 1, minor: 3 })
+ * )
+ */
+export const mknod = run(catalogue.mknod)
 
 /**
  * Gives a file a second name. link(2).
@@ -603,3 +621,25 @@ export const lockHolder = run(catalogue.lockHolder)
  * @category operations
  */
 export const statvfs = run(catalogue.statvfs)
+
+/**
+ * Size and free space of the file system that an open file is on. statvfs(3), by fstatfs(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fstatvfs = run(catalogue.fstatvfs)
+
+/**
+ * Major and minor number of a device, of `rdev` or `dev` of a `Stat`; `NaN` for what is no bigint. major(3), minor(3).
+ *
+ * @since 0.1.0
+ * @category devices
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio } from "effect-aio"
+ *
+ * // { major: 1, minor: 3 }
+ * const program = Effect.map(Aio.stat("/dev/null"), ({ rdev }) => Aio.deviceNumbers(rdev))
+ */
+export const deviceNumbers: (device: bigint) => metadata.DeviceNumbers = metadata.deviceNumbers

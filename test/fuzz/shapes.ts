@@ -65,8 +65,17 @@ export const operations: Record<OperationName, r.Shape> = {
   readahead: [r.target, r.options(range)],
   unlink: [r.path, r.options(at)],
   rmdir: [r.path, r.options(at)],
-  rename: [r.path, r.path, r.options({ existing: r.choice("replace", "noReplace", "exchange", undefined) })],
+  rename: [
+    r.path,
+    r.path,
+    r.options({ existing: r.choice("replace", "noReplace", "exchange", undefined), whiteout: r.boolean })
+  ],
   mkdir: [r.path, r.options({ mode: r.mode, ...at })],
+  mknod: [
+    r.path,
+    r.choice("File", "FIFO", "Socket", "CharacterDevice", "BlockDevice"),
+    r.options({ mode: r.mode, major: r.choice(0, 1, undefined), minor: r.choice(0, 1 << 19, undefined), ...at })
+  ],
   link: [r.path, r.path],
   symlink: [r.path, r.path, r.options(at)],
   readlink: [r.path, r.options(at)],
@@ -94,7 +103,8 @@ export const operations: Record<OperationName, r.Shape> = {
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],
   lockHolder: [r.target, r.choice("shared", "exclusive"), r.options(range)],
-  statvfs: [r.path]
+  statvfs: [r.path],
+  fstatvfs: [r.target]
 }
 
 /** Those that give an operation instead of a result have the same. */
@@ -118,6 +128,7 @@ const contents = r.choice("text", null, new Uint8Array(0))
 export const shapes: Readonly<Record<string, r.Shape>> = {
   ...named("Aio", operations),
   ...named("AioOperation", operations),
+  "Aio.deviceNumbers": [r.choice(0n, 259n, -1n, 2n ** 64n)],
   "AioOperation.isAioOperation": [r.operation],
   "AioOperation.submit": [r.operation],
   "AioOperation.submitAll": [r.operations, batch],

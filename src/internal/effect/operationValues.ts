@@ -177,6 +177,14 @@ export const rename = value(catalogue.rename)
 export const mkdir = value(catalogue.mkdir)
 
 /**
+ * `Aio.mknod` as a value. mknod(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const mknod = value(catalogue.mknod)
+
+/**
  * `Aio.link` as a value. link(2).
  *
  * @since 0.1.0
@@ -375,3 +383,11 @@ export const lockHolder = value(catalogue.lockHolder)
  * @category constructors
  */
 export const statvfs = value(catalogue.statvfs)
+
+/**
+ * `Aio.fstatvfs` as a value. statvfs(3), by fstatfs(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fstatvfs = value(catalogue.fstatvfs)

@@ -38,6 +38,7 @@ export const STATFS = {
   bavail: 32,
   files: 40,
   ffree: 48,
+  fsid: 56,
   namelen: 64,
   frsize: 72,
   flags: 80
@@ -67,6 +68,7 @@ export const S_IFCHR = 0o020000
 export const S_IFDIR = 0o040000
 export const S_IFBLK = 0o060000
 export const S_IFREG = 0o100000
+export const S_IFSOCK = 0o140000
 
 /** Open flags that Node's constants lack. Values of the generic table; neither architecture here overrides them. */
 export const O_CLOEXEC = 0o2000000

@@ -51,7 +51,7 @@ export interface Stat {
   readonly type: FileType
   /** Type and permission bits. */
   readonly mode: number
-  /** Device of the file system: major and minor packed as `makedev(3)` does. */
+  /** Device of the file system: major and minor packed as makedev(3) does. `deviceNumbers` takes them apart. */
   readonly dev: bigint
   readonly ino: bigint
   readonly nlink: number
@@ -73,13 +73,34 @@ export interface Stat {
 }
 
 /** `makedev(3)` of glibc and musl. */
-const makedev = (major: number, minor: number): bigint =>
+export const makedev = (major: number, minor: number): bigint =>
   major < 0x1000 && minor < 0x100
     ? BigInt(major * 256 + minor)
     : (BigInt(major & 0xfffff000) << 32n) |
       (BigInt(major & 0xfff) << 8n) |
       (BigInt(minor & 0xffffff00) << 12n) |
       BigInt(minor & 0xff)
+
+/**
+ * The two numbers of a device.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DeviceNumbers {
+  readonly major: number
+  readonly minor: number
+}
+
+/** `major(3)` and `minor(3)`: 32 bits each, of 64. */
+export const deviceNumbers = (device: bigint): DeviceNumbers => {
+  if (typeof device !== "bigint") return { major: Number.NaN, minor: Number.NaN }
+  const bits = (from: bigint, mask: bigint): bigint => (device >> from) & mask
+  return {
+    major: Number(bits(8n, 0xfffn) | (bits(44n, 0xfffffn) << 12n)),
+    minor: Number(bits(0n, 0xffn) | (bits(20n, 0xffffffn) << 8n))
+  }
+}
 
 /** Where a `struct statx` has what programs ask of it. */
 export const statOffsets = { mode: STATX.mode, ino: STATX.ino, size: STATX.fileSize } as const
@@ -133,6 +154,8 @@ export interface StatVfs {
   readonly blocksAvailable: bigint
   readonly files: bigint
   readonly filesFree: bigint
+  /** Tells file systems apart, where they have such a number; 0 where they do not say. */
+  readonly fsid: bigint
   /** Longest file name, in bytes. */
   readonly nameMax: number
   /** `ST_*` mount flags. */
@@ -155,6 +178,7 @@ export const decodeStatVfs = ({ cell }: Submission): StatVfs => {
     blocksAvailable: u64[STATFS.bavail / 8],
     files: u64[STATFS.files / 8],
     filesFree: u64[STATFS.ffree / 8],
+    fsid: u64[STATFS.fsid / 8],
     nameMax: number(STATFS.namelen),
     flags: number(STATFS.flags) & ~ST_VALID
   }

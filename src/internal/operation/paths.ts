@@ -1,7 +1,7 @@
 /** Operations on names. */
 
 import type { Offset, Path } from "../engine/arguments.ts"
-import { checkFd, checkName, checkOffset, checkUint32 } from "../engine/arguments.ts"
+import { bad, checkFd, checkName, checkOffset, checkUint32, show } from "../engine/arguments.ts"
 import { targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, PENDING, UNFIT, type UringForm } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
@@ -12,6 +12,11 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFREG,
+  S_IFSOCK,
   STATX_BASIC_STATS,
   STATX_BTIME
 } from "../native/layout.ts"
@@ -21,7 +26,7 @@ import { NR } from "../native/syscalls.ts"
 import { forgetTrust } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { type AtOptions, atOptions, startOf } from "./at.ts"
-import { decodeStat, decodeStatVfs } from "./metadata.ts"
+import { decodeStat, decodeStatVfs, makedev } from "./metadata.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
 
 /**
@@ -170,6 +175,7 @@ export const rmdir = define(pathInput, {
 
 /** `RENAME_*` of renameat2(2). */
 const renameFlags = { replace: 0, noReplace: 1, exchange: 2 } as const
+const RENAME_WHITEOUT = 4
 
 /**
  * How rename(2) treats a name that exists.
@@ -180,22 +186,29 @@ const renameFlags = { replace: 0, noReplace: 1, exchange: 2 } as const
 export interface RenameOptions {
   /** `"replace"` (the default), `"noReplace"` fails with EEXIST, `"exchange"` swaps the two names. */
   readonly existing?: keyof typeof renameFlags | undefined
+  /**
+   * `true` leaves a whiteout behind: the character device 0, 0, which hides a name of the lower layer of an overlay. EINVAL where the file system has
+   * none; before Linux 5.8, EPERM without the right to make devices. Not together with `"exchange"`. Default `false`.
+   */
+  readonly whiteout?: boolean | undefined
 }
 
-const renameOptions = optionsReader<RenameOptions>({ existing: true })
+const renameOptions = optionsReader<RenameOptions>({ existing: true, whiteout: true })
 
 const renameInput = (path: Path, to: Path, options?: RenameOptions) => ({ path, to, ...renameOptions(options) })
 
 export const rename = define(renameInput, {
   name: "rename",
   man: "rename(2)",
-  encode: (submission, { existing = "replace", path, to }) => {
+  encode: (submission, { existing = "replace", path, to, whiteout }) => {
+    const flags = checkName(renameFlags, existing, "existing")
+    if (whiteout === true && existing === "exchange") bad("whiteout", "an exchange leaves no name behind")
     submission.nr = NR.renameat2
     submission.a0 = AT_FDCWD
     submission.a1 = submission.path(path)
     submission.a2 = AT_FDCWD
     submission.a3 = submission.path(to, "to")
-    submission.a4 = checkName(renameFlags, existing, "existing")
+    submission.a4 = whiteout === true ? flags | RENAME_WHITEOUT : flags
   },
   uring: {
     opcode: IORING_OP.RENAMEAT,
@@ -235,6 +248,68 @@ export const mkdir = define((path: Path, options?: MkdirOptions) => ({ path, ...
   },
   decode: asVoid
 })
+
+/** `S_IF*` of what mknod(2) makes. */
+const nodeTypes = {
+  File: S_IFREG,
+  FIFO: S_IFIFO,
+  Socket: S_IFSOCK,
+  CharacterDevice: S_IFCHR,
+  BlockDevice: S_IFBLK
+} as const
+
+/**
+ * What mknod(2) makes: an empty file, a FIFO, the name of a socket that nobody listens to, or a device.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type NodeType = keyof typeof nodeTypes
+
+/**
+ * Where mknod(2) makes it, its permissions, and which device it stands for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MknodOptions extends AtOptions {
+  /** Permissions, less the umask. Default 0o666. */
+  readonly mode?: number | undefined
+  /** Of a device, which needs both: 0 to 4095. */
+  readonly major?: number | undefined
+  /** 0 to 1048575. */
+  readonly minor?: number | undefined
+}
+
+const mknodOptions = optionsReader<MknodOptions>({ at: true, mode: true, major: true, minor: true })
+
+const isDevice = (type: NodeType): boolean => type === "CharacterDevice" || type === "BlockDevice"
+
+const part = (value: number | undefined, argument: string, most: number, type: NodeType): number => {
+  if (!isDevice(type)) return value === undefined ? 0 : bad(argument, `a ${type} is no device`)
+  return Number.isInteger(value) && value! >= 0 && value! <= most
+    ? value!
+    : bad(argument, `of a device, an integer from 0 to ${most}, not ${show(value)}`)
+}
+
+export const mknod = define(
+  (path: Path, type: NodeType, options?: MknodOptions) => ({ path, type, ...mknodOptions(options) }),
+  {
+    name: "mknod",
+    man: "mknod(2)",
+    encode: (submission, input) => {
+      const { mode = 0o666, type } = input
+      const format = checkName(nodeTypes, type, "type")
+      const [major, minor] = [part(input.major, "major", 0xfff, type), part(input.minor, "minor", 0xfffff, type)]
+      submission.nr = NR.mknodat
+      submission.a0 = startOf(input)
+      submission.a2 = format | (checkUint32(mode, "mode") & 0o7777)
+      submission.a3 = Number(makedev(major, minor))
+      submission.a1 = submission.path(input.path)
+    },
+    decode: asVoid
+  }
+)
 
 export const link = define((path: Path, to: Path) => ({ path, to }), {
   name: "link",
@@ -296,6 +371,17 @@ export const statvfs = define((path: Path) => ({ path }), {
   encode: (submission, { path }) => {
     submission.nr = NR.statfs
     submission.a0 = submission.path(path)
+    submission.a1 = submission.cell.address
+  },
+  decode: decodeStatVfs
+})
+
+export const fstatvfs = define(targetOf, {
+  name: "fstatvfs",
+  man: "fstatfs(2)",
+  encode: (submission, { fd }) => {
+    submission.nr = NR.fstatfs
+    submission.a0 = checkFd(fd)
     submission.a1 = submission.cell.address
   },
   decode: decodeStatVfs

@@ -264,8 +264,9 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
     () => onPath(path, (at) => see(`symlink ${target} ${path}`, Aio.symlink(target, at))),
     () => onPath(path, (at) => see(`readlink ${path}`, Aio.readlink(at))),
     () => onPaths(path, other, (from, to) => see(`link ${path} ${other}`, Aio.link(from, to))),
-    () => renaming(path, other, random.pick(["replace", "replace", "noReplace", "exchange"] as const)),
-    () => renaming(path, other, "replace"),
+    () => renaming(path, other, { existing: random.pick(["replace", "replace", "noReplace", "exchange"] as const) }),
+    () => renaming(path, other, { existing: random.pick(["replace", "noReplace"] as const), whiteout: follow }),
+    () => making(path, random.pick(["File", "Socket", "FIFO", "CharacterDevice", "BlockDevice"] as const), mode),
     () => onPath(path, (at) => see(`stat ${path}`, Aio.stat(at), stable)),
     () => onPath(path, (at) => see(`lstat ${path}`, Aio.lstat(at), stable)),
     () => withDescriptor(index, (fd) => see("fstat", Aio.fstat(fd), stable)),
@@ -290,8 +291,16 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
   return random.pick(kinds)()
 }
 
-const renaming = (path: string, other: string, existing: NonNullable<Aio.RenameOptions["existing"]>): Step =>
-  onPaths(path, other, (from, to) => see(`rename ${path} ${other} ${existing}`, Aio.rename(from, to, { existing })))
+const renaming = (path: string, other: string, options: Aio.RenameOptions): Step =>
+  onPaths(path, other, (from, to) => see(`rename ${path} ${other} ${told(options)}`, Aio.rename(from, to, options)))
+
+/** Of devices only that without a driver: it cannot be opened anywhere. */
+const making = (path: string, type: Aio.NodeType, mode: number): Step => {
+  const device = type.endsWith("Device") ? { major: 0, minor: 0 } : {}
+  return onPath(path, (at) =>
+    see(`mknod ${path} ${type} ${mode.toString(8)}`, Aio.mknod(at, type, { mode, ...device }))
+  )
+}
 
 const truncating = (path: string, length: number): Step =>
   onPath(path, (at) => see(`truncate ${path} ${length}`, Aio.truncate(at, length)))

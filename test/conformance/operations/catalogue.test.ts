@@ -137,6 +137,13 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
       "Directory"
     )
   ],
+  mknod: ({ at, world }) => [
+    AioOperation.mknod(at("made"), "FIFO"),
+    shows(
+      Effect.map(world.facts(at("made")), ({ type }) => type),
+      "FIFO"
+    )
+  ],
   link: ({ at, file, world }) => [
     AioOperation.link(file, at("second")),
     shows(
@@ -242,7 +249,8 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
   statvfs: ({ directory }) => [
     AioOperation.statvfs(directory),
     ({ blocks, nameMax }) => gives([true, 255])([blocks > 0n, nameMax])
-  ]
+  ],
+  fstatvfs: ({ fd }) => [AioOperation.fstatvfs(fd), ({ blocks, nameMax }) => gives([true, 255])([blocks > 0n, nameMax])]
 }
 
 const names = Object.keys(catalogue) as Array<Name>

@@ -1,9 +1,18 @@
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio } from "effect-aio"
 import { realBackends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
+
+const O_PATH = 0o10000000
+
+/** What Python's os.statvfs says, in digits: a Number would lose bits. */
+const fsidsOf = (paths: ReadonlyArray<string>): Record<string, string> =>
+  JSON.parse(execFileSync("/usr/bin/python3", ["-c", FSIDS, ...paths], { encoding: "utf8" }))
+
+const FSIDS = "import json, os, sys; print(json.dumps({path: str(os.statvfs(path).f_fsid) for path in sys.argv[1:]}))"
 
 /** Whether next to nothing was written, or removed, between two looks. */
 const isQuiet = (before: fs.BigIntStatsFs, after: fs.BigIntStatsFs): boolean =>
@@ -14,7 +23,9 @@ const isQuiet = (before: fs.BigIntStatsFs, after: fs.BigIntStatsFs): boolean =>
 describe.each(realBackends)("$name: statvfs", ({ layer }) => {
   it.scopedLive("says what fs.statfsSync says, of disks and of memory", () =>
     Effect.gen(function* () {
-      for (const path of ["/", yield* temporaryDirectory, "/dev/shm", "/proc", "/sys"]) {
+      const paths = ["/", yield* temporaryDirectory, "/dev/shm", "/proc", "/sys"]
+      const fsids = fsidsOf(paths)
+      for (const path of paths) {
         const look = Effect.gen(function* () {
           const before = fs.statfsSync(path, { bigint: true })
           const ours = yield* Aio.statvfs(path)
@@ -32,6 +43,11 @@ describe.each(realBackends)("$name: statvfs", ({ layer }) => {
           nameMax: 255
         })
         expect(ours.fragmentSize).toBeGreaterThan(0)
+        expect(String(ours.fsid)).toBe(fsids[path])
+        const fd = fs.openSync(path, O_PATH)
+        const { blocksAvailable: _, blocksFree: __, filesFree: ___, ...lasting } = ours
+        expect(yield* Aio.fstatvfs(fd)).toMatchObject(lasting)
+        fs.closeSync(fd)
         // Within a percent.
         for (const [mine, other] of [
           [ours.blocksFree, theirs.bfree],
@@ -62,6 +78,8 @@ describe.each(realBackends)("$name: statvfs", ({ layer }) => {
       }
       const absent = yield* Effect.flip(Aio.statvfs("/absent"))
       expect(absent).toMatchObject({ code: "ENOENT", operation: "statvfs", path: "/absent" })
+      expect(yield* Effect.flip(Aio.fstatvfs(1_000_000))).toMatchObject({ code: "EBADF", operation: "fstatvfs" })
+      expect(yield* Effect.flip(Aio.fstatvfs(-1))).toMatchObject({ _tag: "AioBadArgument", argument: "fd" })
     }).pipe(Effect.provide(layer))
   )
 })

@@ -147,7 +147,22 @@ export const operations: Lines = {
         yield* file(place, to)
         expect(yield* Effect.flip(call(from, to, { existing: "noReplace" }))).toMatchObject({ code: "EEXIST" })
         yield* call(from, to)
+      }),
+    whiteout: (call, place) =>
+      Effect.gen(function* () {
+        const [from, to] = [join(place.directory, "from"), join(place.directory, "to")]
+        yield* file(place, from)
+        yield* call(from, to, { whiteout: true })
+        expect((yield* place.world.facts(from)).type).toBe("CharacterDevice")
+        yield* call(to, from, { whiteout: false })
+        expect(yield* place.world.list(place.directory)).toEqual(["from"])
       })
+  }),
+  ...operation("mknod", {
+    mode: (call, place) => permissions((path, options) => call(path, "FIFO", options), place),
+    at: (call, place) => makesAt((name, options) => call(name, "Socket", options), place),
+    major: (call, place) => ofDevice(call, place, "major"),
+    minor: (call, place) => ofDevice(call, place, "minor")
   }),
   ...operation("readdir", {
     bufferSize: (call, place) =>
@@ -380,6 +395,18 @@ export const operations: Lines = {
     length: range("readahead", "length", [], {})
   })
 }
+
+/** Only root may make a device; whoever may not is told so, and not that the number is wrong. */
+const ofDevice = (call: Call, place: Place, number: "major" | "minor") =>
+  Effect.gen(function* () {
+    const path = join(place.directory, "device")
+    const refused = yield* Effect.flip(call(path, "CharacterDevice", { major: 1, minor: 1, [number]: -1 }))
+    expect(refused).toMatchObject({ argument: number })
+    const numbers = { major: 7, minor: 7, [number]: 300 }
+    const made = yield* Effect.either<void, any, Aio.Aio>(call(path, "CharacterDevice", numbers))
+    if (made._tag === "Left") return expect([isRoot, made.left.code]).toEqual([false, "EPERM"])
+    expect(Aio.deviceNumbers((yield* Aio.lstat(path)).rdev)).toEqual(numbers)
+  })
 
 /** A file with an attribute, and a link to it. */
 const noted = (place: Place) =>

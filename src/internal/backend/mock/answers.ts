@@ -38,6 +38,8 @@ export const writeStat = (cell: Cell, inode: Inode): void => {
   writeTime(cell, STATX.btime, inode.birth)
   writeTime(cell, STATX.ctime, inode.ctime)
   writeTime(cell, STATX.mtime, inode.mtime)
+  u32[STATX.rdevMajor / 4] = inode.device.major
+  u32[STATX.rdevMinor / 4] = inode.device.minor
   u32[STATX.devMajor / 4] = DEVICE.major
   u32[STATX.devMinor / 4] = DEVICE.minor
 }

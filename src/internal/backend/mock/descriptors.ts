@@ -19,7 +19,7 @@ import {
   O_TRUNC,
   O_WRONLY
 } from "./flags.ts"
-import { Directory, Fifo, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
+import { Directory, Fifo, type Inode, RegularFile, Special, SymbolicLink } from "./inode.ts"
 import { demandCreation, enter, existing } from "./names.ts"
 
 /** An open file description. */
@@ -192,6 +192,7 @@ export const open = (
   const description = new Description(inode, flags & ~(O_CREAT | O_EXCL | O_TRUNC), path)
   if (description.isPath) return descriptors.add(description)
   if (!created) demandAccess(fs, inode, flags)
+  if (inode instanceof Special) fail("ENXIO")
   if (inode instanceof Fifo) return openFifo(fs, descriptors, attempt, description, inode)
   if ((flags & O_TRUNC) !== 0 && inode instanceof RegularFile && !created) {
     inode.content.resize(0)

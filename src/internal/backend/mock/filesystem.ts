@@ -7,7 +7,7 @@ import { Content, Space } from "./content.ts"
 import { NameLog, restore } from "./durability.ts"
 import { type Code, fail } from "./failure.ts"
 import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISUID, S_ISVTX } from "./flags.ts"
-import { Directory, Fifo, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
+import { type Device, Directory, Fifo, type Inode, RegularFile, Special, SymbolicLink } from "./inode.ts"
 import { NAME_MAX, PATH_MAX } from "./paths.ts"
 import { Pipe } from "./pipe.ts"
 import type { Random } from "./random.ts"
@@ -188,6 +188,10 @@ export class FileSystem {
 
   newFifo(directory: Directory, mode: number): Fifo {
     return new Fifo(this.nextIno++, this.ownershipIn(directory, mode), this.now(), new Pipe())
+  }
+
+  newSpecial(directory: Directory, type: number, device: Device, mode: number): Special {
+    return new Special(this.nextIno++, this.ownershipIn(directory, mode), this.now(), type, device)
   }
 
   /** Forgets an inode that has no name and no descriptor. */

@@ -16,10 +16,14 @@ export const O_NONBLOCK = of(constants.O_NONBLOCK, 0o4000)
 /** With O_DIRECTORY. */
 export const O_TMPFILE = 0o20000000
 
+export const S_IFMT = 0o170000
 export const S_IFIFO = 0o010000
+export const S_IFCHR = 0o020000
 export const S_IFDIR = 0o040000
+export const S_IFBLK = 0o060000
 export const S_IFREG = 0o100000
 export const S_IFLNK = 0o120000
+export const S_IFSOCK = 0o140000
 export const S_ISUID = 0o4000
 export const S_ISGID = 0o2000
 export const S_ISVTX = 0o1000

@@ -1,4 +1,4 @@
-/** The kinds of inodes: files, directories, symbolic links, FIFOs. */
+/** The kinds of inodes: files, directories, symbolic links, FIFOs, and those that only have a name here. */
 import type { Content } from "./content.ts"
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts"
 import { Lock } from "./lock.ts"
@@ -13,6 +13,13 @@ export interface Ownership {
   readonly uid: number
   readonly gid: number
 }
+
+export interface Device {
+  readonly major: number
+  readonly minor: number
+}
+
+export const NO_DEVICE: Device = { major: 0, minor: 0 }
 
 export abstract class Inode {
   /** How many names it has. */
@@ -29,6 +36,8 @@ export abstract class Inode {
   ctime: bigint
   lock = new Lock()
   rangeLocks = new RangeLocks()
+  /** Which device it stands for. */
+  readonly device: Device = NO_DEVICE
   /** Extended attributes, by their names as byte strings. Made with the first one. */
   xattrs: Map<string, Uint8Array> | undefined
 
@@ -125,6 +134,22 @@ export class Fifo extends Inode {
   override restart(): void {
     super.restart()
     this.pipe.restart()
+  }
+}
+
+/** A device, or the name of a socket. The mock has no drivers, and nobody listens: it cannot be opened. */
+export class Special extends Inode {
+  readonly size = 0
+
+  constructor(
+    ino: number,
+    ownership: Ownership,
+    birth: bigint,
+    /** `S_IFCHR`, `S_IFBLK` or `S_IFSOCK`. */
+    readonly type: number,
+    override readonly device: Device
+  ) {
+    super(ino, ownership, birth)
   }
 }
 

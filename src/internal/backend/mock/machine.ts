@@ -7,9 +7,9 @@ import { Description, Descriptors, join } from "./descriptors.ts"
 import { type Attempt, Failure, fail } from "./failure.ts"
 import { Files } from "./files.ts"
 import { FileSystem, type Settings } from "./filesystem.ts"
-import { O_WRONLY } from "./flags.ts"
-import { Directory, RegularFile, SymbolicLink } from "./inode.ts"
-import { describeTree, existing, mkdir, mkfifo } from "./names.ts"
+import { O_WRONLY, S_IFIFO } from "./flags.ts"
+import { Directory, NO_DEVICE, RegularFile, SymbolicLink } from "./inode.ts"
+import { describeTree, existing, mkdir, mknod } from "./names.ts"
 import { type OperationName, operations, type Parts } from "./operations.ts"
 import { PATH_MAX, toByteString, toText } from "./paths.ts"
 import { type Random, randomFrom } from "./random.ts"
@@ -138,7 +138,7 @@ export class Machine implements Parts {
   }
 
   mkfifo(path: Path, mode: number): void {
-    mkfifo(this.fs, toByteString(path), mode)
+    mknod(this.fs, toByteString(path), S_IFIFO | (mode & 0o7777), NO_DEVICE)
   }
 
   /** Everything below a directory: the text of files, `-> target` of links. */

@@ -1,13 +1,14 @@
 /** Operations on names: they make, remove and move entries of directories. */
 import { fail } from "./failure.ts"
 import { type FileSystem, isOrdinary, type Place } from "./filesystem.ts"
-import { MAY_EXECUTE, MAY_WRITE } from "./flags.ts"
-import { Directory, type Inode, SymbolicLink } from "./inode.ts"
+import { MAY_EXECUTE, MAY_WRITE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG } from "./flags.ts"
+import { type Device, Directory, type Inode, NO_DEVICE, SymbolicLink } from "./inode.ts"
 import { PATH_MAX } from "./paths.ts"
 
 /** What rename(2) does with a name that exists, renameat2(2). */
 export const RENAME_NOREPLACE = 1
 export const RENAME_EXCHANGE = 2
+export const RENAME_WHITEOUT = 4
 
 /** Whether a new name may be made at a place where there is none. */
 export const demandCreation = (fs: FileSystem, directory: Directory): void => {
@@ -36,10 +37,23 @@ export const mkdir = (fs: FileSystem, path: string, mode: number): void => {
   enter(fs, place, fs.newDirectory(place.directory, mode & 0o1777), "mkdir")
 }
 
-export const mkfifo = (fs: FileSystem, path: string, mode: number): void => {
+const isWhiteout = (type: number, { major, minor }: Device): boolean => type === S_IFCHR && major === 0 && minor === 0
+
+/** `mode` with the type. */
+export const mknod = (fs: FileSystem, path: string, mode: number, device: Device): void => {
   const place = vacant(fs, path)
-  demandCreation(fs, place.directory)
-  enter(fs, place, fs.newFifo(place.directory, mode & 0o7777), "mkfifo")
+  const { directory } = place
+  demandCreation(fs, directory)
+  const [type, permissions] = [mode & S_IFMT, mode & 0o7777]
+  const needsRight = (type === S_IFCHR || type === S_IFBLK) && !isWhiteout(type, device)
+  if (needsRight && !fs.isRoot) fail("EPERM")
+  const inode =
+    type === S_IFREG
+      ? fs.newFile(directory, permissions)
+      : type === S_IFIFO
+        ? fs.newFifo(directory, permissions)
+        : fs.newSpecial(directory, type, device, permissions)
+  enter(fs, place, inode, "mknod")
 }
 
 export const symlink = (fs: FileSystem, target: string, path: string): void => {
@@ -138,7 +152,8 @@ export const rename = (fs: FileSystem, path: string, toPath: string, flags: numb
     if (exchanges && target instanceof Directory) fs.demand(target, MAY_WRITE)
   }
   if (!exchanges && target instanceof Directory && target.names.size > 0) fail("ENOTEMPTY")
-  move(fs, from, to, source, target, exchanges)
+  const whiteout = (flags & RENAME_WHITEOUT) === 0 ? undefined : fs.newSpecial(from.directory, S_IFCHR, NO_DEVICE, 0)
+  move(fs, from, to, source, target, exchanges ? target : whiteout)
 }
 
 const demandReplacement = (
@@ -160,9 +175,9 @@ const move = (
   to: Place,
   source: Inode,
   target: Inode | undefined,
-  exchanges: boolean
+  /** What has the old name afterwards. */
+  back: Inode | undefined
 ): void => {
-  const back = exchanges ? target : undefined
   from.directory.detach(from.name)
   if (target !== undefined) to.directory.detach(to.name)
   to.directory.attach(to.name, source)

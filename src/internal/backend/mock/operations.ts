@@ -71,6 +71,8 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
 
   // --- Names
   mkdir: ({ fs }, { path }, { a2 }) => names.mkdir(fs, toByteString(path), Number(a2)),
+  mknod: ({ fs }, { major = 0, minor = 0, path }, { a2 }) =>
+    names.mknod(fs, toByteString(path), Number(a2), { major, minor }),
   symlink: ({ fs }, { path, target }) => names.symlink(fs, toByteString(target), toByteString(path)),
   link: ({ fs }, { path, to }) => names.link(fs, toByteString(path), toByteString(to)),
   unlink: ({ fs }, { path }) => names.unlink(fs, toByteString(path)),
@@ -83,6 +85,10 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   lstat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path))),
   statvfs: ({ fs }, { path }, { cell }) => {
     names.existing(fs, toByteString(path), true)
+    writeStatFs(cell, fs)
+  },
+  fstatvfs: ({ fs, open }, { fd }, { cell }) => {
+    open.find(fd)
     writeStatFs(cell, fs)
   },
   // The mock has one user, who is the real and the effective one.
