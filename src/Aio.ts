@@ -57,8 +57,8 @@ export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { MkdirOptions, MknodOptions, NodeType, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
 export {
