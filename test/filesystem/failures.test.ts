@@ -1,5 +1,4 @@
 /** Every method fails as NodeFileSystem's does: reason, method, syscall, and Node's sentence. */
-import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
@@ -8,6 +7,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Stream } from "effect"
 import { AioFileSystem } from "effect-aio"
 import { backends } from "../support/backends.ts"
+import { makeFifo } from "../support/fifo.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 type Fs = FileSystem.FileSystem
@@ -180,14 +180,18 @@ const outcomes = (root: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const seen: Record<string, unknown> = {}
+    const renew = Effect.zipRight(fs.remove(root, { recursive: true, force: true }), makeRoot(fs, root))
     for (const [name, run] of Object.entries(methods)) {
+      yield* renew
       for (const path of paths) {
         if (isDocumented(name, path)) continue
-        yield* makeRoot(fs, root)
-        seen[`${name} ${path}`] = visible(yield* Effect.exit(run(fs, `${root}/${path}`, root)))
-        yield* fs.remove(root, { recursive: true })
+        const exit = yield* Effect.exit(run(fs, `${root}/${path}`, root))
+        seen[`${name} ${path}`] = visible(exit)
+        // What fails changes nothing, or the next ones tell.
+        if (Exit.isSuccess(exit)) yield* renew
       }
     }
+    yield* fs.remove(root, { recursive: true })
     return seen
   })
 
@@ -200,7 +204,7 @@ const outcomesOfCopies = (root: string, withFifos: boolean) =>
       for (const [from, to] of copies) {
         if (!withFifos && from.startsWith("fifo")) continue
         yield* makeCopies(fs, root)
-        if (from.startsWith("fifo")) execFileSync("mkfifo", [join(root, "fifo"), join(root, "fifos", "fifo")])
+        if (from.startsWith("fifo")) [join(root, "fifo"), join(root, "fifos", "fifo")].forEach(makeFifo)
         const exit = yield* Effect.exit(fs.copy(join(root, from), join(root, to), { overwrite }))
         seen[`${from} ${to} ${overwrite}`] = visible(exit)
         yield* fs.remove(root, { recursive: true })

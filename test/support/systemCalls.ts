@@ -24,6 +24,7 @@ const numbers = {
   setresuid: [117, 147],
   clock_gettime: [228, 113],
   ppoll: [271, 73],
+  mknodat: [259, 33],
   utimensat: [280, 88],
   fallocate: [285, 47],
   eventfd2: [290, 19],

@@ -1,10 +1,10 @@
 /** Random programs see the same on the mock and on a file system of this machine: results, errors, and what is left at the end. */
-import { execFileSync } from "node:child_process"
 import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, MockAio, ThreadPool } from "effect-aio"
+import { makeFifo } from "../../support/fifo.ts"
 import { random, seed } from "../../support/random.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { type Choices, type Place, type Step, stepIn, treeOf } from "./programs.ts"
@@ -82,7 +82,7 @@ const compare = (from: number, asks: boolean) =>
       }),
       real
     )
-    execFileSync("mkfifo", [join(directory, "fifo")])
+    makeFifo(join(directory, "fifo"))
     mkdirSync(join(directory, "d"))
     const here = yield* Effect.provide(
       Effect.gen(function* () {

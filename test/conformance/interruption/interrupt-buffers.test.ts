@@ -11,7 +11,7 @@ import { descriptors, descriptorsIn, residentMebibytes, settled } from "../../su
 import { random, seed } from "../../support/random.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
-const OPERATIONS = 10_000
+const OPERATIONS = 4_000
 const WORKERS = 50
 const LENGTH = 4096
 const FILE_LENGTH = LENGTH * 64

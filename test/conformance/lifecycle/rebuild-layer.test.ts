@@ -13,7 +13,7 @@ import { descriptorCounts, residentMebibytes, settled, steady, threads } from ".
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
 /** Each Layer's threads are waited for at its end; a ring has none. */
-const times = (mechanism: string): number => (mechanism === "io_uring" ? 100 : 40)
+const times = (mechanism: string): number => (mechanism === "io_uring" ? 60 : 20)
 const STARTS = 15
 
 /** What is built and ended is the same whether calls are tried on the spot or not. */

@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { Aio, AioDirectory } from "effect-aio"
 import { backends, realBackends } from "../../support/backends.ts"
+import { makeFifo } from "../../support/fifo.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
 const hex = (path: Aio.Path): string => Buffer.from(path as string).toString("hex")
@@ -70,7 +70,7 @@ describe.each(realBackends)("$name: readdir", ({ layer }) => {
       }
       fs.mkdirSync(join(directory, "directory"))
       fs.symlinkSync("nowhere", join(directory, "link"))
-      execFileSync("mkfifo", [join(directory, "fifo")])
+      makeFifo(join(directory, "fifo"))
       const entries = yield* AioDirectory.read(directory)
       const theirs = fs.readdirSync(directory, { withFileTypes: true })
       expect(sortedNames(entries)).toEqual(theirs.map(({ name }) => name).sort())

@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import { Aio } from "effect-aio"
 import { memoryDirectory } from "../../fixtures/memoryDirectory.ts"
 import { realBackends } from "../../support/backends.ts"
+import { makeFifo } from "../../support/fifo.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 
 const typeOf = (stat: fs.BigIntStats): Aio.FileType =>
@@ -70,7 +71,7 @@ const everyKind = (directory: string): Array<string> => {
   fs.writeFileSync(file, Buffer.alloc(12_345, 7), { mode: 0o640 })
   fs.linkSync(file, join(directory, "second name"))
   fs.symlinkSync("file", join(directory, "link"))
-  execFileSync("mkfifo", [join(directory, "fifo")])
+  makeFifo(join(directory, "fifo"))
   const block = fs
     .readdirSync("/dev")
     .map((name) => join("/dev", name))
