@@ -50,8 +50,7 @@ export type {
   Advice,
   AllocateMode,
   AllocateOptions,
-  RangeOptions,
-  TransferOptions
+  RangeOptions
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
@@ -59,6 +58,7 @@ export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operatio
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { MkdirOptions, MknodOptions, NodeType, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
+export type { ReadOptions, TransferOptions, WriteOptions } from "./internal/operation/transferOptions.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
 export {
@@ -242,7 +242,7 @@ export const close = run(catalogue.close)
 
 /**
  * Reads into `buffer`, at most its length: the number of bytes, 0 at the end of the file. pread(2) with an `offset` (bytes),
- * read(2) without.
+ * read(2) without, preadv2(2) with flags.
  *
  * @since 0.1.0
  * @category operations
@@ -259,15 +259,25 @@ export const close = run(catalogue.close)
 export const read = run(catalogue.read)
 
 /**
- * Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2), write(2).
+ * Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2), write(2), pwritev2(2) with flags.
  *
  * @since 0.1.0
  * @category operations
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio, AioError } from "effect-aio"
+ *
+ * // At the end of a log, and on the device when it has ended.
+ * const append = (log: number, line: Uint8Array) => Aio.write(log, line, { append: true, dataSync: true })
+ *
+ * // What a pipe has room for now.
+ * const offer = (pipe: number, bytes: Uint8Array) =>
+ *   Aio.write(pipe, bytes, { noWait: true }).pipe(AioError.catchCode("EAGAIN", () => Effect.succeed(0)))
  */
 export const write = run(catalogue.write)
 
 /**
- * Reads into several buffers (at most 1024), in order. preadv(2), readv(2).
+ * Reads into several buffers (at most 1024), in order. preadv(2), readv(2), preadv2(2) with flags.
  *
  * @since 0.1.0
  * @category operations
@@ -275,7 +285,7 @@ export const write = run(catalogue.write)
 export const readv = run(catalogue.readv)
 
 /**
- * Writes from several buffers (at most 1024), in order. pwritev(2), writev(2).
+ * Writes from several buffers (at most 1024), in order. pwritev(2), writev(2), pwritev2(2) with flags.
  *
  * @since 0.1.0
  * @category operations

@@ -23,10 +23,16 @@ import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import type { CopyOptions } from "./internal/operation/copies.ts"
-import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "./internal/operation/descriptors.ts"
+import type { Advice, AllocateOptions, RangeOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import { mayWrite, openFlags } from "./internal/operation/openFlags.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
+import type {
+  ReadOptions,
+  TransferOptions,
+  WriteAllOptions,
+  WriteOptions
+} from "./internal/operation/transferOptions.ts"
 import { ReadFile } from "./internal/task/readFile.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
 
@@ -60,22 +66,25 @@ export interface AioFile extends Opened {
   /** The descriptor. */
   readonly fd: number
   /** Reads into `buffer`: the number of bytes, 0 at the end of the file. May be fewer than asked for. pread(2) */
-  readonly read: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, AioFailure>
+  readonly read: (buffer: Uint8Array, options?: ReadOptions) => Effect.Effect<number, AioFailure>
   /** Reads up to `length` bytes into a new array, which is as long as what was read. On a direct file it is aligned. pread(2) */
-  readonly readAlloc: (length: number, options?: TransferOptions) => Effect.Effect<Uint8Array, AioFailure>
+  readonly readAlloc: (length: number, options?: ReadOptions) => Effect.Effect<Uint8Array, AioFailure>
   /** Fills `into`, or a new array of that length, with as many reads as it takes. Fails with `AioEndOfFile` if the file ends. */
   readonly readExactly: (
     into: number | Uint8Array,
     options?: TransferOptions
   ) => Effect.Effect<Uint8Array, AioFailure | AioEndOfFile>
   /** Reads into several buffers, in order. preadv(2) */
-  readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, AioFailure>
+  readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: ReadOptions) => Effect.Effect<number, AioFailure>
   /** Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2) */
-  readonly write: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<number, AioFailure>
-  /** Writes all of `buffer`, with as many writes as it takes. EIO if one of them takes nothing: another one would not, either. */
-  readonly writeAll: (buffer: Uint8Array, options?: TransferOptions) => Effect.Effect<void, AioFailure>
+  readonly write: (buffer: Uint8Array, options?: WriteOptions) => Effect.Effect<number, AioFailure>
+  /**
+   * Writes all of `buffer`, with as many writes as it takes, each with the flags that are asked for. EIO if one of them takes nothing: another one
+   * would not, either.
+   */
+  readonly writeAll: (buffer: Uint8Array, options?: WriteAllOptions) => Effect.Effect<void, AioFailure>
   /** Writes from several buffers, in order. pwritev(2) */
-  readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions) => Effect.Effect<number, AioFailure>
+  readonly writev: (buffers: ReadonlyArray<Uint8Array>, options?: WriteOptions) => Effect.Effect<number, AioFailure>
   /** Waits until data and metadata are on the device. fsync(2) */
   readonly sync: Effect.Effect<void, AioFailure>
   /** Waits until data, and the metadata needed to read it, are on the device. fdatasync(2) */
@@ -127,7 +136,7 @@ export interface AioFile extends Opened {
    * Writes everything it gets, as `writeAll` does, from `offset` on. Without one: from the start of a file that was opened, and from where
    * it stands, which moves, of `fromDescriptor`. At its end, always, if the file is open for appending.
    */
-  readonly sink: (options?: { readonly offset?: Offset | undefined }) => Sink.Sink<void, Uint8Array, never, AioFailure>
+  readonly sink: (options?: WriteAllOptions) => Sink.Sink<void, Uint8Array, never, AioFailure>
 }
 
 /**

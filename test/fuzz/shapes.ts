@@ -9,6 +9,17 @@ import * as r from "./roles.ts"
 
 const at = { at: r.fd }
 const from = r.options({ offset: r.offset })
+const reading = { highPriority: r.boolean, uncached: r.boolean, noWait: r.boolean }
+const writing = {
+  dataSync: r.boolean,
+  sync: r.boolean,
+  append: r.boolean,
+  highPriority: r.boolean,
+  uncached: r.boolean
+}
+const read = r.options({ offset: r.offset, ...reading })
+const writeAll = r.options({ offset: r.offset, ...writing })
+const write = r.options({ offset: r.offset, ...writing, atomic: r.boolean, noWait: r.boolean })
 const range = { offset: r.offset, length: r.size }
 const engine = {
   maxPollRequests: r.count,
@@ -49,10 +60,10 @@ export const operations: Record<OperationName, r.Shape> = {
   nop: [],
   open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
   close: [r.expendable],
-  read: [r.target, r.bytes, from],
-  write: [r.target, r.bytes, from],
-  readv: [r.target, r.vector, from],
-  writev: [r.target, r.vector, from],
+  read: [r.target, r.bytes, read],
+  write: [r.target, r.bytes, write],
+  readv: [r.target, r.vector, read],
+  writev: [r.target, r.vector, write],
   fsync: [r.target],
   fdatasync: [r.target],
   stat: [r.path, r.options(at)],
@@ -207,13 +218,13 @@ type Members<T> = { readonly [Key in keyof T as Key extends string ? Key : never
 
 /** What an open file has besides its number. */
 const file: Members<Omit<AioFile.AioFile, "fd">> = {
-  read: [r.bytes, from],
-  readAlloc: [r.size, from],
+  read: [r.bytes, read],
+  readAlloc: [r.size, read],
   readExactly: [(material) => (material.draw.integer(2) === 0 ? r.size : r.bytes)(material), from],
-  readv: [r.vector, from],
-  write: [r.bytes, from],
-  writeAll: [r.bytes, from],
-  writev: [r.vector, from],
+  readv: [r.vector, read],
+  write: [r.bytes, write],
+  writeAll: [r.bytes, writeAll],
+  writev: [r.vector, write],
   sync: [],
   datasync: [],
   stat: [],
@@ -226,7 +237,7 @@ const file: Members<Omit<AioFile.AioFile, "fd">> = {
   stream: [r.options(chunks)],
   borrowedStream: [r.options({ ...chunks, detach: r.boolean })],
   forEachChunk: [r.callback, r.options({ ...chunks, detach: r.boolean })],
-  sink: [from]
+  sink: [writeAll]
 }
 
 const groupMembers: Members<Omit<AioGroup.AioGroup, "name">> = {

@@ -12,6 +12,7 @@ import { backends } from "../support/backends.ts"
 import { project } from "../support/build.ts"
 import { operationCalls } from "../support/operationCalls.ts"
 import { files } from "./observed/files.ts"
+import { flags } from "./observed/flags.ts"
 import { layerOptions } from "./observed/layers.ts"
 import type { Lines } from "./observed/line.ts"
 import { locks } from "./observed/locks.ts"
@@ -22,7 +23,7 @@ import { publicOptions } from "./publicOptions.ts"
 // It is heard, not replaced.
 vi.spyOn(glibc, "aioInit")
 
-const lines: Lines = { ...operations, ...files, ...locks, ...layerOptions, ...mock }
+const lines: Lines = { ...operations, ...flags, ...files, ...locks, ...layerOptions, ...mock }
 const all = Object.entries(lines)
 
 let options: ReadonlySet<string>

@@ -54,6 +54,7 @@ const offsets = (struct: string, members: Record<string, string>): Record<string
 const sameNames = (names: Record<string, number>): Record<string, string> =>
   Object.fromEntries(Object.keys(names).map((name) => [name, name]))
 
+const { ATOMIC: _atomic, DONTCACHE: _uncached, ...flagsInHeaders } = layout.RWF
 const { dioMemAlign, dioOffsetAlign, ...statx } = layout.STATX
 
 const tables: ReadonlyArray<
@@ -143,7 +144,6 @@ const tables: ReadonlyArray<
         O_CLOEXEC: 0,
         O_PATH: 0,
         RESOLVE_CACHED: 0,
-        RWF_NOWAIT: 0,
         AT_STATX_DONT_SYNC: 0
       }),
       OPEN_HOW: "sizeof(struct open_how)"
@@ -164,10 +164,16 @@ const tables: ReadonlyArray<
       O_CLOEXEC: layout.O_CLOEXEC,
       O_PATH: layout.O_PATH,
       RESOLVE_CACHED: layout.RESOLVE_CACHED,
-      RWF_NOWAIT: layout.RWF_NOWAIT,
       AT_STATX_DONT_SYNC: layout.AT_STATX_DONT_SYNC,
       OPEN_HOW: layout.OPEN_HOW.size
     }
+  ],
+  [
+    // The others are younger (Linux 6.11, 6.14) than many an installed header.
+    "flags of transfers",
+    ["linux/fs.h"],
+    { HIPRI: "RWF_HIPRI", DSYNC: "RWF_DSYNC", SYNC: "RWF_SYNC", NOWAIT: "RWF_NOWAIT", APPEND: "RWF_APPEND" },
+    flagsInHeaders
   ],
   [
     "io_uring's structures",

@@ -27,15 +27,17 @@ export const operationCalls = ({
   path
 }: Named): { readonly [Name in OperationName]: OperationCall } => {
   const bytes = new Uint8Array(8)
+  const read = { highPriority: true, uncached: false, noWait: false }
+  const write = { ...read, dataSync: true, sync: false, append: false, atomic: false }
   return {
     nop: [[]],
     open: [[path], { at, flag: "r", mode: 0o600 }],
     // Nobody's: it is called.
     close: [[-1]],
-    read: [[fd, bytes], { offset: 1 }],
-    write: [[fd, bytes], { offset: 1 }],
-    readv: [[fd, [bytes]], { offset: 1 }],
-    writev: [[fd, [bytes]], { offset: 1 }],
+    read: [[fd, bytes], { offset: 1, ...read }],
+    write: [[fd, bytes], { offset: 1, ...write }],
+    readv: [[fd, [bytes]], { offset: 1, ...read }],
+    writev: [[fd, [bytes]], { offset: 1, ...write }],
     fsync: [[fd]],
     fdatasync: [[fd]],
     stat: [[path], { at }],

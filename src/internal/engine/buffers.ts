@@ -134,7 +134,8 @@ export const encodeBuffers = (
   submission: Submission,
   buffers: ReadonlyArray<Uint8Array>,
   use: Use,
-  visit: ((address: number, length: number) => void) | undefined
+  visit: ((address: number, length: number) => void) | undefined,
+  argument = "buffers"
 ): void => {
   const list = checkList(buffers)
   const vector = new BigUint64Array(Math.max(list.length, 1) * 2)
@@ -142,7 +143,7 @@ export const encodeBuffers = (
   let bytes = 0
   for (let i = 0; i < list.length; i++) {
     const view = list[i]
-    const whole = checkView(view, "buffers")
+    const whole = checkView(view, argument)
     const length = submission.most < 0 ? whole : atMost(submission.most - bytes, whole)
     const memory = length === 0 ? view : memoryFor(submission, view, length, bytes, use)
     const address = length === 0 ? 0 : addressOf(memory)

@@ -47,7 +47,8 @@ export interface UringForm {
 
 /** Writes one `struct iocb`, io_submit(2); implemented by the kernel AIO backend. */
 export interface ControlBlock {
-  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word): void
+  /** `flags`: `RWF_*`. */
+  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word, flags: number): void
 }
 
 /** How Linux kernel AIO runs an operation natively. */
@@ -68,6 +69,8 @@ export interface PosixAioForm {
   readonly call: "aio_read" | "aio_write" | "aio_fsync"
   /** The first argument of aio_fsync(3). */
   readonly flag?: number
+  /** Whether this input, which may be wrong in any way, is for this mechanism. Left out: any. */
+  readonly suits?: (input: any) => boolean
 }
 
 export interface Entry<in I, out A> {

@@ -4,12 +4,16 @@
  */
 import { BadArgument, show } from "./arguments.ts"
 
+/** An option whose getter has thrown. */
+export const unreadable = (name: string, error: unknown): BadArgument =>
+  new BadArgument(name, `could not be read: ${show(error)}`)
+
 /** Reads one property, whose getter may do anything. */
 const property = (options: object, name: string): unknown => {
   try {
     return (options as Record<string, unknown>)[name]
   } catch (error) {
-    throw new BadArgument(name, `could not be read: ${show(error)}`)
+    throw unreadable(name, error)
   }
 }
 
@@ -33,7 +37,7 @@ export const optionsReader = <O extends object>(keys: { readonly [Key in keyof O
   }
 }
 
-/** The same for the one option of a transfer: transfers are made often. */
+/** The same for where a transfer starts: transfers are made often. */
 export const offsetOf = <Offset>(options: { readonly offset?: Offset } | undefined): Offset | undefined =>
   options === undefined || !isGiven(options, "options")
     ? undefined
@@ -44,7 +48,7 @@ const reading = <A>(argument: string, read: () => A): A => {
   try {
     return read()
   } catch (error) {
-    throw new BadArgument(argument, `could not be read: ${show(error)}`)
+    throw unreadable(argument, error)
   }
 }
 

@@ -24,8 +24,15 @@ import { textOfPath } from "../engine/pathNames.ts"
 import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import type { CopyOptions } from "../operation/copies.ts"
-import type { Advice, AllocateOptions, RangeOptions, TransferOptions } from "../operation/descriptors.ts"
+import type { Advice, AllocateOptions, RangeOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
+import {
+  type ReadOptions,
+  type TransferOptions,
+  type WriteAllOptions,
+  type WriteOptions,
+  writeAllFlags
+} from "../operation/transferOptions.ts"
 import { type FileReaderOptions, largestSlab } from "../task/fileReader.ts"
 import { EndOfFile, Move } from "../task/move.ts"
 import { freshSlabs, LentSlabs } from "../task/slabs.ts"
@@ -41,6 +48,18 @@ const startOf = (options: TransferOptions | undefined): Offset | undefined => {
   const offset = offsetOf(options)
   return offset === undefined ? undefined : checkOffset(offset)
 }
+
+/** Where a transfer of all bytes starts, and its `RWF_*`. */
+interface Start {
+  readonly offset: Offset | undefined
+  readonly flags?: number | undefined
+}
+
+/** The same of writes. Throws `BadArgument`. */
+const writeStartOf = (options: WriteAllOptions | undefined): Start => ({
+  offset: startOf(options),
+  flags: options === undefined ? 0 : writeAllFlags(options)
+})
 
 export class FileImpl implements AioFile {
   readonly [TypeId]: PublicTypeId = TypeId
@@ -85,9 +104,9 @@ export class FileImpl implements AioFile {
 
   /** Moves all of the buffer, on the spot if that needs no waiting. */
   private moveAll<A, E>(
-    operation: typeof catalogue.read,
+    operation: typeof catalogue.read | typeof catalogue.write,
     buffer: Uint8Array,
-    offset: Offset | undefined,
+    { flags = 0, offset }: Start,
     toExit: (end: number | Failed) => Exit.Exit<A, E>
   ): Effect.Effect<A, E> {
     return Effect.withFiberRuntime((fiber): Effect.Effect<A, E> => {
@@ -110,6 +129,7 @@ export class FileImpl implements AioFile {
           buffer,
           length,
           offset,
+          flags,
           all: true,
           done,
           triedInline: tried === LATER && triedInline,
@@ -129,11 +149,11 @@ export class FileImpl implements AioFile {
     return !this.isBorrowed && this.engine.descriptors.takesOffsets(this.fd, writes) ? 0 : undefined
   }
 
-  read(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, AioFailure> {
+  read(buffer: Uint8Array, options?: ReadOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.read(this.state, buffer, options))
   }
 
-  readAlloc(length: number, options?: TransferOptions): Effect.Effect<Uint8Array, AioFailure> {
+  readAlloc(length: number, options?: ReadOptions): Effect.Effect<Uint8Array, AioFailure> {
     return withArguments(
       "readAlloc",
       () => checkLength(length),
@@ -162,7 +182,7 @@ export class FileImpl implements AioFile {
       if (whole === undefined || buffer === undefined) return tooLong("readExactly", "into", into as number)
       const { length: expected } = buffer
       if (expected === 0) return Effect.succeed(whole)
-      return this.moveAll<Uint8Array, AioFailure | AioEndOfFile>(catalogue.read, buffer, offset, (end) => {
+      return this.moveAll<Uint8Array, AioFailure | AioEndOfFile>(catalogue.read, buffer, { offset }, (end) => {
         if (!(end instanceof Failed)) return Exit.succeed(whole)
         const { problem } = end
         return problem instanceof EndOfFile
@@ -172,27 +192,27 @@ export class FileImpl implements AioFile {
     })
   }
 
-  readv(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, AioFailure> {
+  readv(buffers: ReadonlyArray<Uint8Array>, options?: ReadOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.readv(this.state, buffers, options))
   }
 
-  write(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<number, AioFailure> {
+  write(buffer: Uint8Array, options?: WriteOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.write(this.state, buffer, options))
   }
 
-  writeAll(buffer: Uint8Array, options?: TransferOptions): Effect.Effect<void, AioFailure> {
-    return Effect.asVoid(this.writeWhole(buffer, options))
+  writeAll(buffer: Uint8Array, options?: WriteAllOptions): Effect.Effect<void, AioFailure> {
+    return Effect.asVoid(this.writeWhole(buffer, () => writeStartOf(options)))
   }
 
   /** The number of bytes: all that there are. */
-  private writeWhole(whole: Uint8Array, options: TransferOptions | undefined): Effect.Effect<number, AioFailure> {
-    const check = () => ({ offset: startOf(options), buffer: checkBytes(whole, "buffer") })
-    return withArguments("writeAll", check, ({ buffer, offset }) =>
-      this.moveAll(catalogue.write, buffer, offset, (end) => exitOfWrite(this.engine, end, "writeAll"))
+  private writeWhole(whole: Uint8Array, start: () => Start): Effect.Effect<number, AioFailure> {
+    const check = () => ({ start: start(), buffer: checkBytes(whole, "buffer") })
+    return withArguments("writeAll", check, ({ buffer, start }) =>
+      this.moveAll(catalogue.write, buffer, start, (end) => exitOfWrite(this.engine, end, "writeAll"))
     )
   }
 
-  writev(buffers: ReadonlyArray<Uint8Array>, options?: TransferOptions): Effect.Effect<number, AioFailure> {
+  writev(buffers: ReadonlyArray<Uint8Array>, options?: WriteOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.writev(this.state, buffers, options))
   }
 
@@ -288,18 +308,21 @@ export class FileImpl implements AioFile {
     }
   }
 
-  sink(options?: TransferOptions): Sink.Sink<void, Uint8Array, never, AioFailure> {
+  sink(options?: WriteAllOptions): Sink.Sink<void, Uint8Array, never, AioFailure> {
     return Sink.unwrap(
       withArguments(
         "sink",
-        () => startOf(options) ?? this.start(true),
-        (start) =>
+        () => writeStartOf(options),
+        ({ flags, offset: given }) =>
           Effect.sync(() => {
-            let offset = start
+            let offset = given ?? this.start(true)
             return Sink.forEach((bytes: Uint8Array) =>
-              Effect.map(this.writeWhole(bytes, { offset }), (count) => {
-                offset = advance(offset, count)
-              })
+              Effect.map(
+                this.writeWhole(bytes, () => ({ offset, flags })),
+                (count) => {
+                  offset = advance(offset, count)
+                }
+              )
             )
           })
       )

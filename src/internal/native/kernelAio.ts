@@ -2,8 +2,8 @@
 import { koffi, type Word } from "./libc.ts"
 import { NR } from "./syscalls.ts"
 
-/** The `IOCB_CMD_*` that are distinguished here; the catalogue knows the others. */
-export const IOCB_CMD_POLL = 5
+/** `IOCB_CMD_*`. */
+export const IOCB_CMD = { PREAD: 0, PWRITE: 1, FSYNC: 2, FDSYNC: 3, POLL: 5, PREADV: 7, PWRITEV: 8 } as const
 
 export const IOCB_FLAG_RESFD = 1 << 0
 export const IOCB_FLAG_IOPRIO = 1 << 1

@@ -60,7 +60,16 @@ export const AT_STATX_DONT_SYNC = 0x4000
 
 export const F_GETFL = 3
 export const F_DUPFD_CLOEXEC = 1030
-export const RWF_NOWAIT = 0x8
+/** `RWF_*` of preadv2(2). A kernel that does not know one of them says EOPNOTSUPP. */
+export const RWF = {
+  HIPRI: 0x1,
+  DSYNC: 0x2,
+  SYNC: 0x4,
+  NOWAIT: 0x8,
+  APPEND: 0x10,
+  ATOMIC: 0x40,
+  DONTCACHE: 0x80
+} as const
 
 export const S_IFMT = 0o170000
 export const S_IFIFO = 0o010000

@@ -15,7 +15,7 @@ import {
   O_PATH,
   OPEN_HOW,
   RESOLVE_CACHED,
-  RWF_NOWAIT,
+  RWF,
   S_IFMT,
   S_IFREG,
   STATX,
@@ -48,7 +48,7 @@ export const readNoWait = (fd: number, address: number, length: number, offset: 
   vector[0] = address
   vector[1] = address / HIGH
   vector[2] = length
-  return syscall(NR.preadv2, fd, vectorAddress, 1, offset, 0, RWF_NOWAIT)
+  return syscall(NR.preadv2, fd, vectorAddress, 1, offset, 0, RWF.NOWAIT)
 }
 
 /** The same with one byte more, which is thrown away: `length + 1` tells that there are more bytes. */
@@ -59,7 +59,7 @@ export const readNoWaitAndOne = (fd: number, address: number, length: number, of
   vector[4] = spillAddress
   vector[5] = spillAddress / HIGH
   vector[6] = 1
-  return syscall(NR.preadv2, fd, vectorAddress, 2, offset, 0, RWF_NOWAIT)
+  return syscall(NR.preadv2, fd, vectorAddress, 2, offset, 0, RWF.NOWAIT)
 }
 
 const openHow = (flags: number): BigUint64Array => BigUint64Array.of(BigInt(flags), 0n, BigInt(RESOLVE_CACHED))

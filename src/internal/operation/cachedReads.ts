@@ -5,7 +5,7 @@ import type { OnFile, OpenDescriptor } from "../engine/openDescriptor.ts"
 import { PENDING, UNFIT } from "../engine/operation.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
-import { F_GETFL } from "../native/layout.ts"
+import { F_GETFL, RWF } from "../native/layout.ts"
 import { syscall } from "../native/libc.ts"
 import { readNoWait, readNoWaitAndOne, zeroIsEnd } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
@@ -16,6 +16,8 @@ export interface TransferInput extends OnFile {
   readonly file?: OpenDescriptor | undefined
   readonly buffer: Uint8Array
   readonly offset: Offset | undefined
+  /** `RWF_*`, at least one of them. */
+  readonly flags?: number | undefined
 }
 
 export interface VectorInput extends OnFile {
@@ -23,6 +25,8 @@ export interface VectorInput extends OnFile {
   readonly file?: OpenDescriptor | undefined
   readonly buffers: ReadonlyArray<Uint8Array>
   readonly offset: Offset | undefined
+  /** `RWF_*`, at least one of them. */
+  readonly flags?: number | undefined
 }
 
 /**
@@ -49,6 +53,7 @@ const findsWithoutWaiting = ({ a3 }: Submission, { fd, file }: TransferInput, le
 const readWith =
   (first: typeof readNoWait, more: number) =>
   (submission: Submission, input: TransferInput): number => {
+    if (submission.a5 !== 0) return readFlagged(submission, input)
     const length = submission.a2 as number
     // Without an offset the descriptor may be of a pipe or a terminal: there a part of an answer is the answer, and cannot be asked for
     // twice.
@@ -58,6 +63,17 @@ const readWith =
     const count = first(input.fd, submission.a1 as number, length, submission.a3)
     return count >= length ? count : readRest(submission, input, count)
   }
+
+/**
+ * A read that is not to wait is this call, whatever it answers. With other flags it says what becomes of the pages or what is asked of the device,
+ * which is not for the event loop's thread.
+ */
+const readFlagged = (submission: Submission, input: TransferInput): number => {
+  const { a0, a1, a2, a3, a4, a5, bytes, nr } = submission
+  if (a5 !== RWF.NOWAIT || input.offset === undefined || bytes === 0 || bytes > HEAVY) return UNFIT
+  if (!mayReadWithoutWaiting(input.fd, input.file)) return UNFIT
+  return findsWithoutWaiting(submission, input, bytes) ? syscall(nr, a0, a1, a2, a3, a4, a5) : PENDING
+}
 
 /** Called after a try that gave `first`: fewer bytes than were asked for, or an error. */
 const readRest = (submission: Submission, { fd, file }: TransferInput, first: number): number => {

@@ -12,14 +12,11 @@ export {
   fsync,
   ftruncate,
   nop,
-  read,
-  readahead,
-  readv,
-  write,
-  writev
+  readahead
 } from "./descriptors.ts"
 export { readdir } from "./directories.ts"
 export * from "./extendedAttributes.ts"
 export * from "./paths.ts"
 export { lockHolder, lockRange } from "./rangeLocks.ts"
+export { read, readv, write, writev } from "./transfers.ts"
 export * from "./waiting.ts"

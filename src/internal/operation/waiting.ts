@@ -5,6 +5,7 @@ import { type OnFile, type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, type Operation } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { errno } from "../native/errno.ts"
+import { IOCB_CMD } from "../native/kernelAio.ts"
 import { pollsWithoutAsking } from "../native/nonblocking.ts"
 import { mayHavePeer, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollEvents } from "../native/readiness.ts"
 import { NR } from "../native/syscalls.ts"
@@ -86,9 +87,9 @@ export const pollFd = define(
       prepare: (entry, { cell }) => entry.prepare(IORING_OP.POLL_ADD, cell.u32[0], 0, 0, 0, cell.u32[1] & 0xffff)
     },
     kernelAio: {
-      opcode: 5,
+      opcode: IOCB_CMD.POLL,
       suits: asksKernel,
-      prepare: (block, { cell }) => block.prepare(5, cell.u32[0], cell.u32[1] & 0xffff, 0, 0)
+      prepare: (block, { cell }) => block.prepare(IOCB_CMD.POLL, cell.u32[0], cell.u32[1] & 0xffff, 0, 0, 0)
     },
     // For a file whose server does not answer.
     mayWaitForEver: true,

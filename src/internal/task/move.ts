@@ -5,7 +5,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
-import { read } from "../operation/catalogue.ts"
+import { read, type write } from "../operation/catalogue.ts"
 import { Member, type Owner } from "./member.ts"
 import type { SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
@@ -25,13 +25,15 @@ export interface MoveOptions {
   /** The engine that runs the next request. */
   readonly engine: () => Engine
   readonly file: OpenDescriptor
-  readonly operation: typeof read
+  readonly operation: typeof read | typeof write
   /** The bytes. An ordinary array if `all` of them are to be moved. */
   readonly buffer: Uint8Array
   /** Bytes of the buffer. */
   readonly length: number
   /** Where the transfer starts. Left out: at the position of the descriptor, or at the end of a file that is appended to. */
   readonly offset: Offset | undefined
+  /** `RWF_*` of each request. Default 0. */
+  readonly flags?: number | undefined
   readonly all: boolean
   /** Bytes that have been moved before. Default 0. */
   readonly done?: number | undefined
@@ -68,14 +70,15 @@ export class Move extends Task<number> implements Owner<Member> {
 
   private more(triedInline: boolean): void {
     const { done } = this
-    const { context, engine, file, offset, operation } = this.options
+    const { context, engine, file, flags = 0, offset, operation } = this.options
     let buffer: Uint8Array
     try {
       buffer = this.rest
     } catch (problem) {
       return this.conclude(new Failed(operation.entry.name, undefined, 0, problem))
     }
-    const input = { fd: file.fd, file, buffer, offset: advance(offset, done) }
+    const plain = { fd: file.fd, file, buffer, offset: advance(offset, done) }
+    const input = flags === 0 ? plain : { ...plain, flags }
     this.engine = engine()
     this.member = new Member(this, { entry: operation.entry, input }, 0, context)
     this.member.triedInline = triedInline

@@ -180,6 +180,18 @@ describe(`a crash (SEED=${firstSeed})`, () => {
     })
   )
 
+  it.effect("keeps single writes with sync and dataSync", () =>
+    Effect.gen(function* () {
+      for (const options of [{ sync: true }, { dataSync: true }]) {
+        const program = AioFile.withFile("/tmp/a", { flag: "r+" }, (file) =>
+          file.writeAll(Buffer.from("b".repeat(5000)), options)
+        )
+        const found = yield* outcomes(program, { "/tmp/a": "a".repeat(6000) })
+        expect([...found.keys()]).toEqual(only({ a: "b".repeat(5000) + "a".repeat(1000) }))
+      }
+    })
+  )
+
   it.effect("loses what a failed fsync gave up, even if a later one succeeds", () =>
     Effect.gen(function* () {
       const program = (again: Effect.Effect<unknown, unknown, Aio.Aio | MockAio.MockAio>) =>

@@ -7,6 +7,7 @@ import { operations as mockOperations } from "../../../src/internal/backend/mock
 import * as catalogue from "../../../src/internal/operation/catalogue.ts"
 import { shapes } from "../../fuzz/shapes.ts"
 import { files as observedOfFiles } from "../../operations/observed/files.ts"
+import { flags as observedFlags } from "../../operations/observed/flags.ts"
 import { operations as observed } from "../../operations/observed/operations.ts"
 import { backends } from "../../support/backends.ts"
 import { project } from "../../support/build.ts"
@@ -318,7 +319,7 @@ const places: ReadonlyArray<readonly [where: string, has: (name: Name) => boolea
 const hidden = (name: Name): ReadonlyArray<string> =>
   Object.keys(calls[name]?.[1] ?? {})
     .flatMap((option) => [`Aio.${name}.${option}`, `AioOperation.${name}.${option}`])
-    .filter((option) => !Object.hasOwn(observed, option) && !Object.hasOwn(observedOfFiles, option))
+    .filter((option) => ![observed, observedFlags, observedOfFiles].some((lines) => Object.hasOwn(lines, option)))
 
 describe("an operation", () => {
   it("that is defined is in the catalogue, by its name", async () => {

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Aio, AioFile } from "effect-aio"
+import { Effect, Fiber, Stream } from "effect"
+import { Aio, AioError, AioFile } from "effect-aio"
 import { backends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { descriptorOf, type World } from "../../support/world.ts"
 
 const SIZE = 300_000
@@ -115,6 +116,105 @@ describe.each(backends)("$name: transfers", ({ layer, real, world }) => {
       }).pipe(Effect.provide(layer))
     )
   }
+
+  it.scopedLive("flags: the same bytes, or EOPNOTSUPP and none", () =>
+    Effect.gen(function* () {
+      const { bytes, fd, path } = yield* randomFile(world)
+      const into = Buffer.alloc(1000)
+      const unknown = <A>(transfer: Effect.Effect<A, AioError.AioFailure, Aio.Aio>) =>
+        transfer.pipe(AioError.catchCode("EOPNOTSUPP", () => Effect.succeed(undefined)))
+      for (const flag of ["highPriority", "uncached", "noWait"]) {
+        for (const read of [
+          Aio.read(fd, into, { offset: 500, [flag]: true }),
+          Aio.readv(fd, [into], { offset: 500, [flag]: true })
+        ]) {
+          into.fill(0)
+          const count = yield* unknown(read)
+          if (count !== undefined) expect(into.equals(bytes.subarray(500, 1500))).toBe(true)
+          else expect(flag).not.toBe("highPriority")
+        }
+      }
+      const part = randomBytes(2000)
+      for (const flag of ["dataSync", "sync", "highPriority", "uncached", "atomic", "noWait"]) {
+        for (const write of [
+          Aio.write(fd, part, { offset: 700, [flag]: true }),
+          Aio.writev(fd, [part], { offset: 700, [flag]: true })
+        ]) {
+          const before = yield* world.readFile(path)
+          const count = yield* unknown(write)
+          if (count === undefined) expect((yield* world.readFile(path)).equals(before)).toBe(true)
+          else
+            expect((yield* world.readFile(path)).subarray(700, 700 + count).equals(part.subarray(0, count))).toBe(true)
+          if (flag === "atomic") expect(count).toBe(undefined)
+          if (flag === "dataSync" || flag === "sync") expect(count).toBe(2000)
+          yield* Aio.write(fd, randomBytes(2000), { offset: 700 })
+        }
+      }
+      // A large one, and one at the position, which moves.
+      const large = randomBytes(LARGE)
+      expect(yield* Aio.write(fd, large, { dataSync: true })).toBe(LARGE)
+      expect(yield* Aio.write(fd, Buffer.from("end"), { sync: true })).toBe(3)
+      expect((yield* world.readFile(path)).equals(Buffer.concat([large, Buffer.from("end")]))).toBe(true)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("append: at the end, whatever the offset, and all at once", () =>
+    Effect.gen(function* () {
+      const { fd, path } = yield* randomFile(world)
+      const lines = Array.from({ length: 40 }, (_, i) => Buffer.from(`line ${String(i).padStart(3)}\n`))
+      yield* Effect.forEach(
+        lines,
+        (line, i) => Aio.write(fd, line, i % 2 === 0 ? { append: true } : { offset: 0, append: true }),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      const added = (yield* world.readFile(path)).subarray(SIZE).toString()
+      expect(added.match(/.{8}\n/g)!.sort()).toEqual(lines.map(String).sort())
+      expect(added.length).toBe(lines.length * 9)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("noWait: EAGAIN where a peer would have to be waited for, and what there is otherwise", () =>
+    Effect.gen(function* () {
+      const [reader, writer] = yield* world.pipe
+      const now = { noWait: true }
+      const into = Buffer.alloc(10)
+      for (const read of [Aio.read(reader, into, now), Aio.readv(reader, [into], now)]) {
+        expect(yield* Effect.flip(read)).toMatchObject({ _tag: "AioError", code: "EAGAIN", reason: "WouldBlock" })
+      }
+      // Others wait meanwhile.
+      const waiting = yield* Effect.fork(Aio.read(reader, Buffer.alloc(1)))
+      yield* statsReach({ executing: 1 })
+      expect(yield* Aio.write(writer, Buffer.from("xyz"), now)).toBe(3)
+      expect(yield* Fiber.join(waiting)).toBe(1)
+      expect(yield* Aio.read(reader, into, now)).toBe(2)
+      expect(into.toString("latin1", 0, 2)).toBe("yz")
+      yield* Aio.close(writer)
+      expect(yield* Aio.read(reader, into, now)).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("flags of open files, and of the writes that all of some bytes take", () =>
+    Effect.gen(function* () {
+      const path = join(yield* world.directory, "log")
+      const file = yield* AioFile.open(path, { flag: "w" })
+      yield* file.writeAll(Buffer.from("first "), { dataSync: true })
+      yield* Stream.run(
+        Stream.make(Buffer.from("second "), Buffer.from("third")),
+        file.sink({ offset: 0, append: true, sync: true })
+      )
+      expect((yield* world.readFile(path)).toString()).toBe("first second third")
+      const wrong: any = { sync: "yes" }
+      for (const write of [
+        file.writeAll(Buffer.from("x"), wrong),
+        Stream.run(Stream.make(Buffer.from("x")), file.sink(wrong))
+      ]) {
+        expect(yield* Effect.flip(write)).toMatchObject({ _tag: "AioBadArgument", argument: "sync" })
+      }
+      expect((yield* file.stat).size).toBe(18n)
+    }).pipe(Effect.provide(layer))
+  )
 
   it.scopedLive("readv across the end fills what there is", () =>
     Effect.gen(function* () {

@@ -29,7 +29,7 @@ import type { Request } from "../../engine/request.ts"
 import { Slot } from "../../engine/request.ts"
 import { errno } from "../../native/errno.ts"
 import { abandonAtExitOfWorker, forget } from "../../native/exit.ts"
-import { IOCB_CMD_POLL } from "../../native/kernelAio.ts"
+import { IOCB_CMD } from "../../native/kernelAio.ts"
 import { clearInterval, setInterval } from "../../native/loop.ts"
 import { Reactor } from "../../native/reactor.ts"
 import { POLLERR, POLLHUP } from "../../native/readiness.ts"
@@ -44,7 +44,7 @@ const RETRY_INTERVAL = 10
 /** After so many looks at a full context in which nothing has ended, new requests go to the pool. */
 const STALLED = 10
 
-const isPoll = (request: Request): boolean => request.entry.kernelAio!.opcode === IOCB_CMD_POLL
+const isPoll = (request: Request): boolean => request.entry.kernelAio!.opcode === IOCB_CMD.POLL
 
 export class KernelAioBackend implements Backend {
   readonly name = "kernel"
@@ -93,7 +93,7 @@ export class KernelAioBackend implements Backend {
 
   accepts({ entry: { kernelAio }, input }: Request): boolean {
     if (kernelAio === undefined || this.isLost) return false
-    return kernelAio.transfers === true ? isSuitable(input) : kernelAio.suits?.(input) !== false
+    return kernelAio.suits?.(input) !== false && (kernelAio.transfers !== true || isSuitable(input))
   }
 
   submit(request: Request): boolean {

@@ -127,10 +127,10 @@ export class Context implements ControlBlock {
   }
 
   /** Writes the fields of the selected block. Follow with `commit`. */
-  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word): void {
+  prepare(opcode: number, fd: number, buffer: number, bytes: number, offset: Word, flags: number): void {
     const { at, blocks } = this
     blocks[at + IOCB.key] = 0
-    blocks[at + IOCB.rwFlags] = 0
+    blocks[at + IOCB.rwFlags] = flags
     blocks[at + IOCB.opcode] = opcode
     blocks[at + IOCB.fd] = fd
     setWord(blocks, at + IOCB.buffer, buffer)

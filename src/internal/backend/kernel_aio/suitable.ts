@@ -5,7 +5,7 @@ import { syscall } from "../../native/libc.ts"
 import { DISK } from "../../native/positions.ts"
 import { NR } from "../../native/syscalls.ts"
 import { ALWAYS, trustOf } from "../../native/trust.ts"
-import { transferKind } from "../../operation/descriptors.ts"
+import { transferKind } from "../../operation/transfers.ts"
 
 /**
  * Direct I/O at an offset, on a disk or on a regular file of a local file system: FUSE answers it wrongly. Buffered transfers are not

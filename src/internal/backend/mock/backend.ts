@@ -396,7 +396,7 @@ export class MockBackend implements Backend {
 const shorten = ({ entry }: Request, submission: Slot, most: number): void => {
   const limit = Math.max(entry === write.entry || entry === writev.entry ? 0 : 1, most)
   if (entry === copyFileRange.entry) submission.a4 = Math.min(Number(submission.a4), limit)
-  else if (entry === readv.entry || entry === writev.entry) {
+  else if (entry === readv.entry || entry === writev.entry || (entry.bytes !== undefined && submission.a5 !== 0)) {
     const { vector, views } = keptVector(submission)
     let left = BigInt(limit)
     for (let i = 0; i < views.length; i++) {

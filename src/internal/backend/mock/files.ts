@@ -1,6 +1,7 @@
 /** Operations on open files that move bytes, and positions. */
 
 import type { Offset } from "../../engine/arguments.ts"
+import { RWF } from "../../native/layout.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
 import type { Lock } from "../../operation/waiting.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
@@ -29,19 +30,20 @@ export class Files {
   // --- Transfers
 
   /** readv(2) of no bytes asks the file nothing; read(2) does. */
-  readv(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
+  readv(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined, flags = 0): number {
     const { inode, readable } = this.descriptors.get(fd)
     const isNothing = readable && inode instanceof Directory && lengthOf(into) === 0
-    return isNothing ? 0 : this.read(fd, into, offset)
+    return isNothing ? 0 : this.read(fd, into, offset, flags)
   }
 
-  read(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined): number {
+  read(fd: number, into: ReadonlyArray<Uint8Array>, offset: Offset | undefined, flags = 0): number {
     const description = this.descriptors.get(fd)
     const { inode } = description
     if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
     if (!description.readable) fail("EBADF")
     if (inode instanceof Directory) return fail("EISDIR")
-    if (inode instanceof Fifo) return this.receive(inode.pipe, into)
+    demandFlags(inode, flags)
+    if (inode instanceof Fifo) return this.receive(inode.pipe, into, flags)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const at = position(description, offset, into)
     demandAligned(description, into, at)
@@ -56,21 +58,23 @@ export class Files {
     return done
   }
 
-  write(fd: number, from: ReadonlyArray<Uint8Array>, offset: Offset | undefined, attempt: Attempt): number {
+  write(fd: number, from: ReadonlyArray<Uint8Array>, offset: Offset | undefined, attempt: Attempt, flags = 0): number {
     const description = this.descriptors.get(fd)
     const { inode } = description
     if (offset !== undefined && inode instanceof Fifo) fail("ESPIPE")
     if (!description.writable) fail("EBADF")
-    if (inode instanceof Fifo) return this.send(description, inode.pipe, from, attempt)
+    demandFlags(inode, flags)
+    if (inode instanceof Fifo) return this.send(description, inode.pipe, from, attempt, flags)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const asked = position(description, offset, from)
     demandAligned(description, from, asked)
     if (from.every(({ byteLength }) => byteLength === 0)) return 0
     // O_APPEND wins over an offset, in contrast to POSIX: pwrite(2), BUGS.
-    const at = description.appends ? inode.size : asked
+    const at = description.appends || (flags & RWF.APPEND) !== 0 ? inode.size : asked
     const done = this.put(inode, from, at)
     if (offset === undefined) description.position = at + done
-    if ((description.flags & O_DSYNC) !== 0) inode.content.syncRange(at, at + done)
+    const isSynchronous = (description.flags & O_DSYNC) !== 0 || (flags & (RWF.DSYNC | RWF.SYNC)) !== 0
+    if (isSynchronous) inode.content.syncRange(at, at + done)
     return done
   }
 
@@ -96,10 +100,11 @@ export class Files {
     if (inode.atime <= inode.mtime || inode.atime <= inode.ctime || now - inode.atime > DAY) inode.atime = now
   }
 
-  private receive(pipe: Pipe, into: ReadonlyArray<Uint8Array>): number {
+  private receive(pipe: Pipe, into: ReadonlyArray<Uint8Array>, flags: number): number {
     if (into.every(({ byteLength }) => byteLength === 0)) return 0
     if (pipe.isEmpty) {
       if (pipe.writers === 0) return 0
+      if ((flags & RWF.NOWAIT) !== 0) fail("EAGAIN")
       throw new Waits(pipe)
     }
     let done = 0
@@ -108,7 +113,13 @@ export class Files {
     return done
   }
 
-  private send(description: Description, pipe: Pipe, from: ReadonlyArray<Uint8Array>, attempt: Attempt): number {
+  private send(
+    description: Description,
+    pipe: Pipe,
+    from: ReadonlyArray<Uint8Array>,
+    attempt: Attempt,
+    flags: number
+  ): number {
     const bytes = from.length === 1 ? from[0] : Buffer.concat(from)
     const left = bytes.subarray(attempt.progress)
     if (bytes.byteLength === 0) return 0
@@ -120,6 +131,7 @@ export class Files {
       this.fs.wake(pipe)
     }
     if (attempt.progress === bytes.byteLength) return attempt.progress
+    if ((flags & RWF.NOWAIT) !== 0) return attempt.progress > 0 ? attempt.progress : fail("EAGAIN")
     // With O_NONBLOCK, a part is enough. If there is no room for any byte, it is waited for, as on the other backends.
     if (description.waits || attempt.progress === 0) throw new Waits(pipe)
     return attempt.progress
@@ -302,6 +314,12 @@ const position = (description: Description, offset: Offset | undefined, buffers:
   if (offset === undefined) return description.position
   if (typeof offset === "bigint" && offset + BigInt(lengthOf(buffers)) > MAX_OFFSET) fail("EINVAL")
   return Number(offset)
+}
+
+/** The disk writes a sector at once and no more; a pipe has no pages to drop. */
+const demandFlags = (inode: Inode, flags: number): void => {
+  const unknown = RWF.ATOMIC | (inode instanceof Fifo ? RWF.DONTCACHE : 0)
+  if ((flags & unknown) !== 0) fail("EOPNOTSUPP")
 }
 
 /** Addresses are checked by the operation itself. */

@@ -50,10 +50,12 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   open: ({ fs, open }, { path }, { a2, a3 }, attempt) =>
     descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
-  read: ({ files }, { fd, offset }, submission) => files.read(fd, memoryOf(submission), offset),
-  readv: ({ files }, { fd, offset }, submission) => files.readv(fd, memoriesOf(submission), offset),
-  write: ({ files }, { fd, offset }, submission, attempt) => files.write(fd, memoryOf(submission), offset, attempt),
-  writev: ({ files }, { fd, offset }, submission, attempt) => files.write(fd, memoriesOf(submission), offset, attempt),
+  read: ({ files }, { fd, flags, offset }, submission) => files.read(fd, memoryOf(submission), offset, flags),
+  readv: ({ files }, { fd, flags, offset }, submission) => files.readv(fd, memoriesOf(submission), offset, flags),
+  write: ({ files }, { fd, flags, offset }, submission, attempt) =>
+    files.write(fd, memoryOf(submission), offset, attempt, flags),
+  writev: ({ files }, { fd, flags, offset }, submission, attempt) =>
+    files.write(fd, memoriesOf(submission), offset, attempt, flags),
   fsync: ({ files }, { fd }) => files.sync(fd),
   fdatasync: ({ files }, { fd }) => files.sync(fd),
   ftruncate: ({ files }, { fd, length }) => files.ftruncate(fd, length),
@@ -143,7 +145,11 @@ const part = (view: ArrayBufferView, length: number): Uint8Array => {
   return bytes.subarray(0, length)
 }
 
-const memoryOf = ({ a2, keep }: Submission): ReadonlyArray<Uint8Array> => [part(keep as ArrayBufferView, Number(a2))]
+/** With flags, one buffer is a list, too. */
+const memoryOf = (submission: Submission): ReadonlyArray<Uint8Array> => {
+  const { a2, a5, keep } = submission
+  return a5 === 0 ? [part(keep as ArrayBufferView, Number(a2))] : memoriesOf(submission)
+}
 
 const memoriesOf = (submission: Submission): ReadonlyArray<Uint8Array> => {
   const { vector, views } = keptVector(submission)

@@ -29,7 +29,7 @@ import { clearInterval, now, setInterval } from "../../native/loop.ts"
 import { DISK } from "../../native/positions.ts"
 import { AIO_ALLDONE, AIO_CANCELED, type ControlBlocks, LIO_READ, LIO_WRITE } from "../../native/posixAio.ts"
 import { descriptorType } from "../../native/readiness.ts"
-import { transferKind } from "../../operation/descriptors.ts"
+import { transferKind } from "../../operation/transfers.ts"
 import { type DescriptorQueue, DescriptorQueues } from "./descriptorQueues.ts"
 import { MOST_WATCHED, type Notification } from "./notification.ts"
 
@@ -91,7 +91,7 @@ export class PosixAioBackend implements Backend {
   }
 
   accepts({ entry, input }: Request): boolean {
-    if (entry.posixAio === undefined) return false
+    if (entry.posixAio === undefined || entry.posixAio.suits?.(input) === false) return false
     const { fd, file } = input
     // At the current position: two such transfers would have to be kept in order, and the descriptor may be a pipe. Where the kernel takes
     // no offset (ESPIPE), glibc leaves the offset out instead of failing.
