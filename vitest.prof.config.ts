@@ -18,7 +18,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Descriptors, signals and rings belong to a process: every test file gets one of its own.
     pool: "forks",
-    poolOptions: { forks: { isolate: true, maxForks: 2, execArgv: ["--expose-gc","--cpu-prof","--cpu-prof-dir=/tmp/tests/prof"] } },
+    poolOptions: {
+      forks: { isolate: true, maxForks: 2, execArgv: ["--expose-gc", "--cpu-prof", "--cpu-prof-dir=/tmp/tests/prof"] }
+    },
     testTimeout: 60_000,
     hookTimeout: 60_000
   }

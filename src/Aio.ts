@@ -56,7 +56,14 @@ export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { MkdirOptions, MknodOptions, NodeType, OpenOptions, RenameOptions } from "./internal/operation/paths.ts"
+export type {
+  HardLinkOptions,
+  MkdirOptions,
+  MknodOptions,
+  NodeType,
+  OpenOptions,
+  RenameOptions
+} from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { ReadOptions, TransferOptions, WriteOptions } from "./internal/operation/transferOptions.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"

@@ -15,7 +15,15 @@ import { exitOf, exitOfWrite } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Restore } from "./internal/effect/wait.ts"
-import { BadArgument, checkFd, type Offset, type Path, show } from "./internal/engine/arguments.ts"
+import {
+  BadArgument,
+  checkFd,
+  checkPath,
+  checkUint32,
+  type Offset,
+  type Path,
+  show
+} from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
 import type { Engine } from "./internal/engine/engine.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
@@ -34,6 +42,7 @@ import type {
   WriteOptions
 } from "./internal/operation/transferOptions.ts"
 import { ReadFile } from "./internal/task/readFile.ts"
+import { WriteAtomic } from "./internal/task/writeAtomic.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
 
 /**
@@ -321,6 +330,10 @@ const decoderOf = (encoding: string): InstanceType<typeof TextDecoder> => {
  */
 export type WriteFileOptions = Pick<DescriptorOptions, "flag" | "mode">
 
+/** Throws `BadArgument`. */
+const bytesOf = (data: Uint8Array | string): Uint8Array =>
+  typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data")
+
 const writeFileOptions = optionsReader<WriteFileOptions>({ flag: true, mode: true })
 
 /**
@@ -341,13 +354,90 @@ export const writeFile = (
     withArguments(
       "writeFile",
       () => ({
-        bytes: typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data"),
+        bytes: bytesOf(data),
         ...writeFileOptions(options)
       }),
       ({ bytes, flag, mode }) =>
         runSequence(
           () => new WriteFile(engine, path, bytes, { method: "writeFile", about: () => ({ path }), flag, mode }),
           (end) => exitOfWrite(engine, end, "writeFile")
+        )
+    )
+  )
+
+/**
+ * How `writeAtomic` replaces a file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WriteAtomicOptions {
+  /** Permissions of the new file, less the umask. Default 0o666. Not of one that gets those of the old one. */
+  readonly mode?: number | undefined
+  /**
+   * Default `false`. With `true`, the new file gets permissions, owner, group and extended attributes (access control lists among them) of the
+   * one that it replaces, and EPERM where this user may not give them.
+   */
+  readonly preserve?: boolean | undefined
+  /**
+   * Default `true`: it ends when all is on the disk. `false` leaves the syncs of file and directory out. Processes still see the old file or the new
+   * one; after a crash of the machine the file may have the new name and no bytes.
+   */
+  readonly durable?: boolean | undefined
+  /** Default `true`: the file that a symbolic link leads to is replaced, and the link stays. `false`: the link itself. */
+  readonly follow?: boolean | undefined
+}
+
+const writeAtomicOptions = optionsReader<WriteAtomicOptions>({
+  mode: true,
+  preserve: true,
+  durable: true,
+  follow: true
+})
+
+/**
+ * Puts a file with these bytes in place of another, or where there was none: whoever opens the path finds the old file or the new one, whole,
+ * whatever happens meanwhile. All bytes are written to a new file in the same directory and synced, then that takes the name (rename(2)), and
+ * the directory is synced.
+ *
+ * Interrupted or failed, the path has its old file (or the new one, if only the directory's sync is missing), and nothing is left beside it. A
+ * process that is killed leaves nothing while it writes; between the two steps that replace an existing file it may leave
+ * `.effect-aio-*.tmp`, and so it may at any time where a file system has no files without a name (O_TMPFILE).
+ *
+ * It is a new file: other names (hard links) and descriptors keep the old one, and permissions and owner are new without `preserve`. What a
+ * symbolic link leads to is replaced, not the link. A directory is EISDIR; a FIFO, a device or a socket is EINVAL. The directory has to be
+ * readable, or `durable` be `false`. The bytes must not change until it has ended.
+ *
+ * @since 0.1.0
+ * @category operations
+ * @example
+ * import { Effect } from "effect"
+ * import { Aio, AioFile } from "effect-aio"
+ *
+ * const program = AioFile.writeAtomic("settings.json", JSON.stringify({ theme: "dark" }), { preserve: true }).pipe(
+ *   Effect.provide(Aio.layer())
+ * )
+ */
+export const writeAtomic = (
+  path: Path,
+  data: Uint8Array | string,
+  options?: WriteAtomicOptions
+): Effect.Effect<void, AioFailure, Aio> =>
+  withEngine((engine) =>
+    withArguments(
+      "writeAtomic",
+      () => {
+        const { mode, ...rest } = writeAtomicOptions(options)
+        return {
+          at: checkPath(path),
+          bytes: bytesOf(data),
+          options: { mode: mode === undefined ? undefined : checkUint32(mode, "mode"), ...rest }
+        }
+      },
+      ({ at, bytes, options }) =>
+        runSequence(
+          () => new WriteAtomic(engine, at, bytes, { method: "writeAtomic", about: () => ({ path }), ...options }),
+          (end) => exitOfWrite(engine, end, "writeAtomic")
         )
     )
   )

@@ -87,7 +87,7 @@ export const operations: Record<OperationName, r.Shape> = {
     r.choice("File", "FIFO", "Socket", "CharacterDevice", "BlockDevice"),
     r.options({ mode: r.mode, major: r.choice(0, 1, undefined), minor: r.choice(0, 1 << 19, undefined), ...at })
   ],
-  link: [r.path, r.path],
+  link: [r.path, r.path, r.options(follow)],
   symlink: [r.path, r.path, r.options(at)],
   readlink: [r.path, r.options(at)],
   readdir: [r.target, r.options({ bufferSize: r.choice(32768, 100, 1 << 20, undefined) })],
@@ -173,6 +173,11 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioFile.readFile": [r.path],
   "AioFile.readFileString": [r.path, r.choice("utf-8", "latin1", "nonsense", undefined)],
   "AioFile.writeFile": [r.path, r.bytes, r.options({ flag: r.choice("w", "a", "wx", "nonsense"), mode: r.count })],
+  "AioFile.writeAtomic": [
+    r.path,
+    r.bytes,
+    r.options({ mode: r.mode, preserve: r.boolean, durable: r.boolean, follow: r.boolean })
+  ],
   "AioFile.fromDescriptor": [r.fd],
   "AioLock.acquire": [r.path, r.options({ ...lock, limit: r.duration })],
   "AioLock.tryAcquire": [r.path, r.options(lock)],

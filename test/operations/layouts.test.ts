@@ -130,6 +130,7 @@ const tables: ReadonlyArray<
     {
       ...sameNames({
         AT_FDCWD: 0,
+        AT_SYMLINK_FOLLOW: 0,
         AT_SYMLINK_NOFOLLOW: 0,
         AT_EACCESS: 0,
         AT_REMOVEDIR: 0,
@@ -150,6 +151,7 @@ const tables: ReadonlyArray<
     },
     {
       AT_FDCWD: layout.AT_FDCWD,
+      AT_SYMLINK_FOLLOW: layout.AT_SYMLINK_FOLLOW,
       AT_SYMLINK_NOFOLLOW: layout.AT_SYMLINK_NOFOLLOW,
       AT_EACCESS: layout.AT_EACCESS,
       AT_REMOVEDIR: layout.AT_REMOVEDIR,

@@ -53,7 +53,7 @@ export const operationCalls = ({
     rename: [[absent, other], { existing: "noReplace", whiteout: true }],
     mkdir: [[path], { at, mode: 0o700 }],
     mknod: [[path, "CharacterDevice"], { at, mode: 0o600, major: 0, minor: 0 }],
-    link: [[absent, other]],
+    link: [[absent, other], { follow: true }],
     symlink: [["target", path], { at }],
     readlink: [[path], { at }],
     statvfs: [[path]],

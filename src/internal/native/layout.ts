@@ -53,6 +53,7 @@ export const RESOLVE_CACHED = 0x20
 
 export const AT_FDCWD = -100
 export const AT_SYMLINK_NOFOLLOW = 0x100
+export const AT_SYMLINK_FOLLOW = 0x400
 export const AT_EACCESS = 0x200
 export const AT_REMOVEDIR = 0x200
 export const AT_EMPTY_PATH = 0x1000
@@ -82,6 +83,8 @@ export const S_IFSOCK = 0o140000
 /** Open flags that Node's constants lack. Values of the generic table; neither architecture here overrides them. */
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
+/** With O_DIRECTORY, which differs between architectures. */
+export const O_TMPFILE = 0o20000000 | (process.arch === "arm64" ? 0o40000 : 0o200000)
 
 /** The most bytes one read or write moves: `MAX_RW_COUNT`. A longer request gives a short result, as read(2) says. */
 export const MAX_RW_COUNT = 0x7ffff000

@@ -11,6 +11,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   S_IFBLK,
   S_IFCHR,
@@ -311,19 +312,39 @@ export const mknod = define(
   }
 )
 
-export const link = define((path: Path, to: Path) => ({ path, to }), {
+/**
+ * What link(2) does with a symbolic link.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HardLinkOptions {
+  /**
+   * Default `false`: a symbolic link gets another name itself. `true`: the file that it points to. So a file without a name gets one, of what
+   * /proc/self/fd says.
+   */
+  readonly follow?: boolean | undefined
+}
+
+const hardLinkOptions = optionsReader<HardLinkOptions>({ follow: true })
+
+const linkInput = (path: Path, to: Path, options?: HardLinkOptions) => ({ path, to, ...hardLinkOptions(options) })
+
+export const link = define(linkInput, {
   name: "link",
   man: "link(2)",
-  encode: (submission, { path, to }) => {
+  encode: (submission, { follow, path, to }) => {
     submission.nr = NR.linkat
     submission.a0 = AT_FDCWD
     submission.a1 = submission.path(path)
     submission.a2 = AT_FDCWD
     submission.a3 = submission.path(to, "to")
+    submission.a4 = follow === true ? AT_SYMLINK_FOLLOW : 0
   },
   uring: {
     opcode: IORING_OP.LINKAT,
-    prepare: (entry, r) => entry.prepare(IORING_OP.LINKAT, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, 0)
+    prepare: (entry, r) =>
+      entry.prepare(IORING_OP.LINKAT, r.a0 as number, r.a1 as number, r.a2 as number, r.a3, r.a4 as number)
   },
   decode: asVoid
 })

@@ -100,6 +100,38 @@ describe(`a crash (SEED=${firstSeed})`, () => {
     })
   )
 
+  it.effect("never shows a part of what writeAtomic writes, and keeps what it has acknowledged", () =>
+    Effect.gen(function* () {
+      const [old, texts] = ["old ".repeat(3000), ["one ", "two "].map((word) => word.repeat(4000))]
+      for (const isThere of [true, false]) {
+        const files = isThere ? { "/tmp/d/file": old } : { "/tmp/d": null }
+        const found = new Set<string | undefined>()
+        for (const [index, seed] of SEEDS.entries()) {
+          yield* Effect.gen(function* () {
+            yield* MockAio.inject({ after: index % 24, times: 1, powerLoss: true })
+            let acknowledged: string | undefined = isThere ? old : undefined
+            let begun = acknowledged
+            yield* Effect.ignore(
+              Effect.forEach(texts, (text) => {
+                begun = text
+                return Effect.map(AioFile.writeAtomic("/tmp/d/file", text), () => {
+                  acknowledged = text
+                })
+              })
+            )
+            yield* MockAio.crash()
+            const { file, ...others } = yield* MockAio.tree("/tmp/d")
+            expect([acknowledged, begun]).toContain(file)
+            // Between the two steps that replace a file.
+            for (const name of Object.keys(others)) expect(name).toMatch(/^\.effect-aio-[0-9a-f]{16}\.tmp$/)
+            found.add(file)
+          }).pipe(Effect.provide(MockAio.layer({ seed, files })))
+        }
+        expect(found).toEqual(new Set([isThere ? old : undefined, ...texts]))
+      }
+    })
+  )
+
   it.effect("keeps of each directory a beginning of what was done to it, in order", () =>
     Effect.gen(function* () {
       const names = Array.from({ length: 6 }, (_, i) => `d${i}`)

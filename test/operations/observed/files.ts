@@ -372,4 +372,57 @@ const several: Lines = {
   }
 }
 
-export const files: Lines = { ...opens, ...methods, ...trees, ...groups, ...several }
+const written = ({ directory }: Place, options: AioFile.WriteAtomicOptions) =>
+  AioFile.writeAtomic(join(directory, "atomic"), DIGITS, options)
+
+/** Calls of fsync(2). */
+const syncs = (options: AioFile.WriteAtomicOptions) =>
+  Effect.gen(function* () {
+    yield* AioFile.writeAtomic("/tmp/atomic", DIGITS, options)
+    return (yield* MockAio.journal).filter(({ operation }) => operation === "fsync").length
+  }).pipe(Effect.provide(MockAio.layer()))
+
+const writeAtomic: Lines = {
+  "AioFile.writeAtomic.mode": {
+    on: (place) =>
+      Effect.gen(function* () {
+        yield* written(place, { mode: 0o600 })
+        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).toBe(0o600)
+      })
+  },
+  "AioFile.writeAtomic.preserve": {
+    on: (place) =>
+      Effect.gen(function* () {
+        yield* written(place, { mode: 0o600 })
+        yield* written(place, { preserve: true })
+        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).toBe(0o600)
+        yield* written(place, {})
+        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).not.toBe(0o600)
+      })
+  },
+  "AioFile.writeAtomic.follow": {
+    on: (place) =>
+      Effect.gen(function* () {
+        const path = join(place.directory, "atomic")
+        yield* Aio.symlink("other", path)
+        yield* written(place, {})
+        expect((yield* place.world.facts(path)).type).toBe("SymbolicLink")
+        yield* written(place, { follow: false })
+        expect((yield* place.world.facts(path)).type).toBe("File")
+      })
+  },
+  "AioFile.writeAtomic.durable": {
+    alone: Effect.gen(function* () {
+      expect([yield* syncs({}), yield* syncs({ durable: false })]).toEqual([2, 0])
+    })
+  }
+}
+
+export const files: Lines = {
+  ...writeAtomic,
+  ...opens,
+  ...methods,
+  ...trees,
+  ...groups,
+  ...several
+}

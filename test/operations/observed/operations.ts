@@ -135,6 +135,18 @@ export const operations: Lines = {
   ...operation("mkdir", { mode: permissions, at: makesAt }),
   ...operation("symlink", { at: (call, place) => makesAt((name, options) => call("nowhere", name, options), place) }),
   ...operation("stat", { at: relative(file) }),
+  ...operation("link", {
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const at = (name: string) => join(place.directory, name)
+        yield* file(place, at("file"))
+        yield* Aio.symlink("file", at("pointer"))
+        yield* call(at("pointer"), at("itself"))
+        yield* call(at("pointer"), at("followed"), { follow: true })
+        const types = yield* Effect.forEach(["itself", "followed"], (name) => place.world.facts(at(name)))
+        expect(types.map(({ type }) => type)).toEqual(["SymbolicLink", "File"])
+      })
+  }),
   ...operation("lstat", { at: relative(link) }),
   ...operation("readlink", { at: relative(link) }),
   ...operation("unlink", { at: relative(file) }),

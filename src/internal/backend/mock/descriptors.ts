@@ -181,7 +181,7 @@ export const open = (
   const waiting = openings.get(attempt)
   if (waiting !== undefined) return waiting()
   descriptors.demandRoom()
-  const isTemporary = (flags & O_TMPFILE) !== 0 && (flags & O_DIRECTORY) !== 0
+  const isTemporary = (flags & O_TMPFILE) === O_TMPFILE
   const opened = descriptors.behind(path)
   const [inode, created] =
     opened !== undefined

@@ -1,8 +1,8 @@
 /** The bits of open(2) and of modes: Node's own where it has them, Linux's where Node lacks them on this platform. */
 import { constants } from "node:fs"
-import { O_PATH } from "../../native/layout.ts"
+import { O_PATH, O_TMPFILE } from "../../native/layout.ts"
 
-export { O_PATH }
+export { O_PATH, O_TMPFILE }
 export const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants
 // Typed as if they were always there; on Windows they are not.
 const of = (bits: number | undefined, otherwise: number): number => bits ?? otherwise
@@ -13,8 +13,6 @@ export const O_DSYNC = of(constants.O_DSYNC, 0o10000)
 export const O_NOATIME = of(constants.O_NOATIME, 0o1000000)
 export const O_NOFOLLOW = of(constants.O_NOFOLLOW, 0o400000)
 export const O_NONBLOCK = of(constants.O_NONBLOCK, 0o4000)
-/** With O_DIRECTORY. */
-export const O_TMPFILE = 0o20000000
 
 export const S_IFMT = 0o170000
 export const S_IFIFO = 0o010000

@@ -71,8 +71,7 @@ export const readlink = (fs: FileSystem, path: string): string => {
   return inode instanceof SymbolicLink ? inode.target : fail("EINVAL")
 }
 
-export const link = (fs: FileSystem, path: string, to: string): void => {
-  const inode = existing(fs, path)
+export const link = (fs: FileSystem, inode: Inode, to: string): void => {
   const place = vacant(fs, to)
   demandCreation(fs, place.directory)
   if (inode instanceof Directory) fail("EPERM")

@@ -76,7 +76,10 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   mknod: ({ fs }, { major = 0, minor = 0, path }, { a2 }) =>
     names.mknod(fs, toByteString(path), Number(a2), { major, minor }),
   symlink: ({ fs }, { path, target }) => names.symlink(fs, toByteString(target), toByteString(path)),
-  link: ({ fs }, { path, to }) => names.link(fs, toByteString(path), toByteString(to)),
+  link: ({ fs, open }, { follow = false, path, to }) => {
+    const opened = follow ? open.behind(toByteString(path)) : undefined
+    names.link(fs, opened ?? names.existing(fs, toByteString(path), follow), toByteString(to))
+  },
   unlink: ({ fs }, { path }) => names.unlink(fs, toByteString(path)),
   rmdir: ({ fs }, { path }) => names.rmdir(fs, toByteString(path)),
   rename: ({ fs }, { path, to }, { a4 }) => names.rename(fs, toByteString(path), toByteString(to), Number(a4)),
