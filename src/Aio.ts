@@ -39,7 +39,6 @@ export type {
   AccessOptions,
   ChmodOptions,
   FileTime,
-  LinkOptions,
   Owner,
   OwnerOptions,
   Times,
@@ -54,8 +53,10 @@ export type {
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
+export type { LinkOptions } from "./internal/operation/links.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type { OpenFlag } from "./internal/operation/openFlags.ts"
+export type { CacheStat } from "./internal/operation/pageCache.ts"
 export type {
   HardLinkOptions,
   MkdirOptions,
@@ -65,6 +66,8 @@ export type {
   RenameOptions
 } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
+export type { SeekFrom } from "./internal/operation/seeks.ts"
+export type { FileAttributes, FstatxOptions, Statx, StatxOptions } from "./internal/operation/statx.ts"
 export type { ReadOptions, TransferOptions, WriteOptions } from "./internal/operation/transferOptions.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
@@ -316,6 +319,15 @@ export const fsync = run(catalogue.fsync)
 export const fdatasync = run(catalogue.fdatasync)
 
 /**
+ * Moves the position of an open file, or finds data and holes: the new position in bytes. ENXIO behind the last data, or at the end of the file;
+ * ESPIPE for pipes and sockets; EINVAL before the start; EOVERFLOW for a position beyond 2^53 that is not counted from the start. lseek(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const seek = run(catalogue.seek)
+
+/**
  * What a path stands for, symbolic links followed. statx(2); times are bigint nanoseconds.
  *
  * @since 0.1.0
@@ -338,6 +350,23 @@ export const lstat = run(catalogue.lstat)
  * @category operations
  */
 export const fstat = run(catalogue.fstat)
+
+/**
+ * All that the kernel tells of what a path stands for: attributes, the mount, what direct and atomic transfers ask for. `stat` tells less, and sooner.
+ * statx(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const statx = run(catalogue.statx)
+
+/**
+ * The same of a descriptor. statx(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fstatx = run(catalogue.fstatx)
 
 /**
  * Cuts or extends an open file to `length` bytes (default 0). ftruncate(2).
@@ -378,6 +407,15 @@ export const fadvise = run(catalogue.fadvise)
  * @category operations
  */
 export const readahead = run(catalogue.readahead)
+
+/**
+ * How many pages of a range are in the page cache, changed, on their way to the disk, or were there. ENOSYS before Linux 6.5; on newer kernels EPERM
+ * of files that one neither owns nor may write to. cachestat(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const cachestat = run(catalogue.cachestat)
 
 /**
  * Removes a name that is not a directory. unlink(2).
@@ -600,6 +638,23 @@ export const copyFileRange = run(catalogue.copyFileRange)
  * @category operations
  */
 export const pollFd = run(catalogue.pollFd)
+
+/**
+ * How many bytes a pipe holds. EBADF for what is no pipe. F_GETPIPE_SZ of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const getPipeSize = run(catalogue.getPipeSize)
+
+/**
+ * Lets a pipe hold at least `size` bytes: how many it holds now, a power of two of pages. EBUSY where more bytes are in it, EPERM above the limit of
+ * users without privileges (`/proc/sys/fs/pipe-max-size`). F_SETPIPE_SZ of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const setPipeSize = run(catalogue.setPipeSize)
 
 /**
  * Takes or gives up an advisory lock of an open file; waits while others hold one that excludes it. A lock that arrives just while the

@@ -45,6 +45,7 @@ const group = r.options({
 })
 const follow = { follow: r.boolean }
 const xattrMode = { mode: r.choice("create", "replace", undefined) }
+const statx = { sync: r.choice("asStat", "force", "dont"), mountId: r.choice("reusable", "unique", undefined) }
 const batch = r.options({ mode: r.choice("values", "exits", undefined) })
 
 const lock = {
@@ -69,6 +70,10 @@ export const operations: Record<OperationName, r.Shape> = {
   stat: [r.path, r.options(at)],
   lstat: [r.path, r.options(at)],
   fstat: [r.target],
+  statx: [r.path, r.options({ ...statx, ...follow, ...at })],
+  fstatx: [r.target, r.options(statx)],
+  seek: [r.target, r.offset, r.choice("start", "current", "end", "data", "hole", undefined)],
+  cachestat: [r.target, r.options(range)],
   ftruncate: [r.target, r.offset],
   truncate: [r.path, r.offset],
   fallocate: [r.target, allocate],
@@ -110,6 +115,8 @@ export const operations: Record<OperationName, r.Shape> = {
   removexattr: [r.path, r.xattrName, r.options(follow)],
   fremovexattr: [r.target, r.xattrName],
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  getPipeSize: [r.target],
+  setPipeSize: [r.target, r.choice(1, 4096, 65536, 1 << 20)],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],

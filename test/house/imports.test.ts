@@ -84,6 +84,7 @@ const reachesInside: Readonly<Record<string, string>> = {
   "operations/layouts.test.ts": "layouts of structures, and machine code",
   "operations/observed/layers.ts": "sizes of a ring and a context, and what aio_init(3) is given",
   "operations/options.test.ts": "inputs of operations, which their constructors make",
+  "operations/syscalls.test.ts": "numbers of system calls",
   "stalls/mounts.test.ts": "the parser of the table of mounts",
   "support/operationCalls.ts": "names of all operations, as a type",
   "support/systemCallPrograms.ts": "programs of system calls, which no public function takes",

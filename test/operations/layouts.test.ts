@@ -55,7 +55,18 @@ const sameNames = (names: Record<string, number>): Record<string, string> =>
   Object.fromEntries(Object.keys(names).map((name) => [name, name]))
 
 const { ATOMIC: _atomic, DONTCACHE: _uncached, ...flagsInHeaders } = layout.RWF
-const { dioMemAlign, dioOffsetAlign, ...statx } = layout.STATX
+const {
+  atomicSegmentsMax,
+  atomicUnitMax,
+  atomicUnitMaxOptimal,
+  atomicUnitMin,
+  dioMemAlign,
+  dioOffsetAlign,
+  dioReadOffsetAlign,
+  mntId,
+  subvol,
+  ...statx
+} = layout.STATX
 
 const tables: ReadonlyArray<
   readonly [
@@ -72,6 +83,7 @@ const tables: ReadonlyArray<
       size: "",
       mask: "stx_mask",
       blksize: "stx_blksize",
+      attributes: "stx_attributes",
       nlink: "stx_nlink",
       uid: "stx_uid",
       gid: "stx_gid",
@@ -79,6 +91,7 @@ const tables: ReadonlyArray<
       ino: "stx_ino",
       fileSize: "stx_size",
       blocks: "stx_blocks",
+      attributesMask: "stx_attributes_mask",
       atime: "stx_atime",
       btime: "stx_btime",
       ctime: "stx_ctime",
@@ -94,10 +107,63 @@ const tables: ReadonlyArray<
     "struct statx of Linux 6.1",
     ["linux/stat.h"],
     {
-      ...offsets("statx", { dioMemAlign: "stx_dio_mem_align", dioOffsetAlign: "stx_dio_offset_align" }),
-      STATX_DIOALIGN: "STATX_DIOALIGN"
+      ...offsets("statx", {
+        mntId: "stx_mnt_id",
+        dioMemAlign: "stx_dio_mem_align",
+        dioOffsetAlign: "stx_dio_offset_align"
+      }),
+      ...sameNames({ STATX_DIOALIGN: 0, STATX_MNT_ID: 0 })
     },
-    { dioMemAlign, dioOffsetAlign, STATX_DIOALIGN: layout.STATX_DIOALIGN }
+    {
+      mntId,
+      dioMemAlign,
+      dioOffsetAlign,
+      STATX_DIOALIGN: layout.STATX_DIOALIGN,
+      STATX_MNT_ID: layout.STATX_MNT_ID
+    }
+  ],
+  [
+    "struct statx of Linux 6.16",
+    ["linux/stat.h"],
+    {
+      ...offsets("statx", {
+        subvol: "stx_subvol",
+        atomicUnitMin: "stx_atomic_write_unit_min",
+        atomicUnitMax: "stx_atomic_write_unit_max",
+        atomicSegmentsMax: "stx_atomic_write_segments_max",
+        dioReadOffsetAlign: "stx_dio_read_offset_align",
+        atomicUnitMaxOptimal: "stx_atomic_write_unit_max_opt"
+      }),
+      ...sameNames({ STATX_MNT_ID_UNIQUE: 0, STATX_SUBVOL: 0, STATX_WRITE_ATOMIC: 0, STATX_DIO_READ_ALIGN: 0 })
+    },
+    {
+      subvol,
+      atomicUnitMin,
+      atomicUnitMax,
+      atomicSegmentsMax,
+      dioReadOffsetAlign,
+      atomicUnitMaxOptimal,
+      STATX_MNT_ID_UNIQUE: layout.STATX_MNT_ID_UNIQUE,
+      STATX_SUBVOL: layout.STATX_SUBVOL,
+      STATX_WRITE_ATOMIC: layout.STATX_WRITE_ATOMIC,
+      STATX_DIO_READ_ALIGN: layout.STATX_DIO_READ_ALIGN
+    }
+  ],
+  [
+    "struct cachestat of Linux 6.5",
+    ["linux/mman.h"],
+    {
+      ...offsets("cachestat", {
+        size: "",
+        cache: "nr_cache",
+        dirty: "nr_dirty",
+        writeback: "nr_writeback",
+        evicted: "nr_evicted",
+        recentlyEvicted: "nr_recently_evicted"
+      }),
+      range: "sizeof(struct cachestat_range)"
+    },
+    layout.CACHESTAT
   ],
   [
     "struct statfs",
@@ -145,7 +211,10 @@ const tables: ReadonlyArray<
         O_CLOEXEC: 0,
         O_PATH: 0,
         RESOLVE_CACHED: 0,
-        AT_STATX_DONT_SYNC: 0
+        AT_STATX_DONT_SYNC: 0,
+        AT_STATX_FORCE_SYNC: 0,
+        F_SETPIPE_SZ: 0,
+        F_GETPIPE_SZ: 0
       }),
       OPEN_HOW: "sizeof(struct open_how)"
     },
@@ -167,6 +236,9 @@ const tables: ReadonlyArray<
       O_PATH: layout.O_PATH,
       RESOLVE_CACHED: layout.RESOLVE_CACHED,
       AT_STATX_DONT_SYNC: layout.AT_STATX_DONT_SYNC,
+      AT_STATX_FORCE_SYNC: layout.AT_STATX_FORCE_SYNC,
+      F_SETPIPE_SZ: layout.F_SETPIPE_SZ,
+      F_GETPIPE_SZ: layout.F_GETPIPE_SZ,
       OPEN_HOW: layout.OPEN_HOW.size
     }
   ],

@@ -81,6 +81,14 @@ export const fsync = value(catalogue.fsync)
 export const fdatasync = value(catalogue.fdatasync)
 
 /**
+ * `Aio.seek` as a value. lseek(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const seek = value(catalogue.seek)
+
+/**
  * `Aio.stat` as a value. statx(2).
  *
  * @since 0.1.0
@@ -103,6 +111,22 @@ export const lstat = value(catalogue.lstat)
  * @category constructors
  */
 export const fstat = value(catalogue.fstat)
+
+/**
+ * `Aio.statx` as a value. statx(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const statx = value(catalogue.statx)
+
+/**
+ * `Aio.fstatx` as a value. statx(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fstatx = value(catalogue.fstatx)
 
 /**
  * `Aio.ftruncate` as a value. ftruncate(2).
@@ -143,6 +167,14 @@ export const fadvise = value(catalogue.fadvise)
  * @category constructors
  */
 export const readahead = value(catalogue.readahead)
+
+/**
+ * `Aio.cachestat` as a value. cachestat(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const cachestat = value(catalogue.cachestat)
 
 /**
  * `Aio.unlink` as a value. unlink(2).
@@ -351,6 +383,22 @@ export const copyFileRange = value(catalogue.copyFileRange)
  * @category constructors
  */
 export const pollFd = value(catalogue.pollFd)
+
+/**
+ * `Aio.getPipeSize` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const getPipeSize = value(catalogue.getPipeSize)
+
+/**
+ * `Aio.setPipeSize` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const setPipeSize = value(catalogue.setPipeSize)
 
 /**
  * `Aio.flock` as a value. flock(2).

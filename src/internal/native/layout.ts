@@ -5,6 +5,7 @@ export const STATX = {
   size: 256,
   mask: 0,
   blksize: 4,
+  attributes: 8,
   nlink: 16,
   uid: 20,
   gid: 24,
@@ -12,6 +13,7 @@ export const STATX = {
   ino: 32,
   fileSize: 40,
   blocks: 48,
+  attributesMask: 56,
   atime: 64,
   btime: 80,
   ctime: 96,
@@ -20,13 +22,37 @@ export const STATX = {
   rdevMinor: 132,
   devMajor: 136,
   devMinor: 140,
+  mntId: 144,
   dioMemAlign: 152,
-  dioOffsetAlign: 156
+  dioOffsetAlign: 156,
+  subvol: 160,
+  atomicUnitMin: 168,
+  atomicUnitMax: 172,
+  atomicSegmentsMax: 176,
+  dioReadOffsetAlign: 180,
+  atomicUnitMaxOptimal: 184
 } as const
 
 export const STATX_BASIC_STATS = 0x7ff
 export const STATX_BTIME = 0x800
+export const STATX_MNT_ID = 0x1000
 export const STATX_DIOALIGN = 0x2000
+/** A mount's number that is never used again (Linux 6.8). */
+export const STATX_MNT_ID_UNIQUE = 0x4000
+export const STATX_SUBVOL = 0x8000
+export const STATX_WRITE_ATOMIC = 0x10000
+export const STATX_DIO_READ_ALIGN = 0x20000
+
+/** `struct cachestat_range`, and behind it a `struct cachestat`: cachestat(2). */
+export const CACHESTAT = {
+  range: 16,
+  size: 40,
+  cache: 0,
+  dirty: 8,
+  writeback: 16,
+  evicted: 24,
+  recentlyEvicted: 32
+} as const
 
 /** `struct statfs`, statfs(2). Eleven 64-bit words and four spare ones. */
 export const STATFS = {
@@ -57,6 +83,7 @@ export const AT_SYMLINK_FOLLOW = 0x400
 export const AT_EACCESS = 0x200
 export const AT_REMOVEDIR = 0x200
 export const AT_EMPTY_PATH = 0x1000
+export const AT_STATX_FORCE_SYNC = 0x2000
 export const AT_STATX_DONT_SYNC = 0x4000
 
 export const F_GETFL = 3
@@ -71,6 +98,8 @@ export const RWF = {
   ATOMIC: 0x40,
   DONTCACHE: 0x80
 } as const
+export const F_SETPIPE_SZ = 1031
+export const F_GETPIPE_SZ = 1032
 
 export const S_IFMT = 0o170000
 export const S_IFIFO = 0o010000

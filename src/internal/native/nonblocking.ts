@@ -20,7 +20,9 @@ import {
   S_IFREG,
   STATX,
   STATX_BASIC_STATS,
-  STATX_BTIME
+  STATX_BTIME,
+  STATX_MNT_ID,
+  STATX_MNT_ID_UNIQUE
 } from "./layout.ts"
 import { syscall, type Word } from "./libc.ts"
 import { now } from "./loop.ts"
@@ -68,11 +70,9 @@ const followAddress = permanent(openHow(O_PATH | O_CLOEXEC))
 const noFollowAddress = permanent(openHow(O_PATH | O_CLOEXEC | (process.arch === "arm64" ? 0o100000 : 0o400000)))
 const emptyPathAddress = permanent(new Uint8Array(8))
 
-const STATX_MNT_ID = 0x1000
-/** A mount's number that is never used again (Linux 6.8); older kernels answer with the other number. */
-const STATX_MNT_ID_UNIQUE = 0x4000
+/** Of a mount, the number that is never used again; older kernels answer with the other one. */
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
-const MNT_ID = 144
+const MNT_ID = STATX.mntId
 
 /**
  * Local file systems that ask their layers, which may be of any type, for permissions and opens (an open for writing copies a whole file

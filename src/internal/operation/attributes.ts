@@ -6,23 +6,11 @@ import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, PENDING, UNFIT } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
-import { AT_EACCESS, AT_SYMLINK_NOFOLLOW } from "../native/layout.ts"
+import { AT_EACCESS } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
 import { type AtOptions, startOf } from "./at.ts"
-
-/**
- * Whether a symbolic link at the end of a path is followed.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LinkOptions {
-  /** Default `true`: the file that the link points to. */
-  readonly follow?: boolean | undefined
-}
-
-const atFlags = ({ follow = true }: LinkOptions): number => (follow ? 0 : AT_SYMLINK_NOFOLLOW)
+import { atFlags, type LinkOptions } from "./links.ts"
 
 /**
  * What access(2) is asked for. Without any of these it is asked whether the file exists.

@@ -195,7 +195,7 @@ export interface RangeOptions {
   readonly length?: Offset | undefined
 }
 
-const rangeOptions = optionsReader<RangeOptions>({ offset: true, length: true })
+export const rangeOptions = optionsReader<RangeOptions>({ offset: true, length: true })
 
 const adviceInput = (file: Target, advice: Advice, options?: RangeOptions) => ({
   ...targetOf(file),

@@ -15,7 +15,7 @@ import { addressOf } from "../native/libc.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { byteLengthOf, isUint8Array, plainView } from "../native/views.ts"
-import type { LinkOptions } from "./attributes.ts"
+import type { LinkOptions } from "./links.ts"
 
 /**
  * The name of an extended attribute with its namespace, `user.` as a rule: a string (encoded as UTF-8), or the bytes

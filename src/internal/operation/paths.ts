@@ -29,6 +29,7 @@ import { IORING_OP } from "../native/uring.ts"
 import { type AtOptions, atOptions, startOf } from "./at.ts"
 import { decodeStat, decodeStatVfs, makedev } from "./metadata.ts"
 import { type OpenFlag, openFlags } from "./openFlags.ts"
+import { statxForm } from "./statx.ts"
 
 /**
  * What a file is opened for, and the permissions of a file that is created.
@@ -72,13 +73,6 @@ export const open = define((path: Path, options?: OpenOptions) => ({ path, ...op
 })
 
 const STATX_MASK = STATX_BASIC_STATS | STATX_BTIME
-
-const statxForm: UringForm = {
-  opcode: IORING_OP.STATX,
-  punted: true,
-  prepare: (entry, r) =>
-    entry.prepare(IORING_OP.STATX, r.a0 as number, r.a1 as number, r.a3 as number, r.a4, r.a2 as number)
-}
 
 export interface PathInput extends AtOptions {
   readonly path: Path

@@ -199,6 +199,19 @@ const arranging = (random: Random, modes: Choices["modes"]): Step => {
   )
 }
 
+/** Not of directories, whose positions are the file system's own. */
+const seeking = (random: Random, index: number): Step => {
+  const from = random.pick(["start", "current", "end", "data", "hole"] as const)
+  const offset = random.pick(from === "current" || from === "end" ? [0, -10, -5000, 10, 4096] : [0, 1, 4096, 10_000])
+  return withDescriptor(index, (fd) =>
+    Effect.flatMap(Effect.either(Aio.fstat(fd)), (stat) =>
+      Either.isRight(stat) && stat.right.type === "Directory"
+        ? Effect.succeed("a directory's position")
+        : see(`seek ${offset} ${from}`, Aio.seek(fd, offset, from))
+    )
+  )
+}
+
 const listing = (path: string): Step =>
   onPath(path, (at) =>
     see(`readdir ${path}`, AioDirectory.read(at), (entries) => entries.map(({ name, type }) => [name, type]).sort())
@@ -282,6 +295,8 @@ export const stepIn = (random: Random, { asks, modes }: Choices): Step => {
     () => noting(random, path, follow),
     () => noting(random, other, follow),
     () => accessing(path, random.integer(8), asks, follow),
+    () => seeking(random, index),
+    () => seeking(random, index),
     () => withDescriptor(index, (fd) => see("fsync", Aio.fsync(fd))),
     () => withDescriptor(index, (fd) => see("fadvise", Aio.fadvise(fd, "willNeed"))),
     () => withDescriptor(index, (fd) => see("readahead", Aio.readahead(fd, { length: 100 }))),

@@ -3,7 +3,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { AioFile } from "effect-aio"
+import { Aio, AioFile } from "effect-aio"
 import { memoryDirectory } from "../../fixtures/memoryDirectory.ts"
 import { realBackends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
@@ -64,6 +64,36 @@ describe.each(realBackends)("$name: what is cached and what is not", ({ layer })
         yield* file.readv(parts, { offset: 10 * PAGE + 50 })
         expect(Buffer.concat(parts).equals(expected.subarray(10 * PAGE + 50, 10 * PAGE + 200))).toBe(true)
       }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("cachestat says how many pages are in memory, and changed, as the kernel says", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryDirectory, "file")
+      fs.writeFileSync(path, randomBytes(16 * PAGE))
+      const file = yield* AioFile.open(path, { flag: "r+" })
+      yield* file.sync
+      // What was written is there, until it is thrown away, and on the disk.
+      const all = yield* Effect.either(Aio.cachestat(file))
+      if (all._tag === "Left") return expect(all.left).toMatchObject({ operation: "cachestat", code: "ENOSYS" })
+      expect(all.right).toMatchObject({ cached: 16, dirty: 0, writeback: 0 })
+      for (const [offset, length, cached] of [
+        [0, PAGE, 1],
+        [1, PAGE, 2],
+        [15 * PAGE, 100 * PAGE, 1],
+        [20 * PAGE, 0, 0]
+      ]) {
+        expect([offset, (yield* Aio.cachestat(file.fd, { offset, length })).cached]).toEqual([offset, cached])
+      }
+      fs.writeSync(file.fd, "x", 5 * PAGE)
+      // One, or as many as the kernel keeps together.
+      const { cached, dirty, writeback } = yield* Aio.cachestat(file)
+      expect([dirty + writeback > 0, cached]).toEqual([true, 16])
+      yield* file.sync
+      yield* file.advise("dontNeed")
+      expect(yield* Aio.cachestat(file)).toMatchObject({ cached: 0, dirty: 0, writeback: 0 })
+      expect(yield* Effect.flip(Aio.cachestat(1_000_000))).toMatchObject({ operation: "cachestat", code: "EBADF" })
+      expect(yield* Effect.flip(Aio.cachestat(file, { offset: -1 }))).toMatchObject({ argument: "offset" })
     }).pipe(Effect.provide(layer))
   )
 

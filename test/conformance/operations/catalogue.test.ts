@@ -117,6 +117,20 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
         ino
       )(ino)
   ],
+  statx: ({ file }) => [
+    AioOperation.statx(file),
+    ({ attributes, size }) => gives([7n, true])([size, "mountRoot" in attributes])
+  ],
+  fstatx: ({ fd }) => [AioOperation.fstatx(fd), ({ mask, size }) => gives([7n, 0x7ff])([size, mask & 0x7ff])],
+  seek: ({ fd }) => [
+    AioOperation.seek(fd, -3, "end"),
+    (position) =>
+      Effect.gen(function* () {
+        const into = Buffer.alloc(7)
+        expect([position, yield* Aio.read(fd, into), into.toString()]).toEqual([4n, 3, "ent\0\0\0\0"])
+      })
+  ],
+  cachestat: ({ fd }) => [AioOperation.cachestat(fd), ({ cached }) => gives(1)(cached)],
   ftruncate: (place) => [AioOperation.ftruncate(place.fd, 3), shows(text(place), "con")],
   truncate: (place) => [AioOperation.truncate(place.file, 3), shows(text(place), "con")],
   fallocate: (place) => [
@@ -228,6 +242,8 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
     AioOperation.copyFileRange(place.fd, place.spare, { offset: 3, toOffset: 7, length: 4 }),
     moves(4, place, "contenttent")
   ],
+  getPipeSize: ({ writer }) => [AioOperation.getPipeSize(writer), (size) => gives(0)(size % 4096)],
+  setPipeSize: ({ writer }) => [AioOperation.setPipeSize(writer, 8192), shows(Aio.getPipeSize(writer), 8192)],
   pollFd: ({ writer }) => [
     AioOperation.pollFd(writer, { writable: true }),
     gives({ readable: false, writable: true, priority: false, hangUp: false, error: false })

@@ -111,11 +111,17 @@ const range =
       const open = yield* digits(place)
       expect(yield* Effect.flip(call(open)(...first, { ...rest, [option]: -1 }))).toMatchObject({ argument: option })
       yield* call(open)(...first, { ...rest, [option]: 4096 })
-      if (place.real) return
-      const mock = yield* Effect.flatten(Effect.serviceOption(MockAio.MockAio))
-      const journal = yield* Effect.provideService(MockAio.journal, MockAio.MockAio, mock)
-      expect(journal.filter(({ operation }) => operation === name).at(-1)!.input).toMatchObject({ [option]: 4096 })
+      yield* asked(place, name, { [option]: 4096 })
     })
+
+/** On the mock: its last request of that name was this one. */
+const asked = (place: Place, name: string, input: object) =>
+  Effect.gen(function* () {
+    if (place.real) return
+    const mock = yield* Effect.flatten(Effect.serviceOption(MockAio.MockAio))
+    const journal = yield* Effect.provideService(MockAio.journal, MockAio.MockAio, mock)
+    expect(journal.filter(({ operation }) => operation === name).at(-1)!.input).toMatchObject(input)
+  })
 
 const sizeOf = (open: AioFile.AioFile) => Effect.map(open.stat, ({ size }) => Number(size))
 
@@ -148,6 +154,28 @@ export const operations: Lines = {
       })
   }),
   ...operation("lstat", { at: relative(link) }),
+  ...operation("statx", {
+    at: relative(file),
+    follow: (call, place) =>
+      Effect.gen(function* () {
+        const path = join(place.directory, "link")
+        yield* link(place, path)
+        expect(yield* Effect.flip(call(path))).toMatchObject({ code: "ENOENT" })
+        expect(yield* call(path, { follow: false })).toMatchObject({ type: "SymbolicLink" })
+      }),
+    sync: (call, place) => synced("statx", (options) => call(place.directory, options), place),
+    mountId: (call, place) => mounted((options) => call(place.directory, options))
+  }),
+  ...operation("fstatx", {
+    sync: (call, place) =>
+      Effect.flatMap(descriptorOf(place.directory), (fd) => synced("fstatx", (options) => call(fd, options), place)),
+    mountId: (call, place) =>
+      Effect.flatMap(descriptorOf(place.directory), (fd) => mounted((options) => call(fd, options)))
+  }),
+  ...operation("cachestat", {
+    offset: (call, place) => inMemory(call, place, { offset: 4096 }),
+    length: (call, place) => inMemory(call, place, { length: 8192 })
+  }),
   ...operation("readlink", { at: relative(link) }),
   ...operation("unlink", { at: relative(file) }),
   ...operation("rmdir", { at: relative(directory) }),
@@ -418,6 +446,31 @@ const ofDevice = (call: Call, place: Place, number: "major" | "minor") =>
     const made = yield* Effect.either<void, any, Aio.Aio>(call(path, "CharacterDevice", numbers))
     if (made._tag === "Left") return expect([isRoot, made.left.code]).toEqual([false, "EPERM"])
     expect(Aio.deviceNumbers((yield* Aio.lstat(path)).rdev)).toEqual(numbers)
+  })
+
+/** Nothing shows on a local file system, but what is refused, and what the mock was asked for. */
+const synced = (name: string, ask: (options: object) => Effect.Effect<any, any, Aio.Aio>, place: Place) =>
+  Effect.gen(function* () {
+    expect(yield* Effect.flip(ask({ sync: "now" }))).toMatchObject({ argument: "sync" })
+    yield* ask({ sync: "force" })
+    yield* asked(place, name, { sync: "force" })
+  })
+
+const mounted = (ask: (options?: object) => Effect.Effect<any, any, Aio.Aio>) =>
+  Effect.gen(function* () {
+    const [plain, unique] = [yield* ask(), yield* ask({ mountId: "unique" })]
+    expect([plain.uniqueMountId, typeof plain.mountId]).toEqual([undefined, "bigint"])
+    // Linux 6.8 has the other number.
+    if (unique.uniqueMountId !== undefined) expect(unique.mountId).toBe(undefined)
+  })
+
+/** Of a file of three pages. */
+const inMemory = (call: Call, { directory, world }: Place, options: object) =>
+  Effect.gen(function* () {
+    const path = join(directory, "pages")
+    yield* world.writeFile(path, "x".repeat(3 * 4096))
+    const fd = yield* descriptorOf(path)
+    expect([(yield* call(fd)).cached, (yield* call(fd, options)).cached]).toEqual([3, 2])
   })
 
 /** A file with an attribute, and a link to it. */

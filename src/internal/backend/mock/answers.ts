@@ -1,13 +1,23 @@
 /** Answers that are more than a number, written in the kernel's structures: the catalogue's entries decode them there. */
 
 import type { Submission } from "../../engine/submission.ts"
-import { DIRENT, STATFS, STATX, STATX_BASIC_STATS, STATX_BTIME } from "../../native/layout.ts"
+import {
+  CACHESTAT,
+  DIRENT,
+  STATFS,
+  STATX,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+  STATX_DIOALIGN,
+  STATX_MNT_ID,
+  STATX_MNT_ID_UNIQUE
+} from "../../native/layout.ts"
 import type { Cell } from "../../native/memory.ts"
-import { PAGE } from "./content.ts"
+import { DIRECT_UNIT, PAGE } from "./content.ts"
 import type { Description } from "./descriptors.ts"
 import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
-import { Directory, type Inode } from "./inode.ts"
+import { Directory, type Inode, RegularFile } from "./inode.ts"
 import { NAME_MAX, toBytes } from "./paths.ts"
 import type { RangeLock } from "./rangeLocks.ts"
 
@@ -44,6 +54,24 @@ export const writeStat = (cell: Cell, inode: Inode): void => {
   u32[STATX.devMinor / 4] = DEVICE.minor
 }
 
+/** The one mount, by either number. */
+const MOUNT = 1n
+const STATX_ATTR_MOUNT_ROOT = 0x2000n
+
+/** The rest of a `struct statx`: what is asked for by `mask`, and is known here. */
+export const writeStatx = (cell: Cell, inode: Inode, mask: number): void => {
+  const { u32, u64 } = cell
+  writeStat(cell, inode)
+  u64[STATX.attributesMask / 8] = STATX_ATTR_MOUNT_ROOT
+  if (inode instanceof Directory && inode.parent === null) u64[STATX.attributes / 8] = STATX_ATTR_MOUNT_ROOT
+  u64[STATX.mntId / 8] = MOUNT
+  u32[STATX.mask / 4] |= (mask & STATX_MNT_ID_UNIQUE) !== 0 ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID
+  if (!(inode instanceof RegularFile)) return
+  u32[STATX.dioMemAlign / 4] = DIRECT_UNIT
+  u32[STATX.dioOffsetAlign / 4] = DIRECT_UNIT
+  u32[STATX.mask / 4] |= STATX_DIOALIGN
+}
+
 /** What statfs(2) tells of tmpfs. */
 const TMPFS_MAGIC = 0x01021994
 const INODES = 1_000_000
@@ -78,6 +106,15 @@ export const writeLock = ({ i64, u32, u64 }: Cell, lock: RangeLock | undefined):
   u64[1] = lock.start
   u64[2] = lock.end === OFFSETS ? 0n : lock.end - lock.start
   i64[3] = -1n
+}
+
+/** `struct cachestat`: all that was written is in memory, and nothing was ever evicted. */
+export const writeCacheStat = ({ u64 }: Cell, { inode }: Description, from: number, length: number): void => {
+  u64.fill(0n, CACHESTAT.range / 8, (CACHESTAT.range + CACHESTAT.size) / 8)
+  if (!(inode instanceof RegularFile)) return
+  const { cached, dirty } = inode.content.pagesIn(from, length === 0 ? Number.MAX_SAFE_INTEGER : from + length)
+  u64[(CACHESTAT.range + CACHESTAT.cache) / 8] = BigInt(cached)
+  u64[(CACHESTAT.range + CACHESTAT.dirty) / 8] = BigInt(dirty)
 }
 
 /** One `struct linux_dirent64`. Returns its length, or 0 where it does not fit. */

@@ -7,6 +7,8 @@
 import type { Random } from "./random.ts"
 
 export const PAGE = 4096
+/** The alignment that O_DIRECT asks for, of lengths and offsets. */
+export const DIRECT_UNIT = 512
 /** The unit that a disk writes entirely or not at all. */
 const SECTOR = 512
 
@@ -54,6 +56,36 @@ export class Content {
   /** Allocated pages. */
   get pages(): number {
     return this.cached.size
+  }
+
+  /** Pages of a range that are there, and those of them that are not on the disk. */
+  pagesIn(from: number, to: number): { readonly cached: number; readonly dirty: number } {
+    const numbers = this.numbersIn(Math.floor(from / PAGE), Math.ceil(to / PAGE)).filter((number) =>
+      this.isData(number)
+    )
+    return { cached: numbers.length, dirty: numbers.filter((number) => this.dirty.has(number)).length }
+  }
+
+  /** Whether a page was written to: what is only allocated counts as a hole. */
+  private isData(number: number): boolean {
+    const page = this.cached.get(number)
+    return page !== undefined && page !== ZEROS
+  }
+
+  /** The first byte from `at` on that is no hole; `undefined` where nothing else follows. */
+  dataFrom(at: number): number | undefined {
+    const numbers = this.numbersIn(Math.floor(at / PAGE), Math.ceil(this.size / PAGE))
+    const next = numbers
+      .filter((number) => this.isData(number))
+      .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+    return next * PAGE < this.size ? Math.max(at, next * PAGE) : undefined
+  }
+
+  /** The first byte from `at` on that is a hole, which there is at the end. */
+  holeFrom(at: number): number {
+    let number = Math.floor(at / PAGE)
+    while (this.isData(number)) number++
+    return Math.min(this.size, Math.max(at, number * PAGE))
   }
 
   /** Copies bytes from `at` on. Returns how many there were. */

@@ -3,7 +3,9 @@
 import type { Offset } from "../../engine/arguments.ts"
 import { RWF } from "../../native/layout.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
+import type { SeekFrom } from "../../operation/seeks.ts"
 import type { Lock } from "../../operation/waiting.ts"
+import { DIRECT_UNIT } from "./content.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
 import { type Attempt, fail, Waits } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
@@ -13,9 +15,9 @@ import { PIPE_BUF, type Pipe } from "./pipe.ts"
 import type { RangeLock } from "./rangeLocks.ts"
 
 const DAY = 86_400_000_000_000n
-/** The alignment that O_DIRECT asks for, of lengths and offsets. */
-export const DIRECT_UNIT = 512
 const BLOCK = 4096
+/** `/proc/sys/fs/pipe-max-size`. */
+const MAX_PIPE_SIZE = 1 << 20
 const MAX_OFFSET = 2n ** 63n - 1n
 
 /** The first byte, and the one behind the last. */
@@ -210,6 +212,37 @@ export class Files {
     }
   }
 
+  // --- Positions
+
+  seek(fd: number, offset: Offset, from: SeekFrom): number {
+    const description = this.descriptors.get(fd)
+    const { inode } = description
+    if (inode instanceof Fifo) fail("ESPIPE")
+    // The positions of a directory's names are numbers, and not bytes.
+    if (inode instanceof Directory && from !== "start" && from !== "current") fail("EINVAL")
+    const at = sought(description, Number(offset), from)
+    if (at < 0 || at > this.fs.settings.maxFileSize) fail("EINVAL")
+    description.position = at
+    return at
+  }
+
+  // --- Pipes
+
+  /** The pipe of a descriptor. */
+  pipe(fd: number): Pipe {
+    const { inode } = this.descriptors.get(fd)
+    return inode instanceof Fifo ? inode.pipe : fail("EBADF")
+  }
+
+  setPipeSize(fd: number, size: number): number {
+    const pipe = this.pipe(fd)
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(size, BLOCK)))
+    if (capacity > MAX_PIPE_SIZE && capacity > pipe.capacity && !this.fs.isRoot) fail("EPERM")
+    if (!pipe.resize(capacity)) fail("EBUSY")
+    this.fs.wake(pipe)
+    return capacity
+  }
+
   // --- The rest
 
   fadvise(fd: number): void {
@@ -320,6 +353,24 @@ const position = (description: Description, offset: Offset | undefined, buffers:
 const demandFlags = (inode: Inode, flags: number): void => {
   const unknown = RWF.ATOMIC | (inode instanceof Fifo ? RWF.DONTCACHE : 0)
   if ((flags & unknown) !== 0) fail("EOPNOTSUPP")
+}
+
+/** Where lseek(2) leads. */
+const sought = ({ inode, position }: Description, offset: number, from: SeekFrom): number => {
+  switch (from) {
+    case "start":
+      return offset
+    case "current":
+      return position + offset
+    case "end":
+      return inode.size + offset
+    default: {
+      if (!(inode instanceof RegularFile)) return fail("EINVAL")
+      if (offset >= inode.size) return fail("ENXIO")
+      const { content } = inode
+      return from === "hole" ? content.holeFrom(offset) : (content.dataFrom(offset) ?? fail("ENXIO"))
+    }
+  }
 }
 
 /** Addresses are checked by the operation itself. */

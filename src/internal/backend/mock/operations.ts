@@ -10,7 +10,7 @@ import type { Submission } from "../../engine/submission.ts"
 import { plainView } from "../../native/views.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
 import { boundsOf } from "../../operation/rangeLocks.ts"
-import { writeLock, writeNames, writeStat, writeStatFs } from "./answers.ts"
+import { writeCacheStat, writeLock, writeNames, writeStat, writeStatFs, writeStatx } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
 import * as xattrs from "./extendedAttributes.ts"
@@ -69,6 +69,12 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     writeLock(cell, files.lockHolder(fd, lock === "exclusive", boundsOf(range))),
   pollFd: ({ files }, { events, fd }) => files.poll(fd, events),
   fstat: ({ open }, { fd }, { cell }) => writeStat(cell, open.find(fd).inode),
+  fstatx: ({ open }, { fd }, { a3, cell }) => writeStatx(cell, open.find(fd).inode, Number(a3)),
+  seek: ({ files }, { fd, from, offset }) => files.seek(fd, offset, from),
+  cachestat: ({ open }, { fd, length = 0, offset = 0 }, { cell }) =>
+    writeCacheStat(cell, open.get(fd), Number(offset), Number(length)),
+  getPipeSize: ({ files }, { fd }) => files.pipe(fd).capacity,
+  setPipeSize: ({ files }, { fd, size }) => files.setPipeSize(fd, size),
   readdir: ({ open }, { fd }, submission) => writeNames(submission, open.get(fd)),
 
   // --- Names
@@ -88,6 +94,8 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   // --- Attributes
   stat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path), true)),
   lstat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path))),
+  statx: ({ fs }, { follow = true, path }, { a3, cell }) =>
+    writeStatx(cell, names.existing(fs, toByteString(path), follow), Number(a3)),
   statvfs: ({ fs }, { path }, { cell }) => {
     names.existing(fs, toByteString(path), true)
     writeStatFs(cell, fs)

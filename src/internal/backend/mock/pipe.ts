@@ -1,12 +1,14 @@
 /** The buffer between the two ends of a pipe or a FIFO, pipe(7). */
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../native/readiness.ts"
 
-/** Bytes. */
-export const CAPACITY = 65536
+/** Bytes that a new one holds. */
+const CAPACITY = 65536
 /** A write of at most so many bytes is not mixed with the bytes of other writes. */
 export const PIPE_BUF = 4096
 
 export class Pipe {
+  /** Bytes. */
+  capacity = CAPACITY
   readers = 0
   writers = 0
   /** How often ends were opened since it was made: an open that waits for a peer also goes on when a peer has come and gone. */
@@ -20,7 +22,14 @@ export class Pipe {
   }
 
   get room(): number {
-    return CAPACITY - this.length
+    return this.capacity - this.length
+  }
+
+  /** False, and nothing has changed, where more bytes are in it. */
+  resize(capacity: number): boolean {
+    if (capacity < this.length) return false
+    this.capacity = capacity
+    return true
   }
 
   push(bytes: Uint8Array): void {
