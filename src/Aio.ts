@@ -34,7 +34,7 @@ export { type Stats, stats } from "./internal/effect/introspection.ts"
 export type { BackendName, LayerOptions, OwnOptions } from "./internal/effect/selection.ts"
 export type { Offset, Path } from "./internal/engine/arguments.ts"
 export type { Target } from "./internal/engine/openDescriptor.ts"
-export type { AtOptions } from "./internal/operation/at.ts"
+export type { AtOptions, BothAtOptions } from "./internal/operation/at.ts"
 export type {
   AccessOptions,
   ChmodOptions,
@@ -55,16 +55,16 @@ export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type { LinkOptions } from "./internal/operation/links.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
-export type { OpenFlag } from "./internal/operation/openFlags.ts"
-export type { CacheStat } from "./internal/operation/pageCache.ts"
 export type {
   HardLinkOptions,
   MkdirOptions,
   MknodOptions,
   NodeType,
-  OpenOptions,
   RenameOptions
-} from "./internal/operation/paths.ts"
+} from "./internal/operation/names.ts"
+export type { OpenFlag } from "./internal/operation/openFlags.ts"
+export type { CacheStat } from "./internal/operation/pageCache.ts"
+export type { OpenOptions } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { SeekFrom } from "./internal/operation/seeks.ts"
 export type { FileAttributes, FstatxOptions, Statx, StatxOptions } from "./internal/operation/statx.ts"

@@ -132,12 +132,35 @@ export class AioBadArgument extends Data.TaggedError("AioBadArgument")<{
 }
 
 /**
- * What an operation fails with: a system call failed, or no kernel would take an argument.
+ * A path leads out of the `AioDirectory` that it is confined to (`beneath`): by `..`, by an absolute path, or by a symbolic link to such a one, even
+ * where that would come back in; through a mount point, or a link of procfs that is no path. Whichever of it is the case, and whatever number
+ * the kernel has for it (EXDEV, ELOOP): nothing was done.
  *
  * @since 0.1.0
  * @category errors
  */
-export type AioFailure = AioError | AioBadArgument
+export class AioOutside extends Data.TaggedError("AioOutside")<{
+  /** Name of the operation: `"open"`, `"unlink"`, ... */
+  readonly operation: string
+  /** The path, as it was given. */
+  readonly path: Path
+  /** The other path, of `rename` and `link`. One of the two leads out, or both. */
+  readonly dest?: Path | undefined
+}> {
+  override get message(): string {
+    const dest = this.dest === undefined ? "" : ` -> ${textOfPath(this.dest)}`
+    return `${this.operation} ${textOfPath(this.path)}${dest}: leads out of the directory that it is confined to`
+  }
+}
+
+/**
+ * What an operation fails with: a system call failed, no kernel would take an argument, or a path leads out of the directory that it is
+ * confined to, which only happens where such a directory is named.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type AioFailure = AioError | AioBadArgument | AioOutside
 
 /**
  * A backend's Layer cannot be built on this machine.

@@ -3,18 +3,15 @@
  *
  * @since 0.1.0
  */
-import { constants } from "node:fs"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { AioBadArgument, AioEndOfFile, AioFailure } from "./AioError.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
-import { executeMasked } from "./internal/effect/execute.ts"
 import { exitOf, exitOfWrite } from "./internal/effect/exits.ts"
 import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
-import type { Restore } from "./internal/effect/wait.ts"
 import {
   BadArgument,
   checkFd,
@@ -25,15 +22,12 @@ import {
   show
 } from "./internal/engine/arguments.ts"
 import { checkBytes } from "./internal/engine/buffers.ts"
-import type { Engine } from "./internal/engine/engine.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
-import * as catalogue from "./internal/operation/catalogue.ts"
 import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
-import { mayWrite, openFlags } from "./internal/operation/openFlags.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
 import type {
   ReadOptions,
@@ -210,39 +204,7 @@ export interface OpenOptions extends DescriptorOptions {
  * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
  */
 export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioFile, AioFailure, Aio | Scope.Scope> =>
-  withEngine((engine) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(acquire(engine, path, options, restore), (file) =>
-        // Not `Effect.addFinalizer`, which also captures, compares and restores all of the fiber's FiberRefs: half the price of
-        // opening a file, for a finalizer that reads none.
-        Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, file.release), file))
-      )
-    )
-  )
-
-/** Opens in the uninterruptible region that `restore` belongs to. Whoever calls it sees to `release`. */
-const acquire = (
-  engine: Engine,
-  path: Path,
-  options: OpenOptions | undefined,
-  restore: Restore
-): Effect.Effect<internal.FileImpl, AioFailure> =>
-  withArguments(
-    "open",
-    () => {
-      const { at, direct = false, flag = "r", mode } = openOptions(options)
-      return { at, flag: openFlags(flag) | (direct ? constants.O_DIRECT : 0), mode }
-    },
-    (how) =>
-      Effect.map(executeMasked(engine, catalogue.open(path, how), restore), (fd) => {
-        const direct = (how.flag & constants.O_DIRECT) !== 0
-        if (direct) engine.openedDirect()
-        const description = engine.descriptors.describe(fd, direct)
-        return new internal.FileImpl(engine, new OpenDescriptor(fd, description, path, mayWrite(how.flag)))
-      })
-  )
-
-const openOptions = optionsReader<OpenOptions>({ at: true, direct: true, flag: true, mode: true })
+  withEngine((engine) => internal.openScoped(engine, path, options))
 
 /**
  * Opens a file for the time of `use`, and closes it however that ends: `open` without a Scope to provide, at a third of the price.
@@ -275,11 +237,11 @@ export const withFile: {
 }
 
 /** Nothing is opened for what cannot be called: it would be truncated, too. */
-const acquireFor = (use: unknown, ...rest: Parameters<typeof acquire>): ReturnType<typeof acquire> =>
+const acquireFor = (use: unknown, ...rest: Parameters<typeof internal.acquire>): ReturnType<typeof internal.acquire> =>
   withArguments(
     "withFile",
     () => checkFunction("use", use),
-    () => acquire(...rest)
+    () => internal.acquire(...rest)
   )
 
 type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>

@@ -456,9 +456,9 @@ export const put = (path: Path, content: string | Uint8Array | null): Effect.Eff
 export const pipe: Effect.Effect<{ readonly read: number; readonly write: number }, AioError, MockAio> = Effect.flatMap(
   MockAio,
   ({ backend }) =>
-    Effect.catchTag(
+    Effect.catchIf(
       attempt("pipe", "", () => backend.machine.pipe()),
-      "AioBadArgument",
+      (error) => error._tag !== "AioError",
       Effect.die
     )
 )

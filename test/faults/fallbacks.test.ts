@@ -25,4 +25,15 @@ describe("without the calls that answer from the caches", () => {
       expect([stdout, stderr]).toEqual([expect.stringMatching(/^\{"ok":\d+,/), ""])
     })
   }
+
+  // There is no way that is as good.
+  for (const error of ["ENOSYS", "EPERM"]) {
+    it(`a directory that paths do not leave cannot be had: openat2:error=${error}`, async () => {
+      const { stderr, stdout } = await runWithFailing([`openat2:error=${error}`], "confined.ts", { args: ["threads"] })
+      expect([stdout, stderr]).toEqual([
+        expect.stringMatching(/^AioUnavailable openat2 is not available: this .+\n$/),
+        ""
+      ])
+    })
+  }
 })

@@ -12,9 +12,10 @@ const places: Readonly<Record<string, number>> = { Effect: 1, Stream: 1, Layer: 
 /** Members of what functions give: their interfaces, by what the fuzzer calls them. */
 const interfaces = `
 import type * as Platform from "@effect/platform/FileSystem"
-import type { AioFile, AioGroup, AioLock, AioOperation } from "effect-aio"
+import type { AioDirectory, AioFile, AioGroup, AioLock, AioOperation } from "effect-aio"
 export declare const members: {
   readonly AioFile: AioFile.AioFile
+  readonly AioDirectory: AioDirectory.AioDirectory
   readonly AioGroup: AioGroup.AioGroup
   readonly AioLock: AioLock.AioLock
   readonly Handle: AioGroup.Handle<unknown>
@@ -65,7 +66,7 @@ export const declaredFailures = (): Declared => {
     const name = type.symbol?.name
     if (name in places) return tagsOf(checker.getTypeArguments(type as ts.TypeReference)[places[name]])
     // The fuzzer submits it.
-    if (name === "AioOperation") return ["AioError", "AioBadArgument"]
+    if (name === "AioOperation") return ["AioError", "AioBadArgument", "AioOutside"]
     return type.getCallSignatures().flatMap((signature) => failuresOf(signature.getReturnType()))
   }
 

@@ -1,6 +1,6 @@
 /** Arguments by what they are for: fitting ones, most of the time. */
 import { Duration, Effect, Stream } from "effect"
-import { Aio, AioFile, AioOperation } from "effect-aio"
+import { Aio, AioDirectory, AioFile, AioOperation } from "effect-aio"
 import type { Random } from "../support/random.ts"
 import { type Afterwards, buffer, buffers, type Guards } from "./arrays.ts"
 import { chance, Mine, throwing } from "./hostile.ts"
@@ -36,6 +36,11 @@ export const target: Role = (material) => {
   const files = material.objects.filter((object) => AioFile.TypeId in object)
   return files.length > 0 && chance(material.draw, 25) ? material.draw.pick(files) : fd(material)
 }
+/** A descriptor, or an open directory. */
+export const directory: Role = (material) => {
+  const directories = material.objects.filter((object) => AioDirectory.TypeId in object)
+  return directories.length > 0 && chance(material.draw, 60) ? material.draw.pick(directories) : fd(material)
+}
 export const expendable: Role = ({ scene }) => scene.expendable()
 export const text: Role = ({ draw, scene }) => {
   const name = draw.pick(names)
@@ -48,6 +53,8 @@ export const path: Role = (material) => {
   const bytes = chance(draw, 30) ? [...Buffer.from(`${name}x`), 0xef] : [...Buffer.from(name)]
   return chance(draw, 50) ? Buffer.from(bytes) : Uint8Array.from(bytes)
 }
+/** A path that starts in an open directory, whichever that is: names with nothing of the scene's around them. */
+export const name: Role = ({ draw }) => draw.pick([...names, "..", "../x", "d/../a", "link/a", "a/", "/w/a"])
 export const bytes: Role = ({ after, draw, guards }) => buffer(draw, guards, after)
 export const vector: Role = ({ after, draw, guards }) => buffers(draw, guards, after)
 export const xattrName: Role = of<unknown>("user.a", "user.b", "user.", "trusted.a", "a", Buffer.from("user.a"))

@@ -3,11 +3,13 @@
  * functions give have to be here: their records do not compile without.
  */
 import type { FileSystem } from "@effect/platform"
-import type { AioFile, AioGroup, AioLock, AioOperation, AioTree } from "effect-aio"
+import type { AioDirectory, AioFile, AioGroup, AioLock, AioOperation, AioTree } from "effect-aio"
 import type { OperationName } from "../support/operationCalls.ts"
 import * as r from "./roles.ts"
 
-const at = { at: r.fd }
+const at = { at: r.directory }
+const both = { ...at, toAt: r.directory }
+const existing = { existing: r.choice("replace", "noReplace", "exchange", undefined), whiteout: r.boolean }
 const from = r.options({ offset: r.offset })
 const reading = { highPriority: r.boolean, uncached: r.boolean, noWait: r.boolean }
 const writing = {
@@ -75,24 +77,20 @@ export const operations: Record<OperationName, r.Shape> = {
   seek: [r.target, r.offset, r.choice("start", "current", "end", "data", "hole", undefined)],
   cachestat: [r.target, r.options(range)],
   ftruncate: [r.target, r.offset],
-  truncate: [r.path, r.offset],
+  truncate: [r.path, r.offset, r.options(at)],
   fallocate: [r.target, allocate],
   fadvise: [r.target, advice, r.options(range)],
   readahead: [r.target, r.options(range)],
   unlink: [r.path, r.options(at)],
   rmdir: [r.path, r.options(at)],
-  rename: [
-    r.path,
-    r.path,
-    r.options({ existing: r.choice("replace", "noReplace", "exchange", undefined), whiteout: r.boolean })
-  ],
+  rename: [r.path, r.path, r.options({ ...existing, ...both })],
   mkdir: [r.path, r.options({ mode: r.mode, ...at })],
   mknod: [
     r.path,
     r.choice("File", "FIFO", "Socket", "CharacterDevice", "BlockDevice"),
     r.options({ mode: r.mode, major: r.choice(0, 1, undefined), minor: r.choice(0, 1 << 19, undefined), ...at })
   ],
-  link: [r.path, r.path, r.options(follow)],
+  link: [r.path, r.path, r.options({ ...both, ...follow })],
   symlink: [r.path, r.path, r.options(at)],
   readlink: [r.path, r.options(at)],
   readdir: [r.target, r.options({ bufferSize: r.choice(32768, 100, 1 << 20, undefined) })],
@@ -106,13 +104,13 @@ export const operations: Record<OperationName, r.Shape> = {
   fchown: [r.target, r.options({ uid: r.owner, gid: r.owner })],
   utimes: [r.path, r.options({ atimeNs: r.time, mtimeNs: r.time, ...follow, ...at })],
   futimes: [r.target, r.options({ atimeNs: r.time, mtimeNs: r.time })],
-  setxattr: [r.path, r.xattrName, r.bytes, r.options({ ...xattrMode, ...follow })],
+  setxattr: [r.path, r.xattrName, r.bytes, r.options({ ...at, ...xattrMode, ...follow })],
   fsetxattr: [r.target, r.xattrName, r.bytes, r.options(xattrMode)],
-  getxattr: [r.path, r.xattrName, r.options(follow)],
+  getxattr: [r.path, r.xattrName, r.options({ ...at, ...follow })],
   fgetxattr: [r.target, r.xattrName],
-  listxattr: [r.path, r.options(follow)],
+  listxattr: [r.path, r.options({ ...at, ...follow })],
   flistxattr: [r.target],
-  removexattr: [r.path, r.xattrName, r.options(follow)],
+  removexattr: [r.path, r.xattrName, r.options({ ...at, ...follow })],
   fremovexattr: [r.target, r.xattrName],
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   getPipeSize: [r.target],
@@ -121,7 +119,7 @@ export const operations: Record<OperationName, r.Shape> = {
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],
   lockHolder: [r.target, r.choice("shared", "exclusive"), r.options(range)],
-  statvfs: [r.path],
+  statvfs: [r.path, r.options(at)],
   fstatvfs: [r.target]
 }
 
@@ -174,6 +172,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
     })
   ],
   "AioBuffer.aligned": [r.size, r.options({ alignment: r.choice(1, 512, 4096, undefined) })],
+  "AioDirectory.open": [r.path, r.options({ ...at, beneath: r.boolean })],
   "AioDirectory.read": [r.path],
   "AioFile.open": [r.path, openOptions],
   "AioFile.withFile": [r.path, openOptions, r.callback],
@@ -252,6 +251,45 @@ const file: Members<Omit<AioFile.AioFile, "fd">> = {
   sink: [writeAll]
 }
 
+const wholeFile = r.options({ flag: r.choice("w", "a", "wx", "nonsense"), mode: r.mode })
+
+const directory: Members<Omit<AioDirectory.AioDirectory, "fd" | "beneath">> = {
+  open: [r.name, r.options({ flag: r.flag, mode: r.mode, direct: r.boolean })],
+  openDirectory: [r.name, r.options({ beneath: r.boolean })],
+  read: [r.name],
+  readFile: [r.name],
+  writeFile: [r.name, r.bytes, wholeFile],
+  sync: [],
+  stat: [r.name],
+  lstat: [r.name],
+  statx: [r.name, r.options({ ...statx, ...follow })],
+  statvfs: [r.name],
+  access: [
+    r.name,
+    r.options({ read: r.boolean, write: r.boolean, execute: r.boolean, effective: r.boolean, ...follow })
+  ],
+  unlink: [r.name],
+  rmdir: [r.name],
+  mkdir: [r.name, r.options({ mode: r.mode })],
+  mknod: [
+    r.name,
+    r.choice("File", "FIFO", "Socket", "CharacterDevice"),
+    r.options({ mode: r.mode, major: r.choice(0, 1, undefined), minor: r.choice(0, undefined) })
+  ],
+  rename: [r.name, r.name, r.options({ ...existing, toAt: r.directory })],
+  link: [r.name, r.name, r.options({ ...follow, toAt: r.directory })],
+  symlink: [r.name, r.name],
+  readlink: [r.name],
+  chmod: [r.name, r.mode, r.options(follow)],
+  chown: [r.name, r.options({ uid: r.owner, gid: r.owner, follow: r.boolean })],
+  utimes: [r.name, r.options({ atimeNs: r.time, mtimeNs: r.time, follow: r.boolean })],
+  truncate: [r.name, r.offset],
+  getxattr: [r.name, r.xattrName, r.options(follow)],
+  setxattr: [r.name, r.xattrName, r.bytes, r.options({ ...xattrMode, ...follow })],
+  removexattr: [r.name, r.xattrName, r.options(follow)],
+  listxattr: [r.name, r.options(follow)]
+}
+
 const groupMembers: Members<Omit<AioGroup.AioGroup, "name">> = {
   add: [r.operation],
   addAll: [r.operations],
@@ -289,6 +327,7 @@ const platformFile: Members<Omit<FileSystem.File, "fd">> = {
 /** Of what functions give, by what it is. */
 export const members = {
   AioFile: file,
+  AioDirectory: directory,
   AioGroup: groupMembers,
   AioLock: lockMembers,
   Handle: handle,

@@ -55,6 +55,7 @@ export const kindOf = (value: unknown): Kind | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   if (api.AioFile.TypeId in value) return "AioFile"
   if (api.AioLock.TypeId in value) return "AioLock"
+  if (api.AioDirectory.TypeId in value) return "AioDirectory"
   if (api.AioGroup.TypeId in value) return "AioGroup"
   if (fs.FileTypeId in value) return "File"
   if ("operation" in value && "run" in value) return "Prepared"

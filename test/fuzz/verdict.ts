@@ -8,6 +8,7 @@ import { foreign } from "./scene.ts"
 const documented = new Set([
   "AioError",
   "AioBadArgument",
+  "AioOutside",
   "AioEndOfFile",
   "AioShortTransfer",
   "AioUnavailable",

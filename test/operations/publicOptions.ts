@@ -6,10 +6,10 @@ import { project } from "../support/build.ts"
 const source = join(project, "src")
 
 /** Values and models whose members are public functions, too. */
-const models = ["AioFile.AioFile", "AioGroup.AioGroup", "AioLock.AioLock"]
+const models = ["AioFile.AioFile", "AioDirectory.AioDirectory", "AioGroup.AioGroup", "AioLock.AioLock"]
 
 /** What is passed as a whole, and has no options. */
-const values = new Set(["Opened", "AioFile", "AioOperation"])
+const values = new Set(["Opened", "AioFile", "AioDirectory", "AioOperation"])
 
 /** What others declare stays unknown: options are ours, and all of Effect takes ten times as long to read. */
 const ownFilesOnly = (options: ts.CompilerOptions): ts.CompilerHost => {

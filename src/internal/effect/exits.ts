@@ -1,10 +1,17 @@
 /** Exits made of the ends of requests and tasks, and of what was thrown below Effect. */
 import * as Exit from "effect/Exit"
-import { AioBadArgument, AioError, type AioFailure, AioShortTransfer, AioUnavailable } from "../../AioError.ts"
+import {
+  AioBadArgument,
+  AioError,
+  type AioFailure,
+  AioOutside,
+  AioShortTransfer,
+  AioUnavailable
+} from "../../AioError.ts"
 import { Unavailable } from "../backend/unavailable.ts"
 import { BadArgument } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { Failed, ShortTransfer } from "../engine/failed.ts"
+import { Failed, OUTSIDE, ShortTransfer } from "../engine/failed.ts"
 import { errno } from "../native/errno.ts"
 import { WriteZero } from "../task/move.ts"
 
@@ -25,8 +32,9 @@ export const notOpened = (problem: unknown): Exit.Exit<never, AioUnavailable> =>
 export const failureOf = (
   engine: Engine,
   { errno: number, input, operation, problem }: Failed
-): Exit.Exit<never, AioFailure> =>
-  number === 0
+): Exit.Exit<never, AioFailure> => {
+  if (number === OUTSIDE) return Exit.fail(new AioOutside({ operation, path: input.path, dest: input.to }))
+  return number === 0
     ? badArgument(operation, problem)
     : Exit.fail(
         AioError.fromErrno(
@@ -36,6 +44,7 @@ export const failureOf = (
           number === errno.ECANCELED && engine.closed ? "the Layer of this Aio has ended" : undefined
         )
       )
+}
 
 export const exitOf = <A>(engine: Engine, end: A | Failed): Exit.Exit<A, AioFailure> =>
   end instanceof Failed ? failureOf(engine, end) : Exit.succeed(end)

@@ -244,7 +244,7 @@ export class Engine implements Host {
       return this.settle(request, -errno.EINVAL, null)
     }
     // Interrupted by our own cancelling signal: a cancelled request, whatever the mechanism calls it.
-    this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission)
+    this.settle(request, request.cancelled && result === -errno.EINTR ? -errno.ECANCELED : result, submission.memory)
   }
 
   /** Called by backends, see `Host`. */

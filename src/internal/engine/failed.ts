@@ -27,3 +27,6 @@ export class ShortTransfer {
     readonly transferred: number
   ) {}
 }
+
+/** In place of an error number: a path leads out of the directory that it is confined to. No kernel has this number. */
+export const OUTSIDE = 4094

@@ -143,7 +143,16 @@ export class OpenDescriptor implements Description, OpenFiles {
   }
 }
 
-/** The two files of a copy. */
+/** An open directory that relative paths start at. */
+export class OpenDirectory extends OpenDescriptor {
+  /**
+   * Error numbers by which openat2(2) says that a path leaves it: ELOOP, too, where links of procfs are met, which are no paths. Left out: paths
+   * may leave it.
+   */
+  beneath: ReadonlyArray<number> | undefined = undefined
+}
+
+/** Two files: of a copy, or the directories of a rename. */
 class OpenPair implements OpenFiles {
   constructor(
     private readonly from: OpenDescriptor,

@@ -47,6 +47,10 @@ export class Submission {
   opened = -1
   /** The steps of a program, each of which keeps its own memory; in `a0` stands how many. */
   steps: Array<ProgramStep> | null = null
+  /** Of an operation that is a program (operation/through.ts): the step whose answer is the operation's, or -1. */
+  answer = -1
+  /** Error numbers by which its system call says that a path leaves the directory that it is confined to. */
+  outside: ReadonlyArray<number> | null = null
   /** The step behind which a program that has ended did not go on; its number of steps if there is none. */
   stoppedAt = 0
   /** The cell's path area is taken. */
@@ -57,6 +61,11 @@ export class Submission {
     /** Whether the kernel may touch its memory after the call that hands it over: other JavaScript runs meanwhile. */
     readonly outlivesCall = false
   ) {}
+
+  /** Where the answer is. */
+  get memory(): Submission {
+    return this.answer === -1 ? this : this.steps![this.answer]
+  }
 
   /** 512 bytes for structures and a path, kept for the slot's next requests. */
   get cell(): Cell {
@@ -138,6 +147,8 @@ export class Submission {
       this.steps.forEach(releaseStep)
       this.steps = null
     }
+    this.answer = -1
+    this.outside = null
     this.cellHoldsPath = false
     this.mode = ONCE
     this.atEnd = false

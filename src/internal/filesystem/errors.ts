@@ -95,7 +95,8 @@ export const fromWrongArgument = (method: string, { argument, description }: Wro
 /** Translates the failures of our operations. */
 export const translate =
   (subject: Subject, syscall?: string) =>
-  (error: AioFailure): PlatformError =>
-    error._tag === "AioError"
-      ? systemError(error.errno, syscall ?? syscallOf(error.operation), subject)
-      : badArgument(subject.method, error.argument, error.description)
+  (error: AioFailure): PlatformError => {
+    if (error._tag === "AioBadArgument") return badArgument(subject.method, error.argument, error.description)
+    const number = error._tag === "AioError" ? error.errno : errno.EXDEV
+    return systemError(number, syscall ?? syscallOf(error.operation), subject)
+  }

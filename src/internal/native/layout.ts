@@ -76,6 +76,8 @@ export const DIRENT = { ino: 0, reclen: 16, type: 18, name: 19 } as const
 /** `struct open_how`, openat2(2): flags, mode, resolve, 64 bits each. */
 export const OPEN_HOW = { size: 24 } as const
 export const RESOLVE_CACHED = 0x20
+/** Not through mounts, nor links of procfs, nor out of the directory. */
+export const RESOLVE_WITHIN = 0x01 | 0x02 | 0x08
 
 export const AT_FDCWD = -100
 export const AT_SYMLINK_NOFOLLOW = 0x100

@@ -6,11 +6,12 @@ import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define, PENDING, UNFIT } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
-import { AT_EACCESS } from "../native/layout.ts"
+import { AT_EACCESS, AT_EMPTY_PATH } from "../native/layout.ts"
 import { accessPathCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
-import { type AtOptions, startOf } from "./at.ts"
-import { atFlags, type LinkOptions } from "./links.ts"
+import { type AtOptions, startingAt, startOf } from "./at.ts"
+import { atFlags, follows, type LinkOptions } from "./links.ts"
+import { onPlace } from "./through.ts"
 
 /**
  * What access(2) is asked for. Without any of these it is asked whether the file exists.
@@ -18,7 +19,7 @@ import { atFlags, type LinkOptions } from "./links.ts"
  * @since 0.1.0
  * @category models
  */
-export interface AccessOptions extends LinkOptions, AtOptions {
+export interface AccessOptions extends LinkOptions {
   readonly read?: boolean | undefined
   readonly write?: boolean | undefined
   /** Of a file: whether it may be executed. Of a directory: whether names in it may be used. */
@@ -43,23 +44,43 @@ const accessOptions = optionsReader<AccessOptions>({
   at: true
 })
 
-export const access = define((path: Path, options?: AccessOptions) => ({ path, ...accessOptions(options) }), {
-  name: "access",
-  man: "access(2)",
-  encode: (submission, input) => {
-    const { effective, execute, path, read, write } = input
-    const flags = atFlags(input) | (effective === true ? AT_EACCESS : 0)
-    // The older call has no flags.
-    submission.nr = flags === 0 ? NR.faccessat : NR.faccessat2
-    submission.a0 = startOf(input)
-    submission.a1 = submission.path(path)
-    submission.a2 = (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
-    submission.a3 = flags
-  },
-  inline: ({ a1, a2, a3, cell }, { at }) =>
-    at !== undefined || a3 !== 0 ? UNFIT : (accessPathCached(a1 as number, a2 as number, cell) ?? PENDING),
-  decode: asVoid
-})
+const accessInput = (path: Path, options?: AccessOptions) => ({ path, ...startingAt(accessOptions(options)) })
+type AccessInput = ReturnType<typeof accessInput>
+
+const accessMode = ({ execute, read, write }: AccessInput): number =>
+  (read === true ? R_OK : 0) | (write === true ? W_OK : 0) | (execute === true ? X_OK : 0)
+
+export const access = define(
+  accessInput,
+  onPlace<AccessInput, void>(
+    {
+      name: "access",
+      man: "access(2)",
+      encode: (submission, input) => {
+        const flags = atFlags(input) | (input.effective === true ? AT_EACCESS : 0)
+        // The older call has no flags.
+        submission.nr = flags === 0 ? NR.faccessat : NR.faccessat2
+        submission.a0 = startOf(input.at)
+        submission.a1 = submission.path(input.path)
+        submission.a2 = accessMode(input)
+        submission.a3 = flags
+      },
+      // The caches are only asked about paths that start at the root or at the current directory.
+      inline: ({ a1, a2, a3, cell }, { at }) =>
+        at !== undefined || a3 !== 0 ? UNFIT : (accessPathCached(a1 as number, a2 as number, cell) ?? PENDING),
+      decode: asVoid
+    },
+    {
+      follows,
+      encode: (submission, input) => {
+        submission.nr = NR.faccessat2
+        submission.a1 = submission.path("")
+        submission.a2 = accessMode(input)
+        submission.a3 = AT_EMPTY_PATH | (input.effective === true ? AT_EACCESS : 0)
+      }
+    }
+  )
+)
 
 /**
  * Of which file chmod(2) changes the permissions.
@@ -77,22 +98,29 @@ export interface ChmodOptions extends AtOptions {
 
 const chmodOptions = optionsReader<ChmodOptions>({ follow: true, at: true })
 
+const chmodInput = (path: Path, mode: number, options?: ChmodOptions) => ({
+  path,
+  mode,
+  ...startingAt(chmodOptions(options))
+})
+
+const encodeChmod = (submission: Submission, { at, mode, path, ...link }: ReturnType<typeof chmodInput>): void => {
+  const flags = atFlags(link)
+  // The older call has no flags.
+  submission.nr = flags === 0 ? NR.fchmodat : NR.fchmodat2
+  submission.a0 = startOf(at)
+  submission.a2 = checkUint32(mode, "mode")
+  submission.a3 = flags
+  submission.a1 = submission.path(path)
+}
+
 export const chmod = define(
-  (path: Path, mode: number, options?: ChmodOptions) => ({ path, mode, ...chmodOptions(options) }),
-  {
-    name: "chmod",
-    man: "chmod(2)",
-    encode: (submission, input) => {
-      const flags = atFlags(input)
-      // The older call has no flags.
-      submission.nr = flags === 0 ? NR.fchmodat : NR.fchmodat2
-      submission.a0 = startOf(input)
-      submission.a2 = checkUint32(input.mode, "mode")
-      submission.a3 = flags
-      submission.a1 = submission.path(input.path)
-    },
-    decode: asVoid
-  }
+  chmodInput,
+  onPlace<ReturnType<typeof chmodInput>, void>(
+    { name: "chmod", man: "chmod(2)", encode: encodeChmod, decode: asVoid },
+    // fchmodat2(2), which takes descriptors of O_PATH, is of Linux 6.6.
+    { follows, encode: (submission, input) => encodeChmod(submission, { ...input, follow: true }), path: 1 }
+  )
 )
 
 export const fchmod = define((file: Target, mode: number) => ({ ...targetOf(file), mode }), {
@@ -127,25 +155,44 @@ export interface Owner {
  * @since 0.1.0
  * @category models
  */
-export interface OwnerOptions extends Owner, LinkOptions, AtOptions {}
+export interface OwnerOptions extends Owner, LinkOptions {}
 
 const ownerOf = optionsReader<Owner>({ uid: true, gid: true })
 const ownerOptions = optionsReader<OwnerOptions>({ follow: true, at: true, uid: true, gid: true })
 
-export const chown = define((path: Path, owner: OwnerOptions) => ({ path, ...ownerOptions(owner, "owner") }), {
-  name: "chown",
-  man: "chown(2)",
-  encode: (submission, input) => {
-    const { gid = UNCHANGED, path, uid = UNCHANGED } = input
-    submission.nr = NR.fchownat
-    submission.a0 = startOf(input)
-    submission.a2 = checkUint32(uid, "uid")
-    submission.a3 = checkUint32(gid, "gid")
-    submission.a4 = atFlags(input)
-    submission.a1 = submission.path(path)
-  },
-  decode: asVoid
-})
+const ownerInput = (path: Path, owner: OwnerOptions) => ({ path, ...startingAt(ownerOptions(owner, "owner")) })
+type OwnerInput = ReturnType<typeof ownerInput>
+
+const encodeOwner = (submission: Submission, { gid = UNCHANGED, uid = UNCHANGED }: OwnerInput): void => {
+  submission.nr = NR.fchownat
+  submission.a2 = checkUint32(uid, "uid")
+  submission.a3 = checkUint32(gid, "gid")
+}
+
+export const chown = define(
+  ownerInput,
+  onPlace<OwnerInput, void>(
+    {
+      name: "chown",
+      man: "chown(2)",
+      encode: (submission, input) => {
+        encodeOwner(submission, input)
+        submission.a0 = startOf(input.at)
+        submission.a4 = atFlags(input)
+        submission.a1 = submission.path(input.path)
+      },
+      decode: asVoid
+    },
+    {
+      follows,
+      encode: (submission, input) => {
+        encodeOwner(submission, input)
+        submission.a1 = submission.path("")
+        submission.a4 = AT_EMPTY_PATH
+      }
+    }
+  )
+)
 
 export const fchown = define((file: Target, owner: Owner) => ({ ...targetOf(file), ...ownerOf(owner, "owner") }), {
   name: "fchown",
@@ -184,7 +231,7 @@ export interface Times {
  * @since 0.1.0
  * @category models
  */
-export interface TimesOptions extends Times, LinkOptions, AtOptions {}
+export interface TimesOptions extends Times, LinkOptions {}
 
 const UTIME_NOW = 0x3fffffffn
 const UTIME_OMIT = 0x3ffffffen
@@ -217,18 +264,31 @@ const encodeTimes = (submission: Submission, { atimeNs, mtimeNs }: Times): numbe
 const timesOf = optionsReader<Times>({ atimeNs: true, mtimeNs: true })
 const timesOptions = optionsReader<TimesOptions>({ follow: true, at: true, atimeNs: true, mtimeNs: true })
 
-export const utimes = define((path: Path, times: TimesOptions) => ({ path, ...timesOptions(times, "times") }), {
-  name: "utimes",
-  man: "utimensat(2)",
-  encode: (submission, input) => {
-    submission.nr = NR.utimensat
-    submission.a0 = startOf(input)
-    submission.a2 = encodeTimes(submission, input)
-    submission.a3 = atFlags(input)
-    submission.a1 = submission.path(input.path)
-  },
-  decode: asVoid
-})
+const timesInput = (path: Path, times: TimesOptions) => ({ path, ...startingAt(timesOptions(times, "times")) })
+type TimesInput = ReturnType<typeof timesInput>
+
+const encodeTimesOfPath = (submission: Submission, input: TimesInput): void => {
+  submission.nr = NR.utimensat
+  submission.a0 = startOf(input.at)
+  submission.a2 = encodeTimes(submission, input)
+  submission.a1 = submission.path(input.path)
+}
+
+export const utimes = define(
+  timesInput,
+  onPlace<TimesInput, void>(
+    {
+      name: "utimes",
+      man: "utimensat(2)",
+      encode: (submission, input) => {
+        encodeTimesOfPath(submission, input)
+        submission.a3 = atFlags(input)
+      },
+      decode: asVoid
+    },
+    { follows, encode: encodeTimesOfPath, path: 1 }
+  )
+)
 
 export const futimes = define((file: Target, times: Times) => ({ ...targetOf(file), ...timesOf(times, "times") }), {
   name: "futimes",

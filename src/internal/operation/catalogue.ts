@@ -16,6 +16,7 @@ export {
 } from "./descriptors.ts"
 export { readdir } from "./directories.ts"
 export * from "./extendedAttributes.ts"
+export * from "./names.ts"
 export * from "./pageCache.ts"
 export * from "./paths.ts"
 export * from "./pipeSizes.ts"

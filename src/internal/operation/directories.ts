@@ -13,7 +13,6 @@ import { addressOf } from "../native/libc.ts"
 import { FILL } from "../native/machine/layout.ts"
 import { openDirectoryCached } from "../native/nonblocking.ts"
 import { NR } from "../native/syscalls.ts"
-import type { AtOptions } from "./at.ts"
 import { type FileType, fileType } from "./metadata.ts"
 import { open } from "./paths.ts"
 
@@ -75,7 +74,9 @@ export interface DirectoryChunk {
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 
-interface Followed extends AtOptions {
+interface Followed {
+  /** A directory's descriptor. */
+  readonly at?: number | undefined
   /** Whether a symbolic link to a directory counts as a directory. */
   readonly follow: boolean
 }
@@ -86,7 +87,7 @@ export const openDirectory = define(
   {
     ...open.entry,
     inline: ({ a0, a1, cell }, { flag }) => {
-      const fd = openDirectoryCached(a0 as number, a1 as number, (flag & O_NOFOLLOW) === 0, cell)
+      const fd = openDirectoryCached(a0 as number, a1 as number, ((flag as number) & O_NOFOLLOW) === 0, cell)
       return fd < 0 ? PENDING : fd
     }
   }

@@ -7,7 +7,7 @@
 import { bad, checkFd, checkName, type Path, show } from "../engine/arguments.ts"
 import { checkBytes } from "../engine/buffers.ts"
 import { type Target, targetOf } from "../engine/openDescriptor.ts"
-import { asVoid, define, type SubmissionEntry, type UringForm } from "../engine/operation.ts"
+import { asVoid, define, type Entry, type SubmissionEntry, type UringForm } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
@@ -15,7 +15,9 @@ import { addressOf } from "../native/libc.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
 import { byteLengthOf, isUint8Array, plainView } from "../native/views.ts"
-import type { LinkOptions } from "./links.ts"
+import { type PathInput, startingAt } from "./at.ts"
+import { follows, type LinkOptions } from "./links.ts"
+import { onPlace } from "./through.ts"
 
 /**
  * The name of an extended attribute with its namespace, `user.` as a rule: a string (encoded as UTF-8), or the bytes
@@ -106,11 +108,8 @@ const encodeValueRoom = (submission: Submission): void => {
   submission.a3 = XATTR_SIZE_MAX
 }
 
-/** io_uring only does what follows links. */
-const follows = ({ follow = true }: LinkOptions): boolean => Boolean(follow)
-
-const linkOptions = optionsReader<LinkOptions>({ follow: true })
-const setxattrOptions = optionsReader<SetxattrOptions>({ mode: true, follow: true })
+const linkOptions = optionsReader<LinkOptions>({ at: true, follow: true })
+const setxattrOptions = optionsReader<SetxattrOptions>({ at: true, mode: true, follow: true })
 const fsetxattrOptions = optionsReader<FsetxattrOptions>({ mode: true })
 
 // --- Set
@@ -123,6 +122,7 @@ const prepareValue = (entry: SubmissionEntry, opcode: number, fd: number, s: Sub
 const pathForm = (opcode: number): UringForm => ({
   opcode,
   punted: true,
+  // The ring only does what follows links.
   suits: follows,
   prepare: (entry, s) => {
     prepareValue(entry, opcode, 0, s)
@@ -136,14 +136,28 @@ const descriptorForm = (opcode: number): UringForm => ({
   prepare: (entry, s) => prepareValue(entry, opcode, s.a0 as number, s)
 })
 
+/**
+ * No call of these takes a directory to start at: the path's end is opened, and named by its descriptor. That name is followed, also to what is a
+ * link itself.
+ */
+const ofPath = <I extends PathInput & LinkOptions, A>(entry: Entry<I, A>): Entry<I, A> =>
+  onPlace(entry, {
+    follows,
+    encode: (submission, input) => entry.encode(submission, { ...input, follow: true }),
+    path: 0,
+    always: true
+  })
+
+const setxattrInput = (path: Path, name: XattrName, value: Uint8Array, options?: SetxattrOptions) => ({
+  path,
+  name,
+  ...valueInput(value),
+  ...startingAt(setxattrOptions(options))
+})
+
 export const setxattr = define(
-  (path: Path, name: XattrName, value: Uint8Array, options?: SetxattrOptions) => ({
-    path,
-    name,
-    ...valueInput(value),
-    ...setxattrOptions(options)
-  }),
-  {
+  setxattrInput,
+  ofPath<ReturnType<typeof setxattrInput>, void>({
     name: "setxattr",
     man: "setxattr(2)",
     encode: (submission, input) => {
@@ -155,7 +169,7 @@ export const setxattr = define(
     },
     uring: pathForm(IORING_OP.SETXATTR),
     decode: asVoid
-  }
+  })
 )
 
 export const fsetxattr = define(
@@ -182,25 +196,33 @@ export const fsetxattr = define(
 
 // --- Get, and remove
 
-const onPath = (path: Path, name: XattrName, options?: LinkOptions) => ({ path, name, ...linkOptions(options) })
+const onPath = (path: Path, name: XattrName, options?: LinkOptions) => ({
+  path,
+  name,
+  ...startingAt(linkOptions(options))
+})
+type OnPath = ReturnType<typeof onPath>
 const onFile = (file: Target, name: XattrName) => ({ ...targetOf(file), name })
 
 /** Memory of its own size: the answer's room is much larger. */
 const decodeValue = ({ output }: Submission, result: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(output!.subarray(0, result))
 
-export const getxattr = define(onPath, {
-  name: "getxattr",
-  man: "getxattr(2)",
-  encode: (submission, input) => {
-    submission.nr = follows(input) ? NR.getxattr : NR.lgetxattr
-    submission.a1 = encodeName(submission, input.name)
-    submission.a0 = submission.path(input.path)
-    encodeValueRoom(submission)
-  },
-  uring: pathForm(IORING_OP.GETXATTR),
-  decode: decodeValue
-})
+export const getxattr = define(
+  onPath,
+  ofPath<OnPath, Uint8Array<ArrayBuffer>>({
+    name: "getxattr",
+    man: "getxattr(2)",
+    encode: (submission, input) => {
+      submission.nr = follows(input) ? NR.getxattr : NR.lgetxattr
+      submission.a1 = encodeName(submission, input.name)
+      submission.a0 = submission.path(input.path)
+      encodeValueRoom(submission)
+    },
+    uring: pathForm(IORING_OP.GETXATTR),
+    decode: decodeValue
+  })
+)
 
 export const fgetxattr = define(onFile, {
   name: "fgetxattr",
@@ -215,16 +237,19 @@ export const fgetxattr = define(onFile, {
   decode: decodeValue
 })
 
-export const removexattr = define(onPath, {
-  name: "removexattr",
-  man: "removexattr(2)",
-  encode: (submission, input) => {
-    submission.nr = follows(input) ? NR.removexattr : NR.lremovexattr
-    submission.a1 = encodeName(submission, input.name)
-    submission.a0 = submission.path(input.path)
-  },
-  decode: asVoid
-})
+export const removexattr = define(
+  onPath,
+  ofPath<OnPath, void>({
+    name: "removexattr",
+    man: "removexattr(2)",
+    encode: (submission, input) => {
+      submission.nr = follows(input) ? NR.removexattr : NR.lremovexattr
+      submission.a1 = encodeName(submission, input.name)
+      submission.a0 = submission.path(input.path)
+    },
+    decode: asVoid
+  })
+)
 
 export const fremovexattr = define(onFile, {
   name: "fremovexattr",
@@ -250,17 +275,22 @@ const decodeNames = ({ output }: Submission, result: number): ReadonlyArray<Xatt
   return names
 }
 
-export const listxattr = define((path: Path, options?: LinkOptions) => ({ path, ...linkOptions(options) }), {
-  name: "listxattr",
-  man: "listxattr(2)",
-  encode: (submission, input) => {
-    submission.nr = follows(input) ? NR.listxattr : NR.llistxattr
-    submission.a0 = submission.path(input.path)
-    submission.a1 = answerRoom(submission, XATTR_LIST_MAX)
-    submission.a2 = XATTR_LIST_MAX
-  },
-  decode: decodeNames
-})
+const listInput = (path: Path, options?: LinkOptions) => ({ path, ...startingAt(linkOptions(options)) })
+
+export const listxattr = define(
+  listInput,
+  ofPath<ReturnType<typeof listInput>, ReadonlyArray<XattrName>>({
+    name: "listxattr",
+    man: "listxattr(2)",
+    encode: (submission, input) => {
+      submission.nr = follows(input) ? NR.listxattr : NR.llistxattr
+      submission.a0 = submission.path(input.path)
+      submission.a1 = answerRoom(submission, XATTR_LIST_MAX)
+      submission.a2 = XATTR_LIST_MAX
+    },
+    decode: decodeNames
+  })
+)
 
 export const flistxattr = define(targetOf, {
   name: "flistxattr",

@@ -9,6 +9,7 @@
 
 import type { BadArgument } from "../engine/arguments.ts"
 import { Failed } from "../engine/failed.ts"
+import type { OpenFiles } from "../engine/openDescriptor.ts"
 import type { Entry, Operation } from "../engine/operation.ts"
 import { bytesOf } from "../engine/request.ts"
 import { type ProgramStep, type Submission, takeStep } from "../engine/submission.ts"
@@ -81,8 +82,8 @@ export const notBegun: ProgramEnd = { ends: [], stoppedAt: 0, open: [] }
 export const notRun: unique symbol = Symbol("not run")
 
 export interface ProgramInput {
-  /** Each step names its own. */
-  readonly file?: undefined
+  /** What its first step works on or starts at. */
+  readonly file: OpenFiles | undefined
   readonly steps: ReadonlyArray<Step>
   /** Bytes of the steps' buffers when the program was made. */
   readonly bytes: ReadonlyArray<number>
@@ -162,10 +163,10 @@ const encode = (submission: Submission, { bytes, steps }: ProgramInput): void =>
 
 /** The end of a step, from its result. */
 const endOf = (step: Step, encoded: ProgramStep): unknown => {
-  const { result } = encoded
-  if (result === NOT_RUN) return notRun
-  if ("expect" in step) return result < 0 ? unmet : undefined
+  if (encoded.result === NOT_RUN) return notRun
+  if ("expect" in step) return encoded.result < 0 ? unmet : undefined
   const { entry, input } = step.operation
+  const result = entry.syscallResult?.(encoded, encoded.result) ?? encoded.result
   if (result < 0) return new Failed(entry.name, input, -result, undefined)
   try {
     const problem: BadArgument | undefined = encoded.copyFromBounceBuffers(result)
@@ -217,7 +218,11 @@ export const program = (name: string, steps: ReadonlyArray<Step>): Program => {
   if (steps.length > MAX_STEPS) throw new RangeError(`a program of ${steps.length} steps`)
   return {
     entry: entryOf(name),
-    input: { steps, bytes: steps.map((step) => ("expect" in step ? -1 : bytesOf(step.operation))) }
+    input: {
+      steps,
+      file: steps.length > 0 && "operation" in steps[0] ? steps[0].operation.input.file : undefined,
+      bytes: steps.map((step) => ("expect" in step ? -1 : bytesOf(step.operation)))
+    }
   }
 }
 

@@ -20,9 +20,10 @@ import {
 } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import { type AtOptions, startOf } from "./at.ts"
-import { atFlags, type LinkOptions } from "./links.ts"
+import { startingAt, startOf } from "./at.ts"
+import { atFlags, follows, type LinkOptions } from "./links.ts"
 import { type DeviceNumbers, decodeStat, type Stat } from "./metadata.ts"
+import { onPlace } from "./through.ts"
 
 export const statxForm: UringForm = {
   opcode: IORING_OP.STATX,
@@ -59,7 +60,7 @@ export interface FstatxOptions {
  * @since 0.1.0
  * @category models
  */
-export interface StatxOptions extends FstatxOptions, LinkOptions, AtOptions {}
+export interface StatxOptions extends FstatxOptions, LinkOptions {}
 
 /** `STATX_ATTR_*`. */
 const attributes = {
@@ -201,19 +202,36 @@ const decode = (submission: Submission): Statx => {
 
 const statxOptions = optionsReader<StatxOptions>({ at: true, follow: true, sync: true, mountId: true })
 
-export const statx = define((path: Path, options?: StatxOptions) => ({ path, ...statxOptions(options) }), {
-  name: "statx",
-  man: "statx(2)",
-  encode: (submission, input) => {
-    submission.nr = NR.statx
-    submission.a0 = startOf(input)
-    submission.a2 = atFlags(input) | syncOf(input)
-    encodeWanted(submission, input)
-    submission.a1 = submission.path(input.path)
-  },
-  uring: statxForm,
-  decode
-})
+const statxInput = (path: Path, options?: StatxOptions) => ({ path, ...startingAt(statxOptions(options)) })
+type StatxInput = ReturnType<typeof statxInput>
+
+/** Of the descriptor in the first argument. */
+const encodeOfDescriptor = (submission: Submission, input: FstatxOptions): void => {
+  submission.nr = NR.statx
+  submission.a2 = AT_EMPTY_PATH | syncOf(input)
+  encodeWanted(submission, input)
+  submission.a1 = submission.path("")
+}
+
+export const statx = define(
+  statxInput,
+  onPlace<StatxInput, Statx>(
+    {
+      name: "statx",
+      man: "statx(2)",
+      encode: (submission, input) => {
+        submission.nr = NR.statx
+        submission.a0 = startOf(input.at)
+        submission.a2 = atFlags(input) | syncOf(input)
+        encodeWanted(submission, input)
+        submission.a1 = submission.path(input.path)
+      },
+      uring: statxForm,
+      decode
+    },
+    { follows, encode: encodeOfDescriptor }
+  )
+)
 
 const fstatxOptions = optionsReader<FstatxOptions>({ sync: true, mountId: true })
 
@@ -223,11 +241,8 @@ export const fstatx = define(
     name: "fstatx",
     man: "statx(2)",
     encode: (submission, input) => {
-      submission.nr = NR.statx
+      encodeOfDescriptor(submission, input)
       submission.a0 = checkFd(input.fd)
-      submission.a2 = AT_EMPTY_PATH | syncOf(input)
-      encodeWanted(submission, input)
-      submission.a1 = submission.path("")
     },
     uring: statxForm,
     decode

@@ -3,13 +3,16 @@
  * names and closes it, and no step of JavaScript sees its descriptor.
  */
 import { constants } from "node:fs"
+import type { Path } from "../engine/arguments.ts"
+import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import { NAME_ROOM } from "../engine/nameRoom.ts"
+import type { Target } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { close, open, readdir } from "../operation/catalogue.ts"
 import type { DirectoryChunk, DirectoryEntry } from "../operation/directories.ts"
 import { notRun, type ProgramEnd, program } from "../operation/program.ts"
-import { PathSequence } from "./sequence.ts"
+import { type Naming, PathSequence } from "./sequence.ts"
 
 /** Bytes that getdents64(2) can be asked for. */
 const MOST = 2 ** 31 - 1
@@ -17,10 +20,20 @@ const MOST = 2 ** 31 - 1
 export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
   private size = NAME_ROOM
 
+  constructor(
+    engine: Engine,
+    path: Path,
+    naming: Naming,
+    /** Where the path starts. */
+    private readonly at?: Target
+  ) {
+    super(engine, path, naming)
+  }
+
   protected begin(): void {
     this.runProgram(
       program("readdir", [
-        { operation: open(this.path, { flag: constants.O_DIRECTORY }) },
+        { operation: open(this.path, { at: this.at, flag: constants.O_DIRECTORY }) },
         { operation: readdir(0, { bufferSize: this.size }), fd: 0 },
         { operation: close(0), fd: 0, always: true }
       ]),

@@ -1,7 +1,7 @@
 /** A whole file: opened, measured, read to its end and closed. */
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
+import { OpenDescriptor, regularFile, type Target } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { ALWAYS, trustOf } from "../native/trust.ts"
 import { open, read } from "../operation/catalogue.ts"
@@ -15,6 +15,8 @@ import { WholeFile } from "./wholeFile.ts"
 export interface ReadFileOptions extends Naming {
   /** The longest array that is allocated, in bytes. Left out: limited by memory only. */
   readonly most?: number | undefined
+  /** Where the path starts. */
+  readonly at?: Target | undefined
   /** What a failure with EFBIG names. */
   readonly tooLarge: string
 }
@@ -35,12 +37,12 @@ export class ReadFile extends PathSequence<Uint8Array> {
   }
 
   protected begin(): void {
-    if (isAmongSmallFiles(this.path) && this.canLoad) this.run(load(this.path), this.loaded, this.notLoaded)
+    if (this.canLoad && isAmongSmallFiles(this.path)) this.run(load(this.path), this.loaded, this.notLoaded)
     else this.open()
   }
 
   private get canLoad(): boolean {
-    return this.engine.backend.loadsFiles === true
+    return this.options.at === undefined && this.engine.backend.loadsFiles === true
   }
 
   private loaded({ atEnd, bytes, fd }: Loaded): void {
@@ -56,7 +58,7 @@ export class ReadFile extends PathSequence<Uint8Array> {
   }
 
   private open(): void {
-    this.run(open(this.path), this.opened)
+    this.run(open(this.path, { at: this.options.at }), this.opened)
   }
 
   private opened(fd: number): void {

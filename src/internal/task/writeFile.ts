@@ -5,7 +5,7 @@
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
-import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
+import { OpenDescriptor, regularFile, type Target } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { DISK } from "../native/positions.ts"
 import { close, open, write } from "../operation/catalogue.ts"
@@ -21,6 +21,8 @@ export interface WriteFileOptions extends Naming {
   /** Default "w". */
   readonly flag?: OpenFlag | number | undefined
   readonly mode?: number | undefined
+  /** Where the path starts. */
+  readonly at?: Target | undefined
 }
 
 export class WriteFile extends PathSequence<void> {
@@ -40,8 +42,8 @@ export class WriteFile extends PathSequence<void> {
 
   protected begin(): void {
     const { bytes, options } = this
-    const { flag = "w", mode } = options
-    const opens = open(this.path, { flag, mode })
+    const { at, flag = "w", mode } = options
+    const opens = open(this.path, { at, flag, mode })
     if (bytes.byteLength > MOST_AT_ONCE) return this.run(opens, this.opened)
     const steps: Array<Step> = [{ operation: opens }]
     // Without bytes there is nothing to write. But a file that could not be written to is EBADF all the same.

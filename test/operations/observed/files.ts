@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
-import { Aio, AioBuffer, AioEvents, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
+import { Aio, AioBuffer, AioDirectory, AioEvents, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
 import { addressOf } from "../../support/systemCalls.ts"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
@@ -66,8 +66,10 @@ type Opening = <A, E>(
 ) => Effect.Effect<A, unknown, Aio.Aio>
 
 const openings: Record<string, Opening> = {
-  open: (path, options, use) => Effect.scoped(Effect.flatMap(AioFile.open(path, options), use)),
-  withFile: (path, options, use) => AioFile.withFile(path, options, use)
+  "AioFile.open": (path, options, use) => Effect.scoped(Effect.flatMap(AioFile.open(path, options), use)),
+  "AioFile.withFile": (path, options, use) => AioFile.withFile(path, options, use),
+  "AioDirectory.AioDirectory.open": (path, options, use) =>
+    Effect.scoped(Effect.flatMap(AioDirectory.open("/"), (root) => Effect.flatMap(root.open(path, options), use)))
 }
 
 const opening = (
@@ -75,11 +77,20 @@ const opening = (
   observe: (open: Opening, place: Place) => ReturnType<Extract<Line, { on: any }>["on"]>
 ) =>
   Object.fromEntries(
-    Object.entries(openings).map(([name, open]): [string, Line] => [
-      `AioFile.${name}.${option}`,
-      { on: (place) => observe(open, place) }
-    ])
+    Object.entries(openings)
+      .filter(([name]) => name.startsWith("AioFile") || option !== "at")
+      .map(([name, open]): [string, Line] => [`${name}.${option}`, { on: (place) => observe(open, place) }])
   )
+
+/** Both ways to write a whole file. */
+const writings: Record<string, typeof AioFile.writeFile> = {
+  "AioFile.writeFile": AioFile.writeFile,
+  "AioDirectory.AioDirectory.writeFile": (path, data, options) =>
+    Effect.scoped(Effect.flatMap(Effect.orDie(AioDirectory.open("/")), (root) => root.writeFile(path, data, options)))
+}
+
+const stays = (directory: AioDirectory.AioDirectory) =>
+  Effect.map(Effect.flip(directory.stat("..")), (error) => expect(error).toMatchObject({ _tag: "AioOutside" }))
 
 const nothing = () => Effect.void
 
@@ -144,21 +155,48 @@ const methods: Lines = {
   "AioFile.AioFile.stream.chunkSize": onDigits((file) =>
     Effect.map(all(file.stream({ chunkSize: 4 })), (chunks) => expect(chunks).toEqual(["0123", "4567", "89"]))
   ),
-  "AioFile.writeFile.flag": {
-    on: ({ directory, world }) =>
+  ...each(
+    Object.keys(writings).map((name) => `${name}.flag`),
+    (name) => ({
+      on: ({ directory, world }) =>
+        Effect.gen(function* () {
+          const path = join(directory, "file")
+          yield* world.writeFile(path, "old")
+          yield* writings[name.slice(0, name.lastIndexOf("."))](path, "new", { flag: "a" })
+          expect(text(yield* world.readFile(path))).toBe("oldnew")
+        })
+    })
+  ),
+  ...each(
+    Object.keys(writings).map((name) => `${name}.mode`),
+    (name) => ({
+      on: ({ directory, world }) =>
+        Effect.gen(function* () {
+          const path = join(directory, "file")
+          yield* writings[name.slice(0, name.lastIndexOf("."))](path, "", { mode: 0o400 })
+          expect((yield* world.facts(path)).mode & 0o777).toBe(0o400)
+        })
+    })
+  ),
+  "AioDirectory.open.at": {
+    on: ({ directory }) =>
       Effect.gen(function* () {
-        const path = join(directory, "file")
-        yield* world.writeFile(path, "old")
-        yield* AioFile.writeFile(path, "new", { flag: "a" })
-        expect(text(yield* world.readFile(path))).toBe("oldnew")
+        yield* Aio.mkdir(join(directory, "sub"))
+        yield* AioDirectory.open("sub", { at: yield* AioDirectory.open(directory) })
       })
   },
-  "AioFile.writeFile.mode": {
-    on: ({ directory, world }) =>
+  "AioDirectory.open.beneath": {
+    on: ({ directory }) =>
       Effect.gen(function* () {
-        const path = join(directory, "file")
-        yield* AioFile.writeFile(path, "", { mode: 0o400 })
-        expect((yield* world.facts(path)).mode & 0o777).toBe(0o400)
+        expect((yield* AioDirectory.open(directory)).beneath).toBe(false)
+        yield* stays(yield* AioDirectory.open(directory, { beneath: true }))
+      })
+  },
+  "AioDirectory.AioDirectory.openDirectory.beneath": {
+    on: ({ directory }) =>
+      Effect.gen(function* () {
+        const around = yield* AioDirectory.open(directory)
+        yield* stays(yield* around.openDirectory(".", { beneath: true }))
       })
   },
   "AioFile.AioFile.sink.offset": onDigits((file, place) =>

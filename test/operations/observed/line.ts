@@ -1,8 +1,8 @@
 /** How it is known that an option has an effect. */
 
-import type { Effect, Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { Aio, AioFile } from "effect-aio"
-import { Aio as aio, AioOperation as values } from "effect-aio"
+import { AioDirectory, Aio as aio, AioOperation as values } from "effect-aio"
 import type { World } from "../../support/world.ts"
 
 /** Where an observation is made: an empty directory of its own, and what is around it. */
@@ -33,7 +33,17 @@ export const shownBy = (file: string, title: string): Line => ({ file, title })
 /** A function whose arguments are those of many. */
 export type Call = (...args: ReadonlyArray<any>) => Effect.Effect<any, any, Aio.Aio>
 
-/** A function of `Aio`, and the operation of that name as a value: both take the same options. */
+/** A method of an open directory, of which whole paths are taken as they are. */
+const methodOf =
+  (name: string): Call =>
+  (...args) =>
+    Effect.scoped(Effect.flatMap(AioDirectory.open("/"), (root: any) => root[name](...args) as Effect.Effect<unknown>))
+
+const methods = new Set(
+  "access chmod chown getxattr link listxattr mkdir mknod removexattr rename setxattr statx utimes".split(" ")
+)
+
+/** A function of `Aio`, and the operation of that name as a value: both take the same options. So does a method of open directories, if there is one. */
 export const operation = (
   name: string,
   options: Record<string, (call: Call, place: Place) => ReturnType<Observation>>
@@ -41,14 +51,14 @@ export const operation = (
   const functions: any = aio
   const ways: Record<string, Call> = {
     Aio: functions[name],
-    AioOperation: (...args) => values.submit((values as any)[name](...args))
+    AioOperation: (...args) => values.submit((values as any)[name](...args)),
+    "AioDirectory.AioDirectory": methodOf(name)
   }
   return Object.fromEntries(
     Object.entries(options).flatMap(([option, observe]) =>
-      Object.entries(ways).map(([way, call]) => [
-        `${way}.${name}.${option}`,
-        { on: (place: Place) => observe(call, place) }
-      ])
+      Object.entries(ways)
+        .filter(([way]) => !way.startsWith("AioDirectory") || (methods.has(name) && option !== "at"))
+        .map(([way, call]) => [`${way}.${name}.${option}`, { on: (place: Place) => observe(call, place) }])
     )
   )
 }

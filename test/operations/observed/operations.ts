@@ -46,6 +46,25 @@ const relative =
 const onDescriptor = (call: Call, options: object) => (path: string) =>
   Effect.scoped(Effect.flatMap(descriptorOf(path), (fd) => call(fd, options)))
 
+/** The first of two paths, of a file, starts at a directory; so does the second, unless it is whole. */
+const fromThere = (place: Place, call: (name: string, at: number) => Effect.Effect<unknown, unknown, Aio.Aio>) =>
+  Effect.gen(function* () {
+    yield* file(place, join(place.directory, "file"))
+    yield* call("file", yield* descriptorOf(place.directory))
+    expect(yield* place.world.list(place.directory)).toContain("made")
+  })
+
+/** The second one does. */
+const toThere = (
+  place: Place,
+  call: (path: string, name: string, toAt: number) => Effect.Effect<unknown, unknown, Aio.Aio>
+) =>
+  Effect.gen(function* () {
+    yield* file(place, join(place.directory, "file"))
+    yield* call(join(place.directory, "file"), "made", yield* descriptorOf(place.directory))
+    expect(yield* place.world.list(place.directory)).toContain("made")
+  })
+
 /** One that is made. */
 const makesAt = (call: (name: string, options: object) => Effect.Effect<any, any, Aio.Aio>, place: Place) =>
   Effect.gen(function* () {
@@ -57,6 +76,10 @@ const makesAt = (call: (name: string, options: object) => Effect.Effect<any, any
 const file = (place: Place, path: string) => place.world.writeFile(path, "")
 const directory = (_: Place, path: string) => Aio.mkdir(path)
 const link = (_: Place, path: string) => Aio.symlink("nowhere", path)
+
+const withAttribute = (place: Place, path: string) =>
+  Effect.zipRight(file(place, path), Aio.setxattr(path, "user.here", Uint8Array.of(1)))
+const ofAttribute = (call: Call, name: string, options: object) => call(name, "user.here", options)
 
 const modeOf = ({ world }: Place, path: string) => Effect.map(world.facts(path), ({ mode }) => mode & 0o777)
 
@@ -142,6 +165,8 @@ export const operations: Lines = {
   ...operation("symlink", { at: (call, place) => makesAt((name, options) => call("nowhere", name, options), place) }),
   ...operation("stat", { at: relative(file) }),
   ...operation("link", {
+    at: (call, place) => fromThere(place, (name, at) => call(name, join(place.directory, "made"), { at })),
+    toAt: (call, place) => toThere(place, (path, name, toAt) => call(path, name, { toAt })),
     follow: (call, place) =>
       Effect.gen(function* () {
         const at = (name: string) => join(place.directory, name)
@@ -179,7 +204,11 @@ export const operations: Lines = {
   ...operation("readlink", { at: relative(link) }),
   ...operation("unlink", { at: relative(file) }),
   ...operation("rmdir", { at: relative(directory) }),
+  ...operation("truncate", { at: relative(file, (call, name, options) => call(name, 0, options)) }),
+  ...operation("statvfs", { at: relative(file) }),
   ...operation("rename", {
+    at: (call, place) => fromThere(place, (name, at) => call(name, join(place.directory, "made"), { at })),
+    toAt: (call, place) => toThere(place, (path, name, toAt) => call(path, name, { toAt })),
     existing: (call, place) =>
       Effect.gen(function* () {
         const [from, to] = [join(place.directory, "from"), join(place.directory, "to")]
@@ -269,6 +298,7 @@ export const operations: Lines = {
       })
   }),
   ...operation("setxattr", {
+    at: relative(file, (call, name, options) => call(name, "user.name", Uint8Array.of(1), options)),
     mode: (call, place) =>
       Effect.flatMap(noted(place), ({ path }) =>
         ofMode((name, options) => call(path, name, Buffer.from("value"), options))
@@ -289,6 +319,7 @@ export const operations: Lines = {
   }),
   // A link has no attributes of users.
   ...operation("getxattr", {
+    at: relative(withAttribute, ofAttribute),
     follow: (call, place) =>
       Effect.gen(function* () {
         const { link } = yield* noted(place)
@@ -298,6 +329,7 @@ export const operations: Lines = {
       })
   }),
   ...operation("listxattr", {
+    at: relative(file),
     follow: (call, place) =>
       Effect.gen(function* () {
         const { link } = yield* noted(place)
@@ -306,6 +338,7 @@ export const operations: Lines = {
       })
   }),
   ...operation("removexattr", {
+    at: relative(withAttribute, ofAttribute),
     follow: (call, place) =>
       Effect.gen(function* () {
         const { link } = yield* noted(place)
@@ -313,8 +346,9 @@ export const operations: Lines = {
         yield* call(link, "user.here")
       })
   }),
-  ...each(["Aio.access.effective", "AioOperation.access.effective"], () =>
-    shownBy("conformance/operations/attributes.test.ts", "access: of the real user, or of the one in force")
+  ...each(
+    ["Aio", "AioOperation", "AioDirectory.AioDirectory"].map((way) => `${way}.access.effective`),
+    () => shownBy("conformance/operations/attributes.test.ts", "access: of the real user, or of the one in force")
   ),
   ...operation("access", {
     at: relative(file),

@@ -1,4 +1,5 @@
 /** How an operation ends without a result: with an error number, or not yet. Both are thrown, and cost no stack trace. */
+import { OUTSIDE } from "../../engine/failed.ts"
 import { type ErrnoName, errno } from "../../native/errno.ts"
 
 /**
@@ -15,6 +16,11 @@ export class Failure {
 
 export const fail = (code: Code): never => {
   throw new Failure(errno[code])
+}
+
+/** A path leads out of the directory that it is confined to. */
+export const failOutside = (): never => {
+  throw new Failure(OUTSIDE)
 }
 
 /** The operation would wait for a peer. It is tried again from the start when `target` has been woken. */

@@ -5,7 +5,7 @@
  */
 import { Content, Space } from "./content.ts"
 import { NameLog, restore } from "./durability.ts"
-import { type Code, fail } from "./failure.ts"
+import { type Code, fail, failOutside } from "./failure.ts"
 import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISUID, S_ISVTX } from "./flags.ts"
 import { type Device, Directory, Fifo, type Inode, RegularFile, Special, SymbolicLink } from "./inode.ts"
 import { NAME_MAX, PATH_MAX } from "./paths.ts"
@@ -51,6 +51,15 @@ export type Follow = "no" | "yes" | "toCreate"
 /** One traversal, through all the links that it follows. */
 interface Traversal {
   links: number
+  /** The directory that it does not leave. */
+  readonly within: Directory | undefined
+}
+
+/** Where a relative path starts. */
+export interface Start {
+  readonly directory: Directory
+  /** The path does not leave the directory. */
+  readonly isConfined: boolean
 }
 
 /** `.`, `..` and `/` name no entry that could be made or removed. */
@@ -59,8 +68,9 @@ export const isOrdinary = ({ name }: Place): boolean => name !== "" && name !== 
 export class FileSystem {
   private nextIno = 2
   readonly root: Directory
-  /** Where relative paths start: the current directory, unless a request names another one. */
-  private start: Directory
+  /** Where relative paths start, the first of a request and the second: the current directory, unless a request names another one. */
+  private start: Start
+  private toStart: Start
   readonly log = new NameLog()
   readonly space: Space
 
@@ -76,7 +86,8 @@ export class FileSystem {
     this.space = new Space(Math.floor(capacity / 4096), random)
     this.root = new Directory(this.nextIno++, { mode: 0o755, uid: 0, gid: 0 }, now())
     this.root.nlink = 1
-    this.start = this.root
+    this.start = { directory: this.root, isConfined: false }
+    this.toStart = this.start
   }
 
   // --- Permissions
@@ -115,32 +126,42 @@ export class FileSystem {
   // --- Paths
 
   /** The place of a path, or of the path in a symbolic link at its end. There may be nothing at that place. */
-  locate(path: string, follow: Follow): Place {
+  locate(path: string, follow: Follow, start = this.start): Place {
     if (path === "") fail("ENOENT")
     if (path.length >= PATH_MAX) fail("ENAMETOOLONG")
-    return this.walk(this.start, path, follow, { links: 0 })
+    const { directory, isConfined } = start
+    return this.walk(directory, path, follow, { links: 0, within: isConfined ? directory : undefined })
   }
 
-  /** Relative paths start at `directory` for as long as `use` runs, which does not wait. */
-  startingAt<A>(directory: Directory | undefined, use: () => A): A {
-    const { start } = this
-    this.start = directory ?? start
+  /** The same of the second path of a request. */
+  locateTo(path: string, follow: Follow): Place {
+    return this.locate(path, follow, this.toStart)
+  }
+
+  /** Relative paths start there for as long as `use` runs, which does not wait. */
+  startingAt<A>(from: Start | undefined, to: Start | undefined, use: () => A): A {
+    const { start, toStart } = this
+    this.start = from ?? start
+    this.toStart = to ?? toStart
     try {
       return use()
     } finally {
       this.start = start
+      this.toStart = toStart
     }
   }
 
   private walk(from: Directory, path: string, follow: Follow, traversal: Traversal): Place {
     const parts = path.split("/").filter((part) => part !== "")
     const trailing = parts.length > 0 && path.endsWith("/")
+    if (path.startsWith("/") && traversal.within !== undefined) failOutside()
     let directory = path.startsWith("/") ? this.root : from
     const name = parts.pop() ?? ""
     for (const part of parts) directory = this.enter(directory, part, traversal)
     const place = new Place(directory, name, trailing)
     if (name === "") return place
     this.demand(directory, MAY_EXECUTE)
+    demandWithin(directory, name, traversal)
     // A slash at the end of a name that is to be created is an error, before any link is followed.
     if (follow === "no" || (follow === "toCreate" && trailing)) return place
     const { inode } = place
@@ -152,6 +173,7 @@ export class FileSystem {
 
   private enter(directory: Directory, name: string, traversal: Traversal): Directory {
     this.demand(directory, MAY_EXECUTE)
+    demandWithin(directory, name, traversal)
     const inode = lookup(directory, name)
     const target = inode instanceof SymbolicLink ? this.walkLink(directory, inode, "yes", traversal).inode : inode
     return demandDirectory(target, "ENOENT")
@@ -224,6 +246,10 @@ export class FileSystem {
     })
     return lost
   }
+}
+
+const demandWithin = (directory: Directory, name: string, { within }: Traversal): void => {
+  if (name === ".." && directory === within) failOutside()
 }
 
 const lookup = (directory: Directory, name: string): Inode | undefined => {

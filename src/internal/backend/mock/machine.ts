@@ -6,11 +6,11 @@ import { kept } from "./attributes.ts"
 import { Description, Descriptors, join } from "./descriptors.ts"
 import { type Attempt, Failure, fail } from "./failure.ts"
 import { Files } from "./files.ts"
-import { FileSystem, type Settings } from "./filesystem.ts"
+import { FileSystem, type Settings, type Start } from "./filesystem.ts"
 import { O_WRONLY, S_IFIFO } from "./flags.ts"
 import { Directory, NO_DEVICE, RegularFile, SymbolicLink } from "./inode.ts"
 import { describeTree, existing, mkdir, mknod } from "./names.ts"
-import { type OperationName, operations, type Parts } from "./operations.ts"
+import { type Handler, type OperationName, operations, type Parts } from "./operations.ts"
 import { PATH_MAX, toByteString, toText } from "./paths.ts"
 import { type Random, randomFrom } from "./random.ts"
 
@@ -48,7 +48,11 @@ export class Machine implements Parts {
   /** The result `>= 0`, or `-errno`. Throws `Waits`. */
   run(name: OperationName, input: any, submission: Submission, attempt: Attempt): number {
     try {
-      return this.fs.startingAt(this.startOf(input), () => operations[name](this, input, submission, attempt)) ?? 0
+      const { at, beneath, path, to, toAt, toBeneath } = input
+      const from = this.startOf(at, beneath !== undefined, path)
+      const onto = this.startOf(toAt, toBeneath !== undefined, to)
+      const run = operations[name] as Handler<any>
+      return this.fs.startingAt(from, onto, () => run(this, input, submission.memory, attempt)) ?? 0
     } catch (problem) {
       if (problem instanceof Failure) return -problem.errno
       throw problem
@@ -56,14 +60,15 @@ export class Machine implements Parts {
   }
 
   /**
-   * The directory in which the request's path starts, if the request names one. For an absolute path it is not looked at, as in the kernel.
+   * The directory in which a path of the request starts, if the request names one. For an absolute path it is not looked at, as in the kernel.
    */
-  private startOf({ at, path }: { readonly at?: number; readonly path?: Path }): Directory | undefined {
+  private startOf(at: number | undefined, isConfined: boolean, path: Path | undefined): Start | undefined {
     if (at === undefined || path === undefined) return undefined
     const text = toByteString(path)
-    if (text === "" || text.startsWith("/") || text.length >= PATH_MAX) return undefined
+    const isIgnored = text === "" || text.startsWith("/") || text.length >= PATH_MAX
+    if (isIgnored && !isConfined) return undefined
     const { inode } = this.open.find(at)
-    return inode instanceof Directory ? inode : fail("ENOTDIR")
+    return inode instanceof Directory ? { directory: inode, isConfined } : fail("ENOTDIR")
   }
 
   /** What the owner of the machine does, without regard to the user of the requests. */

@@ -24,15 +24,14 @@ export const enter = (fs: FileSystem, { directory, name }: Place, inode: Inode, 
 }
 
 /** The place of a name to be made; only that of a directory may have a slash behind it. */
-const vacant = (fs: FileSystem, path: string, forDirectory = false): Place => {
-  const place = fs.locate(path, "no")
+const vacant = (place: Place, forDirectory = false): Place => {
   if (place.inode !== undefined) fail("EEXIST")
   if (place.trailing && !forDirectory) fail("ENOENT")
   return place
 }
 
 export const mkdir = (fs: FileSystem, path: string, mode: number): void => {
-  const place = vacant(fs, path, true)
+  const place = vacant(fs.locate(path, "no"), true)
   demandCreation(fs, place.directory)
   enter(fs, place, fs.newDirectory(place.directory, mode & 0o1777), "mkdir")
 }
@@ -41,7 +40,7 @@ const isWhiteout = (type: number, { major, minor }: Device): boolean => type ===
 
 /** `mode` with the type. */
 export const mknod = (fs: FileSystem, path: string, mode: number, device: Device): void => {
-  const place = vacant(fs, path)
+  const place = vacant(fs.locate(path, "no"))
   const { directory } = place
   demandCreation(fs, directory)
   const [type, permissions] = [mode & S_IFMT, mode & 0o7777]
@@ -59,7 +58,7 @@ export const mknod = (fs: FileSystem, path: string, mode: number, device: Device
 export const symlink = (fs: FileSystem, target: string, path: string): void => {
   if (target === "") fail("ENOENT")
   if (target.length >= PATH_MAX) fail("ENAMETOOLONG")
-  const place = vacant(fs, path)
+  const place = vacant(fs.locate(path, "no"))
   demandCreation(fs, place.directory)
   enter(fs, place, fs.newLink(place.directory, target), "symlink")
 }
@@ -72,7 +71,7 @@ export const readlink = (fs: FileSystem, path: string): string => {
 }
 
 export const link = (fs: FileSystem, inode: Inode, to: string): void => {
-  const place = vacant(fs, to)
+  const place = vacant(fs.locateTo(to, "no"))
   demandCreation(fs, place.directory)
   if (inode instanceof Directory) fail("EPERM")
   enter(fs, place, inode, "link")
@@ -130,7 +129,7 @@ export const rename = (fs: FileSystem, path: string, toPath: string, flags: numb
   const exchanges = (flags & RENAME_EXCHANGE) !== 0
   const replaces = (flags & RENAME_NOREPLACE) === 0
   const from = fs.locate(path, "no")
-  const to = fs.locate(toPath, "no")
+  const to = fs.locateTo(toPath, "no")
   if (!isOrdinary(from)) fail("EBUSY")
   if (!isOrdinary(to)) fail(replaces ? "EBUSY" : "EEXIST")
   const source = from.inode ?? fail("ENOENT")

@@ -9,6 +9,7 @@ import type { Constructor } from "../../engine/operation.ts"
 import type { Submission } from "../../engine/submission.ts"
 import { plainView } from "../../native/views.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
+import { openFlags } from "../../operation/openFlags.ts"
 import { boundsOf } from "../../operation/rangeLocks.ts"
 import { writeCacheStat, writeLock, writeNames, writeStat, writeStatFs, writeStatx } from "./answers.ts"
 import * as attributes from "./attributes.ts"
@@ -41,14 +42,14 @@ export interface Parts {
 
 /** The result, `>= 0`. Throws `Failure` and `Waits`. `undefined` stands for 0. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a function without a result returns
-type Handler<I> = (machine: Parts, input: I, submission: Submission, attempt: Attempt) => number | void
+export type Handler<I> = (machine: Parts, input: I, submission: Submission, attempt: Attempt) => number | void
 
 export const operations: { readonly [Name in OperationName]: Handler<Input<Name>> } = {
   nop: () => {},
 
   // --- Descriptors
-  open: ({ fs, open }, { path }, { a2, a3 }, attempt) =>
-    descriptors.open(fs, open, attempt, toByteString(path), Number(a2), Number(a3)),
+  open: ({ fs, open }, { flag = "r", mode = 0o666, path }, _, attempt) =>
+    descriptors.open(fs, open, attempt, toByteString(path), openFlags(flag), mode),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
   read: ({ files }, { fd, flags, offset }, submission) => files.read(fd, memoryOf(submission), offset, flags),
   readv: ({ files }, { fd, flags, offset }, submission) => files.readv(fd, memoriesOf(submission), offset, flags),
@@ -82,8 +83,8 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   mknod: ({ fs }, { major = 0, minor = 0, path }, { a2 }) =>
     names.mknod(fs, toByteString(path), Number(a2), { major, minor }),
   symlink: ({ fs }, { path, target }) => names.symlink(fs, toByteString(target), toByteString(path)),
-  link: ({ fs, open }, { follow = false, path, to }) => {
-    const opened = follow ? open.behind(toByteString(path)) : undefined
+  link: ({ fs, open }, { beneath, follow = false, path, to }) => {
+    const opened = follow && beneath === undefined ? open.behind(toByteString(path)) : undefined
     names.link(fs, opened ?? names.existing(fs, toByteString(path), follow), toByteString(to))
   },
   unlink: ({ fs }, { path }) => names.unlink(fs, toByteString(path)),
@@ -116,10 +117,12 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   chown: ({ fs }, { follow = true, path }, { a2, a3 }) =>
     attributes.chown(fs, names.existing(fs, toByteString(path), follow), Number(a2), Number(a3)),
   fchown: ({ fs, open }, { fd }, { a1, a2 }) => attributes.chown(fs, open.get(fd).inode, Number(a1), Number(a2)),
-  utimes: ({ fs }, { atimeNs, follow = true, mtimeNs, path }) => {
-    // utimensat(2): without a time to set, not even the path is looked at.
-    if (atimeNs === undefined && mtimeNs === undefined) return
-    attributes.utimes(fs, names.existing(fs, toByteString(path), follow), atimeNs, mtimeNs)
+  utimes: ({ fs }, { atimeNs, beneath, follow = true, mtimeNs, path }) => {
+    const isNothing = atimeNs === undefined && mtimeNs === undefined
+    // utimensat(2): without a time to set, not even the path is looked at. One that must not leave a directory has been followed before.
+    if (isNothing && beneath === undefined) return
+    const inode = names.existing(fs, toByteString(path), follow)
+    if (!isNothing) attributes.utimes(fs, inode, atimeNs, mtimeNs)
   },
   futimes: ({ fs, open }, { atimeNs, fd, mtimeNs }) => {
     if (atimeNs === undefined && mtimeNs === undefined) return

@@ -24,7 +24,7 @@ import { Reactor } from "../../native/reactor.ts"
 import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { type Call, MAX_THREADS, Threads } from "../../native/threads.ts"
 import { readdir } from "../../operation/catalogue.ts"
-import type { ProgramInput } from "../../operation/program.ts"
+import { isProgram, type ProgramInput } from "../../operation/program.ts"
 import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
@@ -181,8 +181,10 @@ export class ThreadsBackend implements Backend {
     this.slots.forEach((submission) => {
       const { isStuck, request, slot } = submission
       if (request === null || isStuck || !this.threads!.hasStarted(slot)) return
-      const isProgram = submission.steps !== null
-      if (!(isProgram ? stepMayWaitForEver(this.threads!, slot, request.input) : mayWaitForEver(request))) return
+      const mayWait = isProgram(request)
+        ? stepMayWaitForEver(this.threads!, slot, request.input)
+        : submission.steps === null && mayWaitForEver(request)
+      if (!mayWait) return
       if (seen.has(request)) {
         submission.isStuck = true
         this.stuck++

@@ -102,9 +102,11 @@ static void signal_loop(struct Pool *pool) {
 }
 
 static long execute_once(struct Pool *pool, int slot, long number, long a0, long a1, long a2, long a3, long a4, long a5) {
-  for (;;) {
+  for (int races = RACES;;) {
     long result = call6(number, a0, a1, a2, a3, a4, a5);
-    if (result != -EINTR) return result;
+    /* It is below a directory, and a name was moved somewhere while it went through "..": no proof that it has not left. */
+    int isRace = result == -EAGAIN && number == NR_openat2 && --races > 0;
+    if (result != -EINTR && !isRace) return result;
     /* close(2) has closed, whatever it says. Everything else is repeated, unless the signal was sent to end this very request. */
     if (number == NR_close) return 0;
     if (load(pool->states[slot]) == CANCELLING) return -ECANCELED;
@@ -165,6 +167,14 @@ static void close_descriptors(struct Step *steps, int count) {
   }
 }
 
+/* Writes a descriptor's number, with a NUL behind it. */
+static void write_number(char *at, unsigned number) {
+  unsigned unit = 1;
+  while (number / unit >= 10) unit *= 10;
+  for (; unit > 0; unit /= 10) *at++ = (char)('0' + number / unit % 10);
+  *at = 0;
+}
+
 /* The arguments of a step, with those that come from earlier ones. Whether there are all of them. */
 static int resolve(struct Step *steps, int index, long *a) {
   struct Step *step = &steps[index];
@@ -179,6 +189,8 @@ static int resolve(struct Step *steps, int index, long *a) {
       a[k] = steps[a[k]].result;
     } else if (step->sources >> (8 + k) & 1) {
       a[k] = ((struct Unaligned *)a[k])->value;
+    } else if (step->sources >> (16 + k) & 1) {
+      write_number((char *)a[k] + NUMBER_AT, (unsigned)steps[(step->needs & 255) - 1].result);
     }
   }
   return 1;

@@ -89,6 +89,12 @@ enum { AFTER_SUCCESS = 0, AFTER_ALL = -1 };
 /* In place of a step's result: it was not run. */
 #define NOT_RUN -4096
 
+/* Calls of openat2(2) that names which are moved meanwhile send back (EAGAIN), at most, before that is its answer. */
+#define RACES 256
+
+/* Where the descriptor's number stands in "/proc/self/fd/0". */
+#define NUMBER_AT 14
+
 /* Bytes that copy_file_range(2) is asked for at a time: a cancel waits for those under way. */
 #define RANGE 8388608
 
@@ -111,7 +117,10 @@ struct Step {
   /* ONCE, FILL, WHOLE. */
   int mode;
   int flags;
-  /* Bit k: argument k is the result of step a[k], which is an earlier one. Bit 8 + k: it is the 64 bits at the address a[k]. */
+  /*
+   * Bit k: argument k is the result of step a[k], which is an earlier one. Bit 8 + k: it is the 64 bits at the address a[k]. Bit 16 + k: it is
+   * the path at the address a[k], which names the descriptor of the step that it needs: "/proc/self/fd/0" with room for another number.
+   */
   int sources;
   /* AFTER_SUCCESS, AFTER_ALL, or the only error number after which the program goes on: then not after success either. */
   int goesOn;
