@@ -67,7 +67,9 @@ export type { CacheStat } from "./internal/operation/pageCache.ts"
 export type { OpenOptions } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
 export type { SeekFrom } from "./internal/operation/seeks.ts"
+export type { SendfileOptions, TeeOptions } from "./internal/operation/splices.ts"
 export type { FileAttributes, FstatxOptions, Statx, StatxOptions } from "./internal/operation/statx.ts"
+export type { SyncFileRangeOptions } from "./internal/operation/syncing.ts"
 export type { ReadOptions, TransferOptions, WriteOptions } from "./internal/operation/transferOptions.ts"
 export type { Interest, Lock, LockOptions, Readiness } from "./internal/operation/waiting.ts"
 export type { AioService }
@@ -326,6 +328,33 @@ export const fdatasync = run(catalogue.fdatasync)
  * @category operations
  */
 export const seek = run(catalogue.seek)
+
+/**
+ * Starts to write out dirty pages of a range, or waits for that. No promise that anything survives a loss of power: neither metadata nor the
+ * cache of the device is written. It smooths the work of a later `fdatasync`. ESPIPE of what is no file. sync_file_range(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const syncFileRange = run(catalogue.syncFileRange)
+
+/**
+ * Waits until everything that was written to the file system of an open file is on the device. EIO and ENOSPC where some of it could not be
+ * written since the file was opened, whoever wrote it. syncfs(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const syncfs = run(catalogue.syncfs)
+
+/**
+ * Waits until everything that was written to all file systems of this machine is on the devices. It never fails, and tells of no error.
+ * sync(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sync = run(catalogue.sync)
 
 /**
  * What a path stands for, symbolic links followed. statx(2); times are bigint nanoseconds.
@@ -630,6 +659,36 @@ export const fremovexattr = run(catalogue.fremovexattr)
  * @category operations
  */
 export const copyFileRange = run(catalogue.copyFileRange)
+
+/**
+ * Sends bytes of a file to a socket, a pipe or another file within the kernel: how many were sent, which may be fewer than asked for, 0 at the
+ * end of the file. A peer that does not read is waited for, without limit, and interruption ends that: what has been sent by then is sent.
+ * EINVAL where the source is no file, or the destination is open for appending. sendfile(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sendfile = run(catalogue.sendfile)
+
+/**
+ * Moves bytes between two descriptors, of which one at least is a pipe, within the kernel: how many were moved, 0 at the end of the source. What
+ * is not there yet, and room in a full pipe, is waited for, without a thread. EINVAL where neither is a pipe, or both are the same, ESPIPE for the
+ * offset of a pipe. splice(2). (There is no vmsplice(2): the kernel would go on to read the program's memory after it has ended, and nothing
+ * tells when it is done.)
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const splice = run(catalogue.splice)
+
+/**
+ * Duplicates bytes of a pipe in another one, without taking them: how many, 0 at the end. What is not there yet, and room in a full pipe, is
+ * waited for, without a thread. EINVAL where one of them is no pipe, or both are the same. tee(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const tee = run(catalogue.tee)
 
 /**
  * Waits until a descriptor is ready. Regular files always are. poll(2).

@@ -29,6 +29,7 @@ import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "./internal/operation/descriptors.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
+import type { SendfileOptions } from "./internal/operation/splices.ts"
 import type {
   ReadOptions,
   TransferOptions,
@@ -36,6 +37,7 @@ import type {
   WriteOptions
 } from "./internal/operation/transferOptions.ts"
 import { ReadFile } from "./internal/task/readFile.ts"
+import { SyncPath } from "./internal/task/syncPath.ts"
 import { WriteAtomic } from "./internal/task/writeAtomic.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
 
@@ -101,6 +103,11 @@ export interface AioFile extends Opened {
    * 0 at the end. Neither file is closed before it has ended. copy_file_range(2)
    */
   readonly copyFileRange: (to: AioFile | number, options: CopyOptions) => Effect.Effect<number, AioFailure>
+  /**
+   * Sends a range to a socket, a pipe or another file without its bytes passing through this process: how many were sent, which may be fewer than
+   * asked for, 0 at the end. sendfile(2)
+   */
+  readonly sendfile: (to: AioFile | number, options: SendfileOptions) => Effect.Effect<number, AioFailure>
   /** Cuts or extends to `length` bytes, default 0. ftruncate(2) */
   readonly truncate: (length?: Offset) => Effect.Effect<void, AioFailure>
   /** Allocates, zeroes, removes or inserts a range. fallocate(2) */
@@ -295,6 +302,21 @@ export type WriteFileOptions = Pick<DescriptorOptions, "flag" | "mode">
 /** Throws `BadArgument`. */
 const bytesOf = (data: Uint8Array | string): Uint8Array =>
   typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data")
+
+/**
+ * Waits until the data and metadata of what a path names, a file that may be read or a directory, are on the device: open(2), fsync(2) and close(2) in
+ * one request. Of a directory: the names in it, as after `rename`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pathsync = (path: Path): Effect.Effect<void, AioFailure, Aio> =>
+  withEngine((engine) =>
+    runSequence(
+      () => new SyncPath(engine, path, { method: "pathsync", about: () => ({ path }) }),
+      (end) => exitOf(engine, end)
+    )
+  )
 
 const writeFileOptions = optionsReader<WriteFileOptions>({ flag: true, mode: true })
 

@@ -35,7 +35,17 @@ const openOptions = r.options({ flag: r.flag, mode: r.mode, direct: r.boolean, .
 const advice = r.choice("normal", "random", "sequential", "willNeed", "dontNeed", "noReuse")
 const allocate = r.options({
   ...range,
-  mode: r.choice("allocate", "keepSize", "punchHole", "collapseRange", "zeroRange", "insertRange", undefined)
+  mode: r.choice(
+    "allocate",
+    "keepSize",
+    "punchHole",
+    "collapseRange",
+    "zeroRange",
+    "zeroRangeKeepSize",
+    "insertRange",
+    "unshareRange",
+    undefined
+  )
 })
 const chunks = { offset: r.offset, length: r.size, chunkSize: r.size }
 const group = r.options({
@@ -69,6 +79,9 @@ export const operations: Record<OperationName, r.Shape> = {
   writev: [r.target, r.vector, write],
   fsync: [r.target],
   fdatasync: [r.target],
+  syncFileRange: [r.target, r.options({ ...range, waitBefore: r.boolean, write: r.boolean, waitAfter: r.boolean })],
+  syncfs: [r.target],
+  sync: [],
   stat: [r.path, r.options(at)],
   lstat: [r.path, r.options(at)],
   fstat: [r.target],
@@ -115,6 +128,9 @@ export const operations: Record<OperationName, r.Shape> = {
   copyFileRange: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   getPipeSize: [r.target],
   setPipeSize: [r.target, r.choice(1, 4096, 65536, 1 << 20)],
+  sendfile: [r.target, r.target, r.options({ offset: r.offset, length: r.size })],
+  splice: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  tee: [r.target, r.target, r.options({ length: r.size })],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],
@@ -184,6 +200,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
     r.bytes,
     r.options({ mode: r.mode, preserve: r.boolean, durable: r.boolean, follow: r.boolean })
   ],
+  "AioFile.pathsync": [r.path],
   "AioFile.fromDescriptor": [r.fd],
   "AioLock.acquire": [r.path, r.options({ ...lock, limit: r.duration })],
   "AioLock.tryAcquire": [r.path, r.options(lock)],
@@ -245,6 +262,7 @@ const file: Members<Omit<AioFile.AioFile, "fd">> = {
   readahead: [r.options(range)],
   size: [],
   copyFileRange: [r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  sendfile: [r.target, r.options({ offset: r.offset, length: r.size })],
   stream: [r.options(chunks)],
   borrowedStream: [r.options({ ...chunks, detach: r.boolean })],
   forEachChunk: [r.callback, r.options({ ...chunks, detach: r.boolean })],

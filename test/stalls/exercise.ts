@@ -5,6 +5,7 @@ import { FileSystem } from "@effect/platform"
 import { Effect, Stream } from "effect"
 import { Aio, AioBuffer, AioDirectory, AioFile, AioTree } from "effect-aio"
 import type { StallWatch } from "../support/stalls.ts"
+import { nativePipe } from "../support/waitable.ts"
 import { setXattr } from "../support/xattrs.ts"
 
 const SMALL = 4096
@@ -15,7 +16,7 @@ const PIECES = 64
 const SHREDS = 600
 
 const names =
-  "read readv write fsync append truncated shortened allocated advised ahead copied old linked moded owned timed polled noted-1 noted-2 noted-3 noted-4 noted-5 noted-6 noted-7 noted-8"
+  "read readv write fsync append truncated shortened allocated advised ahead copied spliced old linked moded owned timed polled noted-1 noted-2 noted-3 noted-4 noted-5 noted-6 noted-7 noted-8"
 const FILES = names.split(" ")
 
 const scattered = (path: string, pieces = PIECES): void => {
@@ -28,7 +29,15 @@ const scattered = (path: string, pieces = PIECES): void => {
 export const prepare = (directory: string): void => {
   for (const name of FILES) writeFileSync(join(directory, name), Buffer.alloc(SMALL, 1))
   for (let i = 0; i < 4; i++) writeFileSync(join(directory, `small-${i}`), Buffer.alloc(SMALL, i))
-  for (const name of ["scattered-1", "scattered-2", "scattered-3", "scattered-4", "scattered-5"])
+  for (const name of [
+    "scattered-1",
+    "scattered-2",
+    "scattered-3",
+    "scattered-4",
+    "scattered-5",
+    "scattered-6",
+    "scattered-7"
+  ])
     scattered(join(directory, name))
   scattered(join(directory, "shredded"), SHREDS)
   // Too long for an inode; not all file systems keep them.
@@ -87,6 +96,14 @@ export const exercise = (directory: string, watch: StallWatch) => {
     yield* withFd("write over what was emptied", "truncated", O_WRONLY | O_TRUNC, (fd) => Aio.write(fd, bytes))
     yield* withFd("fsync", "fsync", O_RDWR, (fd) => Effect.zipRight(Aio.write(fd, bytes, { offset: 0 }), Aio.fsync(fd)))
     yield* withFd("fdatasync", "fsync", O_RDWR, (fd) => Aio.fdatasync(fd))
+    yield* withFd("syncFileRange", "fsync", O_RDWR, (fd) =>
+      Effect.zipRight(Aio.write(fd, bytes, { offset: 0 }), Aio.syncFileRange(fd, { waitAfter: true }))
+    )
+    yield* withFd("syncfs", "fsync", O_RDWR, (fd) =>
+      Effect.zipRight(Aio.write(fd, bytes, { offset: 0 }), Aio.syncfs(fd))
+    )
+    yield* withFd("sync", "fsync", O_RDWR, (fd) => Effect.zipRight(Aio.write(fd, bytes, { offset: 0 }), Aio.sync()))
+    yield* step("AioFile.pathsync", AioFile.pathsync(at("listed")))
     yield* withFd("ftruncate", "shortened", O_RDWR, (fd) => Aio.ftruncate(fd, 100))
     yield* withFd("fallocate", "allocated", O_RDWR, (fd) => Effect.ignore(Aio.fallocate(fd, { length: 65536 })))
     yield* withFd("fadvise", "advised", O_RDONLY, (fd) => Aio.fadvise(fd, "willNeed"))
@@ -96,6 +113,25 @@ export const exercise = (directory: string, watch: StallWatch) => {
         Aio.open(at("copied"), { flag: O_WRONLY }),
         (to) => Effect.ignore(Aio.copyFileRange(fd, to, { length: 65536 })),
         (to) => Effect.orDie(Aio.close(to))
+      )
+    )
+    yield* step(
+      "pipes",
+      Effect.scoped(
+        Effect.gen(function* () {
+          const [reader, writer] = yield* nativePipe
+          const [other, into] = yield* nativePipe
+          yield* withFd("sendfile", "scattered-6", O_RDONLY, (fd) =>
+            Effect.ignore(Aio.sendfile(fd, writer, { offset: 0, length: SMALL }))
+          )
+          yield* step("tee", Aio.tee(reader, into, { length: SMALL }))
+          yield* withFd("splice to a file", "spliced", O_WRONLY, (fd) =>
+            Effect.ignore(Aio.splice(other, fd, { toOffset: 0, length: SMALL }))
+          )
+          yield* withFd("splice from a file", "scattered-7", O_RDONLY, (fd) =>
+            Effect.ignore(Aio.splice(fd, writer, { offset: 0, length: SMALL }))
+          )
+        })
       )
     )
     yield* withFd("flock", "timed", O_RDONLY, (fd) => Aio.flock(fd, "exclusive"))

@@ -89,6 +89,30 @@ export const fdatasync = value(catalogue.fdatasync)
 export const seek = value(catalogue.seek)
 
 /**
+ * `Aio.syncFileRange` as a value. sync_file_range(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const syncFileRange = value(catalogue.syncFileRange)
+
+/**
+ * `Aio.syncfs` as a value. syncfs(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const syncfs = value(catalogue.syncfs)
+
+/**
+ * `Aio.sync` as a value. sync(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const sync = value(catalogue.sync)
+
+/**
  * `Aio.stat` as a value. statx(2).
  *
  * @since 0.1.0
@@ -375,6 +399,30 @@ export const fremovexattr = value(catalogue.fremovexattr)
  * @category constructors
  */
 export const copyFileRange = value(catalogue.copyFileRange)
+
+/**
+ * `Aio.sendfile` as a value. sendfile(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const sendfile = value(catalogue.sendfile)
+
+/**
+ * `Aio.splice` as a value. splice(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const splice = value(catalogue.splice)
+
+/**
+ * `Aio.tee` as a value. tee(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tee = value(catalogue.tee)
 
 /**
  * `Aio.pollFd` as a value. poll(2).

@@ -15,6 +15,8 @@ export interface SubmissionEntry {
   prepare(opcode: number, fd: number, address: Word, length: number, offset: Word, opFlags: number): void
   /** `addr3`, of an entry that has been prepared. */
   address3(address: Word): void
+  /** `splice_fd_in`, of an entry that has been prepared. */
+  source(fd: number): void
 }
 
 /** How io_uring runs an operation natively. */
@@ -73,6 +75,12 @@ export interface PosixAioForm {
   readonly suits?: (input: any) => boolean
 }
 
+/** A descriptor, and the events of poll(2) that are waited for. */
+export interface Awaited {
+  readonly fd: number
+  readonly events: number
+}
+
 export interface Entry<in I, out A> {
   /** The public name: `AioOperation.<name>`. */
   readonly name: string
@@ -102,15 +110,12 @@ export interface Entry<in I, out A> {
    */
   readonly inline?: (submission: Submission, input: I) => number
   /**
-   * The events of poll(2) on `input.fd` without which the call would wait for a peer, with no limit of time; 0 if it can go ahead. Asked
-   * without waiting, of input that has been encoded once.
+   * What the call would wait for, with no limit of time: a peer of one of the descriptors `fd` and `to` of the input. `undefined` if it can go
+   * ahead. Asked without waiting, of input that has been encoded once.
    */
-  readonly peerEvents?: (input: I) => number
-  /**
-   * The events to wait for after the call has answered EAGAIN, where the operation waits although the descriptor is non-blocking; otherwise
-   * 0.
-   */
-  readonly eventsAfterRefusal?: (input: I) => number
+  readonly awaits?: (input: I) => Awaited | undefined
+  /** The same after the call has answered EAGAIN, where the operation waits all the same; otherwise `undefined`. */
+  readonly awaitsAfterRefusal?: (input: I) => Awaited | undefined
   /** What a result `>= 0` means. Called once, before the submission's memory is given back. */
   readonly decode: (submission: Submission, result: number, input: I) => A
   /**

@@ -30,6 +30,7 @@ import type { CopyOptions } from "../operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "../operation/descriptors.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { mayWrite, openFlags } from "../operation/openFlags.ts"
+import type { SendfileOptions } from "../operation/splices.ts"
 import {
   type ReadOptions,
   type TransferOptions,
@@ -238,6 +239,10 @@ export class FileImpl implements AioFile {
 
   copyFileRange(to: AioFile | number, options: CopyOptions): Effect.Effect<number, AioFailure> {
     return this.run(catalogue.copyFileRange(this.state, to, options))
+  }
+
+  sendfile(to: AioFile | number, options: SendfileOptions): Effect.Effect<number, AioFailure> {
+    return this.run(catalogue.sendfile(this.state, to, options))
   }
 
   truncate(length?: Offset): Effect.Effect<void, AioFailure> {

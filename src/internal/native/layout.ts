@@ -112,6 +112,7 @@ export const S_IFREG = 0o100000
 export const S_IFSOCK = 0o140000
 
 /** Open flags that Node's constants lack. Values of the generic table; neither architecture here overrides them. */
+export const O_ACCMODE = 3
 export const O_CLOEXEC = 0o2000000
 export const O_PATH = 0o10000000
 /** With O_DIRECTORY, which differs between architectures. */

@@ -1,6 +1,7 @@
 /** Whether a transfer on a descriptor would have to wait for a peer, as far as this can be found out without waiting. */
+import { constants } from "node:fs"
 import { errno } from "./errno.ts"
-import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, S_IFBLK, S_IFDIR, S_IFMT, S_IFREG, STATX } from "./layout.ts"
+import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, F_GETFL, S_IFBLK, S_IFDIR, S_IFMT, S_IFREG, STATX } from "./layout.ts"
 import { syscall } from "./libc.ts"
 import { permanent } from "./memory.ts"
 import { NR } from "./syscalls.ts"
@@ -34,6 +35,8 @@ export const mayHavePeer = (fd: number): boolean => {
   const type = descriptorType(fd)
   return type !== -1 && type !== S_IFREG && type !== S_IFDIR && type !== S_IFBLK
 }
+
+export const isNonBlocking = (fd: number): boolean => (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) !== 0
 
 // struct pollfd: the descriptor, then 16 bits asked for, 16 bits answered.
 const poll = new Int32Array(2)

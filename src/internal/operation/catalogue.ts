@@ -3,7 +3,7 @@
  * operations and nothing else (types aside) it takes all.
  */
 export * from "./attributes.ts"
-export * from "./copies.ts"
+export { copyFileRange } from "./copies.ts"
 export {
   close,
   fadvise,
@@ -22,6 +22,8 @@ export * from "./paths.ts"
 export * from "./pipeSizes.ts"
 export { lockHolder, lockRange } from "./rangeLocks.ts"
 export * from "./seeks.ts"
+export * from "./splices.ts"
 export { fstatx, statx } from "./statx.ts"
+export * from "./syncing.ts"
 export { read, readv, write, writev } from "./transfers.ts"
 export * from "./waiting.ts"

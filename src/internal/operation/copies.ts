@@ -3,7 +3,7 @@
 import { checkFd, checkOffset, type Offset } from "../engine/arguments.ts"
 import { bothOf, fdOf, fileOf, type Target } from "../engine/openDescriptor.ts"
 import { asNumber, define } from "../engine/operation.ts"
-import { optionsReader } from "../engine/options.ts"
+import { type OptionsReader, optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
 import { MAX_RW_COUNT } from "../native/layout.ts"
 import { NR } from "../native/syscalls.ts"
@@ -24,36 +24,43 @@ export interface CopyOptions {
 }
 
 /** Writes a `loff_t` that the kernel reads and moves. Returns its address. */
-const position = ({ cell }: Submission, at: number, offset: Offset | undefined, argument: string): number => {
+export const encodePosition = (
+  { cell }: Submission,
+  at: number,
+  offset: Offset | undefined,
+  argument: string
+): number => {
   if (offset === undefined) return 0
   cell.i64[at] = BigInt(checkOffset(offset, argument))
   return cell.address + at * 8
 }
 
-const copyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
-
-export const copyFileRange = define(
-  (from: Target, to: Target, options: CopyOptions) => {
+/** Two files, which stay open meanwhile, and options. */
+export const pairOf =
+  <O extends object>(read: OptionsReader<O>) =>
+  (from: Target, to: Target, options: O) => {
     const [source, destination] = [fileOf(from), fileOf(to)]
     return {
       fd: fdOf(from, source),
       to: fdOf(to, destination),
       file: bothOf(source, destination),
-      ...copyOptions(options)
+      ...read(options)
     }
-  },
-  {
-    name: "copyFileRange",
-    moves: ({ length }) => Number(length),
-    man: "copy_file_range(2)",
-    encode: (submission, { fd, length, offset, to, toOffset }) => {
-      submission.nr = NR.copy_file_range
-      submission.a0 = checkFd(fd)
-      submission.a1 = position(submission, 0, offset, "offset")
-      submission.a2 = checkFd(to, "to")
-      submission.a3 = position(submission, 1, toOffset, "toOffset")
-      submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
-    },
-    decode: asNumber
   }
-)
+
+export const readCopyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
+
+export const copyFileRange = define(pairOf(readCopyOptions), {
+  name: "copyFileRange",
+  moves: ({ length }) => Number(length),
+  man: "copy_file_range(2)",
+  encode: (submission, { fd, length, offset, to, toOffset }) => {
+    submission.nr = NR.copy_file_range
+    submission.a0 = checkFd(fd)
+    submission.a1 = encodePosition(submission, 0, offset, "offset")
+    submission.a2 = checkFd(to, "to")
+    submission.a3 = encodePosition(submission, 1, toOffset, "toOffset")
+    submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
+  },
+  decode: asNumber
+})

@@ -122,11 +122,15 @@ const allocateModes = {
   punchHole: 3,
   collapseRange: 8,
   zeroRange: 16,
-  insertRange: 32
+  zeroRangeKeepSize: 17,
+  insertRange: 32,
+  unshareRange: 64
 } as const
 
 /**
- * What fallocate(2) does with the range. `punchHole` keeps the file's size.
+ * What fallocate(2) does with the range: gives it space (and `keepSize`: not the file its bytes beyond its end), makes a hole of it (`punchHole`, which
+ * keeps the size), makes zeros of it, takes it out or puts zeros in between what was there (in whole blocks), or gives it blocks of its own that it
+ * shares with other files until now (`unshareRange`, before writes that must not fail for lack of space). EOPNOTSUPP where the file system cannot.
  *
  * @since 0.1.0
  * @category models

@@ -1,17 +1,16 @@
 /** Transfers between an open file and the program's memory. */
-import { constants } from "node:fs"
 import { BadArgument, checkFd, checkOffset } from "../engine/arguments.ts"
 import { bytesIn, bytesInAll, encodeBuffer, encodeBuffers, listOf, type Use } from "../engine/buffers.ts"
 import { fdOf, fileOf, type Target } from "../engine/openDescriptor.ts"
-import { define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
+import { type Awaited, define, type KernelAioForm, type UringForm } from "../engine/operation.ts"
 import { offsetOf } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
 import type { Alignment } from "../native/direct.ts"
 import { IOCB_CMD } from "../native/kernelAio.ts"
-import { F_GETFL, RWF } from "../native/layout.ts"
-import { syscall, type Word } from "../native/libc.ts"
+import { RWF } from "../native/layout.ts"
+import type { Word } from "../native/libc.ts"
 import { DISK, STREAM, type TransferKind, transferKindOf } from "../native/positions.ts"
-import { mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
+import { isNonBlocking, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR, type SyscallName } from "../native/syscalls.ts"
 import { ALWAYS, hasMoved, trustOf } from "../native/trust.ts"
 import { IORING_OP } from "../native/uring.ts"
@@ -162,10 +161,10 @@ const vectorForm = (opcode: number): UringForm => ({
   heavy: (submission, input) => heavyForm(submission.bytes, submission, input)
 })
 
-/** The events to wait for before a transfer at the position of a file that has none, or 0 if it need not wait. */
-const peerEvents =
+/** A transfer at the position of a file that has none may wait. */
+const awaits =
   (events: number) =>
-  (input: TransferInput | VectorInput): number =>
+  (input: TransferInput | VectorInput): Awaited | undefined =>
     input.offset === undefined &&
     input.file?.closed !== true &&
     !has(input, RWF.NOWAIT) &&
@@ -173,22 +172,20 @@ const peerEvents =
     pollEvents(input.fd, events, 0) === 0 &&
     // With O_NONBLOCK the descriptor is asked first: read(2) tells the end for a FIFO that no process has opened for writing yet.
     !isNonBlocking(input.fd)
-      ? events
-      : 0
-
-const isNonBlocking = (fd: number): boolean => (syscall(NR.fcntl, fd, F_GETFL) & constants.O_NONBLOCK) !== 0
+      ? { fd: input.fd, events }
+      : undefined
 
 /** O_NONBLOCK is for programs that must not wait. Here no thread of the program waits, so a transfer waits for its peer all the same. */
-const eventsAfterRefusal =
+const awaitsAfterRefusal =
   (events: number) =>
-  (input: TransferInput | VectorInput): number =>
+  (input: TransferInput | VectorInput): Awaited | undefined =>
     input.offset === undefined &&
     input.file?.closed !== true &&
     !has(input, RWF.NOWAIT) &&
     mayHavePeer(input.fd) &&
     isNonBlocking(input.fd)
-      ? events
-      : 0
+      ? { fd: input.fd, events }
+      : undefined
 
 /** After a transfer that was a request: its bytes have been found by now. */
 const moved = ({ outlivesCall }: Submission, result: number, { fd, file }: TransferInput | VectorInput): number => {
@@ -236,8 +233,8 @@ export const read = define(transfer<ReadOptions>(readFlags), {
   uring: transferForm(IORING_OP.READ, IORING_OP.READV),
   kernelAio: kernelTransfer(IOCB_CMD.PREAD, IOCB_CMD.PREADV),
   posixAio: { call: "aio_read", suits: suitsPosix },
-  peerEvents: peerEvents(POLLIN),
-  eventsAfterRefusal: eventsAfterRefusal(POLLIN),
+  awaits: awaits(POLLIN),
+  awaitsAfterRefusal: awaitsAfterRefusal(POLLIN),
   inline: readInline,
   decode: moved
 })
@@ -251,8 +248,8 @@ export const write = define(transfer<WriteOptions>(writeFlags), {
   uring: transferForm(IORING_OP.WRITE, IORING_OP.WRITEV),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITE, IOCB_CMD.PWRITEV),
   posixAio: { call: "aio_write", suits: suitsPosix },
-  peerEvents: peerEvents(POLLOUT),
-  eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
+  awaits: awaits(POLLOUT),
+  awaitsAfterRefusal: awaitsAfterRefusal(POLLOUT),
   decode: moved
 })
 
@@ -264,8 +261,8 @@ export const readv = define(vector<ReadOptions>(readFlags), {
   moves: bytesInAll,
   uring: vectorForm(IORING_OP.READV),
   kernelAio: kernelTransfer(IOCB_CMD.PREADV, IOCB_CMD.PREADV),
-  peerEvents: peerEvents(POLLIN),
-  eventsAfterRefusal: eventsAfterRefusal(POLLIN),
+  awaits: awaits(POLLIN),
+  awaitsAfterRefusal: awaitsAfterRefusal(POLLIN),
   decode: moved
 })
 
@@ -277,8 +274,8 @@ export const writev = define(vector<WriteOptions>(writeFlags), {
   moves: bytesInAll,
   uring: vectorForm(IORING_OP.WRITEV),
   kernelAio: kernelTransfer(IOCB_CMD.PWRITEV, IOCB_CMD.PWRITEV),
-  peerEvents: peerEvents(POLLOUT),
-  eventsAfterRefusal: eventsAfterRefusal(POLLOUT),
+  awaits: awaits(POLLOUT),
+  awaitsAfterRefusal: awaitsAfterRefusal(POLLOUT),
   decode: moved
 })
 

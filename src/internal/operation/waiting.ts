@@ -93,7 +93,7 @@ export const pollFd = define(
     },
     // For a file whose server does not answer.
     mayWaitForEver: true,
-    peerEvents: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? events : 0),
+    awaits: ({ events, fd }) => (mayHavePeer(fd) && pollEvents(fd, events, 0) === 0 ? { fd, events } : undefined),
     decode: (_, seen): Readiness => ({
       readable: (seen & POLLIN) !== 0,
       writable: (seen & POLLOUT) !== 0,

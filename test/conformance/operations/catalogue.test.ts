@@ -32,6 +32,8 @@ interface Place {
   readonly list: number
   /** A pipe with nothing in it: the end to write to. */
   readonly writer: number
+  /** Another pipe, with "piped" in it: the end to read from. */
+  readonly full: number
 }
 
 type Check = (result: any) => Effect.Effect<unknown, unknown, Aio.Aio>
@@ -107,6 +109,9 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
   ],
   fsync: ({ fd }) => [AioOperation.fsync(fd), succeeds],
   fdatasync: ({ fd }) => [AioOperation.fdatasync(fd), succeeds],
+  syncFileRange: ({ fd }) => [AioOperation.syncFileRange(fd, { waitAfter: true }), succeeds],
+  syncfs: ({ fd }) => [AioOperation.syncfs(fd), succeeds],
+  sync: () => [AioOperation.sync(), succeeds],
   stat: ({ file }) => [AioOperation.stat(file), ({ size }) => gives(7n)(size)],
   lstat: ({ pointer }) => [AioOperation.lstat(pointer), ({ type }) => gives("SymbolicLink")(type)],
   fstat: ({ fd, file, world }) => [
@@ -244,6 +249,15 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
   ],
   getPipeSize: ({ writer }) => [AioOperation.getPipeSize(writer), (size) => gives(0)(size % 4096)],
   setPipeSize: ({ writer }) => [AioOperation.setPipeSize(writer, 8192), shows(Aio.getPipeSize(writer), 8192)],
+  sendfile: (place) => [
+    AioOperation.sendfile(place.fd, place.spare, { offset: 3, length: 4 }),
+    moves(4, place, "tentent")
+  ],
+  splice: (place) => [
+    AioOperation.splice(place.full, place.spare, { toOffset: 7, length: 100 }),
+    moves(5, place, "contentpiped")
+  ],
+  tee: (place) => [AioOperation.tee(place.full, place.writer, { length: 3 }), moves(3, place, "content")],
   pollFd: ({ writer }) => [
     AioOperation.pollFd(writer, { writable: true }),
     gives({ readable: false, writable: true, priority: false, hangUp: false, error: false })
@@ -281,8 +295,11 @@ const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.
     yield* Aio.setxattr(place.file, "user.here", Uint8Array.of(1))
     yield* Aio.mkdir(place.empty)
     yield* Aio.symlink("target", place.pointer)
+    const [full, filler] = yield* world.pipe
+    yield* Aio.write(filler, Buffer.from("piped"))
     return {
       ...place,
+      full,
       fd: yield* Aio.open(place.file, { flag: "r+" }),
       spare: yield* Aio.open(place.file, { flag: "r+" }),
       list: yield* Aio.open(directory, { flag: constants.O_DIRECTORY }),

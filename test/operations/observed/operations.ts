@@ -375,6 +375,34 @@ export const operations: Lines = {
     toOffset: (call, place) => copied(place, call, { toOffset: 2, length: 2 }, "\0\x0001"),
     length: (call, place) => copied(place, call, { length: 3 }, "012")
   }),
+  ...ofFile("sendfile", "sendfile", {
+    offset: (call, place) => copied(place, call, { offset: 4, length: 2 }, "45"),
+    length: (call, place) => copied(place, call, { length: 3 }, "012")
+  }),
+  ...operation("splice", {
+    offset: (call, place) =>
+      Effect.gen(function* () {
+        const [from, [reader, writer]] = [yield* digits(place), yield* place.world.pipe]
+        yield* call(from, writer, { offset: 4, length: 2 })
+        expect(yield* textFrom(reader)).toBe("45")
+      }),
+    toOffset: (call, place) =>
+      Effect.gen(function* () {
+        const [to, [reader, writer]] = [yield* digits(place), yield* place.world.pipe]
+        yield* Aio.write(writer, Buffer.from("ab"))
+        yield* call(reader, to, { toOffset: 4, length: 2 })
+        expect(yield* contentOf(place)).toBe("0123ab6789")
+      }),
+    length: (call, place) => shortened(place, call, "cd")
+  }),
+  ...operation("syncFileRange", {
+    offset: (call, place) => range("syncFileRange", "offset", [], {})(forFile(call), place),
+    length: (call, place) => range("syncFileRange", "length", [], {})(forFile(call), place),
+    waitBefore: (call, place) => switched(place, call, "waitBefore"),
+    write: (call, place) => switched(place, call, "write"),
+    waitAfter: (call, place) => switched(place, call, "waitAfter")
+  }),
+  ...operation("tee", { length: (call, place) => shortened(place, call, "abcd") }),
   ...operation("flock", {
     wait: (call, place) =>
       Effect.gen(function* () {
@@ -565,6 +593,38 @@ const denied = (
       yield* Effect.provideService(other, MockAio.MockAio, mock.value)
     }
     expect(yield* Effect.flip(ask(path, options))).toMatchObject({ code: "EACCES" })
+  })
+
+const forFile =
+  (call: Call) =>
+  (file: AioFile.AioFile): Call =>
+  (...args) =>
+    call(file, ...args)
+
+/** What the mock was asked for, as of `range`. */
+const switched = (place: Place, call: Call, option: string) =>
+  Effect.gen(function* () {
+    const open = yield* digits(place)
+    expect(yield* Effect.flip(call(open, { [option]: 1 }))).toMatchObject({ argument: option })
+    yield* call(open, { [option]: false })
+    if (place.real) return
+    const mock = yield* Effect.flatten(Effect.serviceOption(MockAio.MockAio))
+    const journal = yield* Effect.provideService(MockAio.journal, MockAio.MockAio, mock)
+    expect(journal.at(-1)!.input).toMatchObject({ [option]: false })
+  })
+
+const textFrom = (reader: number) => {
+  const into = Buffer.alloc(10)
+  return Effect.map(Aio.read(reader, into), (count) => into.toString("latin1", 0, count))
+}
+
+/** Two bytes of four get to another pipe, and `left` is in the first one afterwards. */
+const shortened = ({ world }: Place, call: Call, left: string) =>
+  Effect.gen(function* () {
+    const [[from, filler], [to, into]] = [yield* world.pipe, yield* world.pipe]
+    yield* Aio.write(filler, Buffer.from("abcd"))
+    expect(yield* call(from, into, { length: 2 })).toBe(2)
+    expect([yield* textFrom(to), yield* textFrom(from)]).toEqual(["ab", left])
   })
 
 const copied = (place: Place, copy: (file: AioFile.AioFile) => Call, options: object, content: string) =>

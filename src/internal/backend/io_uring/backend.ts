@@ -390,7 +390,7 @@ export class IoUringBackend implements Backend {
     }
     if (request.cancelled) this.cancelling.delete(request)
     // With O_NONBLOCK some kernels wait for the peer and some do not: the pool then waits for the descriptor.
-    if (result === -errno.EAGAIN && (request.entry.eventsAfterRefusal?.(request.input) ?? 0) !== 0)
+    if (result === -errno.EAGAIN && request.entry.awaitsAfterRefusal?.(request.input) !== undefined)
       this.host.punt(submission)
     else this.host.complete(submission, result)
     submission.clear()

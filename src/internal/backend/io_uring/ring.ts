@@ -248,6 +248,10 @@ export class Ring implements SubmissionEntry {
     setWord(this.sqes, (this.tail % this.entries) * SQE_WORDS + 12, address)
   }
 
+  source(fd: number): void {
+    this.sqes[(this.tail % this.entries) * SQE_WORDS + 11] = fd
+  }
+
   /** The place in the table of files, of an entry that has been prepared: what it opens goes there, or what it closes is there. */
   fileIndex(index: number): void {
     this.sqes[(this.tail % this.entries) * SQE_WORDS + 11] = index + 1

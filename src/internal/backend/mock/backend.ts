@@ -69,7 +69,7 @@ const stay = (): void => {}
 
 /** Operations that leave nothing on a disk. */
 const readers = new Set<string>(
-  "nop read readv stat lstat fstat statvfs readlink readdir getxattr fgetxattr listxattr flistxattr access pollFd flock lockRange lockHolder readahead fadvise".split(
+  "nop read readv stat lstat fstat statvfs readlink readdir getxattr fgetxattr listxattr flistxattr access pollFd flock lockRange lockHolder readahead fadvise tee syncFileRange".split(
     " "
   )
 )

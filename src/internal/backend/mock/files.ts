@@ -153,6 +153,15 @@ export class Files {
     if (inode instanceof Directory) this.fs.log.sync(inode)
   }
 
+  /** sync_file_range(2) promises nothing. */
+  syncRange(fd: number): void {
+    if (this.descriptors.get(fd).inode instanceof Fifo) fail("ESPIPE")
+  }
+
+  demandOpen(fd: number): void {
+    this.descriptors.get(fd)
+  }
+
   /** The device failed: the bytes that were to be written are not written, and will not be. */
   failToSync(fd: number): void {
     const inode = this.descriptors.peek(fd)?.inode
@@ -203,6 +212,9 @@ export class Files {
       case 16:
         if (!content.zeroRange(from, to)) fail("ENOSPC")
         return content.grow(to)
+      case 17:
+        if (!content.zeroRange(from, to)) fail("ENOSPC")
+        return
       case 32:
         if (!isAligned || from >= content.size) fail("EINVAL")
         if (content.size + to - from > this.fs.settings.maxFileSize) fail("EFBIG")

@@ -236,6 +236,18 @@ export class FileSystem {
     inode.ctime = this.now()
   }
 
+  /** sync(2): what was done before it survives. */
+  syncAll(): void {
+    this.log.syncAll()
+    const sync = (directory: Directory): void => {
+      for (const { inode } of directory.names.values()) {
+        if (inode instanceof RegularFile) inode.content.sync()
+        else if (inode instanceof Directory) sync(inode)
+      }
+    }
+    sync(this.root)
+  }
+
   /** Power is lost and comes back: memory is gone, the disk is as it was. Returns what was lost. */
   crash(random: Random): ReadonlyArray<string> {
     const lost = [...this.log.crash(random)]

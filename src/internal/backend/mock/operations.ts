@@ -22,6 +22,7 @@ import { MAY_EXECUTE, MAY_READ, MAY_WRITE } from "./flags.ts"
 import { Directory, RegularFile } from "./inode.ts"
 import * as names from "./names.ts"
 import { toByteString, toBytes } from "./paths.ts"
+import * as splices from "./splices.ts"
 
 /**
  * The name of an operation: `"read"`, `"fsync"`, ...
@@ -59,11 +60,22 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
     files.write(fd, memoriesOf(submission), offset, attempt, flags),
   fsync: ({ files }, { fd }) => files.sync(fd),
   fdatasync: ({ files }, { fd }) => files.sync(fd),
+  syncFileRange: ({ files }, { fd }) => files.syncRange(fd),
+  syncfs: ({ files, fs }, { fd }) => {
+    files.demandOpen(fd)
+    fs.syncAll()
+  },
+  sync: ({ fs }) => fs.syncAll(),
   ftruncate: ({ files }, { fd, length }) => files.ftruncate(fd, length),
   fallocate: ({ files }, { fd, length, offset = 0 }, { a1 }) => files.fallocate(fd, Number(a1), offset, length),
   fadvise: ({ files }, { fd }) => files.fadvise(fd),
   readahead: ({ files }, { fd }) => files.readahead(fd),
   copyFileRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
+  sendfile: (machine, { fd, offset, to }, { a3 }, attempt) =>
+    splices.sendfile(machine, { fd, offset }, to, Number(a3), attempt),
+  splice: (machine, { fd, offset, to, toOffset }, { a4 }, attempt) =>
+    splices.splice(machine, { fd, offset }, { fd: to, offset: toOffset }, Number(a4), attempt),
+  tee: (machine, { fd, to }, { a2 }) => splices.tee(machine, fd, to, Number(a2)),
   flock: ({ files }, { fd, lock, wait = true }) => files.flock(fd, lock, wait),
   lockRange: ({ files }, { fd, lock, wait = true, ...range }) => files.lockRange(fd, lock, boundsOf(range), wait),
   lockHolder: ({ files }, { fd, lock, ...range }, { cell }) =>

@@ -21,6 +21,10 @@ export class Pipe {
     return this.length === 0
   }
 
+  get bytes(): number {
+    return this.length
+  }
+
   get room(): number {
     return this.capacity - this.length
   }
@@ -36,6 +40,16 @@ export class Pipe {
     if (bytes.byteLength === 0) return
     this.chunks.push(bytes.slice())
     this.length += bytes.byteLength
+  }
+
+  /** Copies as many bytes as fit, of which there have to be enough. */
+  peek(into: Uint8Array): void {
+    let done = 0
+    for (const chunk of this.chunks) {
+      const part = chunk.subarray(0, into.byteLength - done)
+      into.set(part, done)
+      done += part.byteLength
+    }
   }
 
   /** Moves as many bytes as there are and fit. */

@@ -67,7 +67,8 @@ const MAX_FAILED_STARTS = 3
 const mayWaitForEver = ({ entry, input }: Operation<any>): boolean =>
   entry.producesDescriptor === true ||
   entry.mayWaitForEver === true ||
-  (entry.peerEvents !== undefined && input.offset === undefined && mayHavePeer(input.fd))
+  (entry.awaits !== undefined &&
+    ((input.offset === undefined && mayHavePeer(input.fd)) || (typeof input.to === "number" && mayHavePeer(input.to))))
 
 /** The same of the step that a program is in. What it has opened itself may be anything, and a file server may not answer. */
 const stepMayWaitForEver = (threads: Threads, slot: number, { steps }: ProgramInput): boolean => {
@@ -237,7 +238,7 @@ export class ThreadsBackend implements Backend {
     this.slots[slot] ??= new Slot(slot)
     const submission = this.slots[slot]
     submission.encode(request.entry, request.input, request.bytes)
-    if (request.entry.peerEvents !== undefined && this.readinessQueue!.park(request)) {
+    if (request.entry.awaits !== undefined && this.readinessQueue!.park(request)) {
       submission.clear()
       this.inFlight++
       this.watchUnwatched()
@@ -328,11 +329,11 @@ export class ThreadsBackend implements Backend {
   private waitsAfterAll(submission: Slot): boolean {
     const request = submission.request!
     const { cancelled, entry, input } = request
-    const events = cancelled ? 0 : (entry.eventsAfterRefusal?.(input) ?? 0)
-    if (events === 0) return false
-    const isReady = pollEvents(input.fd, events, 0) !== 0
+    const awaited = cancelled ? undefined : entry.awaitsAfterRefusal?.(input)
+    if (awaited === undefined) return false
+    const isReady = pollEvents(awaited.fd, awaited.events, 0) !== 0
     const refusals = (this.refusals.get(request) ?? 0) + 1
-    if (isReady ? refusals > MAX_REFUSALS : !this.readinessQueue!.park(request, events)) return false
+    if (isReady ? refusals > MAX_REFUSALS : !this.readinessQueue!.park(request, awaited)) return false
     submission.clear()
     request.submission = null
     if (isReady) {

@@ -8,6 +8,7 @@
  * Where there are few descriptors left, they are left to other uses: an open, say. Requests then wait on their own numbers, which are
  * looked at all together now and then. That is slower and costs no descriptor; a thread for each request would stop everything.
  */
+import type { Awaited } from "../../engine/operation.ts"
 import type { Request } from "../../engine/request.ts"
 import type { EpollSet } from "../../native/epollSet.ts"
 import { errno } from "../../native/errno.ts"
@@ -24,8 +25,8 @@ const LEFT_TO_OTHERS = 48
 export class ReadinessQueue {
   private readonly byDuplicate = new Map<number, Request>()
   private readonly duplicates = new Map<Request, number>()
-  /** Requests without a duplicate, with the events that they wait for. */
-  private readonly unwatched = new Map<Request, number>()
+  /** Requests without a duplicate, with what they wait for. */
+  private readonly unwatched = new Map<Request, Awaited>()
 
   /** The set cannot be used any more. */
   private isRefused = false
@@ -42,26 +43,25 @@ export class ReadinessQueue {
   }
 
   /** Parks a request that has to wait; false if it can go ahead, or if there is no way to watch it. */
-  park(request: Request, events = request.entry.peerEvents?.(request.input) ?? 0): boolean {
-    const { input } = request
-    if (events === 0) return false
+  park(request: Request, awaited = request.entry.awaits?.(request.input)): boolean {
+    if (awaited === undefined) return false
     if (this.isRefused) {
-      this.unwatched.set(request, events)
+      this.unwatched.set(request, awaited)
       return true
     }
-    const duplicate = ownDescriptor(syscall(NR.fcntl, input.fd, F_DUPFD_CLOEXEC, 0))
+    const duplicate = ownDescriptor(syscall(NR.fcntl, awaited.fd, F_DUPFD_CLOEXEC, 0))
     // The lowest free number. The numbers below it are taken.
     if (duplicate === -errno.EMFILE || duplicate >= descriptorLimit() - LEFT_TO_OTHERS) {
       if (duplicate >= 0) closeDescriptor(duplicate)
-      this.unwatched.set(request, events)
+      this.unwatched.set(request, awaited)
       return true
     }
     if (duplicate < 0) return false
-    const failure = this.epoll.tryWatch(duplicate, events)
+    const failure = this.epoll.tryWatch(duplicate, awaited.events)
     if (failure < 0) {
       closeDescriptor(duplicate)
       // A limit of the system (fs.epoll.max_user_watches), no memory, or a call that is refused. Files that never wait do not come here.
-      this.unwatched.set(request, events)
+      this.unwatched.set(request, awaited)
       return true
     }
     this.byDuplicate.set(duplicate, request)
@@ -100,9 +100,9 @@ export class ReadinessQueue {
   }
 
   private forEachReadyUnwatched(visit: (request: Request) => void): void {
-    const requests = [...this.unwatched.keys()]
-    const ready = areReady(requests.map((request) => [request.input.fd, this.unwatched.get(request)!]))
-    requests.forEach((request, index) => {
+    const waits = [...this.unwatched]
+    const ready = areReady(waits.map(([, { events, fd }]) => [fd, events]))
+    waits.forEach(([request], index) => {
       if (!ready[index]) return
       this.unwatched.delete(request)
       visit(request)
