@@ -13,8 +13,8 @@ export interface Stall {
 
 export class StallWatch {
   readonly stalls: Array<Stall> = []
-  /** What is being done now. */
-  private label = ""
+  /** What is being done now: at first a Layer is built, for whose ring the kernel looks for a mebibyte, which may take it long. */
+  private label: string | undefined
   private last = performance.now()
   private busy = 0
   private readonly text = Buffer.alloc(128)
@@ -35,7 +35,7 @@ export class StallWatch {
     const busy = this.readBusy()
     const now = performance.now()
     const slept = now - this.last - (busy - this.busy)
-    if (slept > this.limit) this.stalls.push({ during: this.label, slept: Math.round(slept) })
+    if (slept > this.limit && this.label !== undefined) this.stalls.push({ during: this.label, slept: Math.round(slept) })
     this.last = now
     this.busy = busy
   }
