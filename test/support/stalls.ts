@@ -35,7 +35,8 @@ export class StallWatch {
     const busy = this.readBusy()
     const now = performance.now()
     const slept = now - this.last - (busy - this.busy)
-    if (slept > this.limit && this.label !== undefined) this.stalls.push({ during: this.label, slept: Math.round(slept) })
+    if (slept > this.limit && this.label !== undefined)
+      this.stalls.push({ during: this.label, slept: Math.round(slept) })
     this.last = now
     this.busy = busy
   }

@@ -195,8 +195,18 @@ export class Context implements ControlBlock {
   /** Calls `deliver` with the slot and result of each completion, at most `limit`. Returns how many. */
   reap(limit: number, deliver: (slot: number, result: number) => void): number {
     if (limit <= 0) return 0
-    // The eventfd is read before the ring is looked at: a completion that comes later signals again.
-    if (this.willBeReadable || !this.readsRing) this.readSignals()
+    // The eventfd is read before completions are asked for: one that comes later signals again.
+    if (!this.readsRing) this.readSignals()
+    let count = this.take(limit, deliver)
+    // The ring is seen: the eventfd is only read when there are none left, so that a row of turns costs one read. A completion that came
+    // before it was read has no signal any more. EAGAIN: the kernel is about to signal, and that wakes the loop once in vain.
+    while (this.readsRing && this.ready === 0 && this.signalsOwed > 0 && this.readSignals()) {
+      count += this.take(limit - count, deliver)
+    }
+    return count
+  }
+
+  private take(limit: number, deliver: (slot: number, result: number) => void): number {
     const count = this.readsRing ? this.takeFromRing(limit, deliver) : this.fetch(limit, deliver)
     this.signalsOwed += count
     return count
@@ -234,9 +244,12 @@ export class Context implements ControlBlock {
     return total
   }
 
-  private readSignals(): void {
+  /** Whether there was one. */
+  private readSignals(): boolean {
     const { counter } = this
-    if (syscall(NR.read, this.eventFd, this.counterAddress, counter.byteLength) > 0) this.signalsOwed -= counter[0]
+    const isThere = syscall(NR.read, this.eventFd, this.counterAddress, counter.byteLength) > 0
+    if (isThere) this.signalsOwed -= counter[0]
+    return isThere
   }
 
   /** Whether the eventfd has signals that have not been read, or is about to have some. */
