@@ -163,13 +163,13 @@ export class AioOutside extends Data.TaggedError("AioOutside")<{
 export type AioFailure = AioError | AioBadArgument | AioOutside
 
 /**
- * A backend's Layer cannot be built on this machine.
+ * A backend's Layer cannot be built on this machine; or a directory that paths do not leave cannot be had (`AioDirectory.open`).
  *
  * @since 0.1.0
  * @category errors
  */
 export class AioUnavailable extends Data.TaggedError("AioUnavailable")<{
-  /** The backend: `"io_uring"`, `"threads"`, ... */
+  /** The backend: `"io_uring"`, `"threads"`, ...; or the system call that is missing: `"openat2"`. */
   readonly backend: string
   /** Why. */
   readonly reason: string

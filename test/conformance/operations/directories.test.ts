@@ -313,7 +313,7 @@ describe.each(mechanisms)("$name: what another process does", ({ layer }) => {
     round()
     writeSync(1, "!")`
 
-  const ROUNDS = 60
+  const ROUNDS = 30
 
   it.scopedLive("links that come and go lead nowhere else", () =>
     Effect.gen(function* () {
@@ -327,7 +327,7 @@ describe.each(mechanisms)("$name: what another process does", ({ layer }) => {
         fs.writeFileSync(join(around, place, "mode"), "", { mode: 0o600 })
       }
       fs.writeFileSync(join(around, "outside/victim"), "")
-      fs.symlinkSync(join(around, "outside"), join(inside, "evil"))
+      fs.symlinkSync("../outside", join(inside, "evil"))
       const before = fs.statSync(join(around, "outside/mode"))
       const dir = yield* AioDirectory.open(inside, { beneath: true })
       const child = yield* Effect.acquireRelease(
@@ -342,7 +342,8 @@ describe.each(mechanisms)("$name: what another process does", ({ layer }) => {
       const seen = new Set<string>()
       const fails = (use: Effect.Effect<unknown, AioError.AioFailure, Aio.Aio>) =>
         Effect.map(wordOf(use), (word) => void seen.add(word))
-      for (let i = 0; i < ROUNDS; i++) {
+      // Until the link has been met; of so many rounds more than half meet it.
+      for (let i = 0; i < ROUNDS || (!seen.has("AioOutside") && i < 100 * ROUNDS); i++) {
         const read = Effect.map(dir.readFile("place/which"), (content) =>
           expect(Buffer.from(content).toString()).toBe("inside/place")
         )
@@ -364,7 +365,7 @@ describe.each(mechanisms)("$name: what another process does", ({ layer }) => {
       // What is met depends on the moment, and may be a name that is not there.
       const expected = ["done", "AioOutside", "ENOENT", "ENOTDIR", "EEXIST", "EAGAIN", "ELOOP"]
       expect([...seen].filter((word) => !expected.includes(word))).toEqual([])
-      expect(seen.has("done")).toBe(true)
+      expect([seen.has("done"), seen.has("AioOutside")]).toEqual([true, true])
       expect(fs.readdirSync(join(around, "outside")).sort()).toEqual(["mode", "victim", "which"])
       expect(fs.readFileSync(join(around, "outside/which"), "utf8")).toBe("outside")
       expect(fs.statSync(join(around, "outside/mode"))).toMatchObject({ mode: before.mode, mtimeMs: before.mtimeMs })
