@@ -132,6 +132,25 @@ export class AioBadArgument extends Data.TaggedError("AioBadArgument")<{
 }
 
 /**
+ * A log (`AioLog`) cannot be appended to any more: a write or a datasync of it has failed. Everything before `durable` is on the disk. What is
+ * behind is not known: read the file to find out, and open it again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AioLogFailed extends Data.TaggedError("AioLogFailed")<{
+  readonly path: Path
+  /** Bytes that were on the disk before. */
+  readonly durable: number
+  /** The failure: ENOSPC, EIO, ... */
+  readonly cause: AioFailure
+}> {
+  override get message(): string {
+    return `log ${textOfPath(this.path)} has failed behind ${this.durable} bytes: ${this.cause.message}`
+  }
+}
+
+/**
  * A path leads out of the `AioDirectory` that it is confined to (`beneath`): by `..`, by an absolute path, or by a symbolic link to such a one, even
  * where that would come back in; through a mount point, or a link of procfs that is no path. Whichever of it is the case, and whatever number
  * the kernel has for it (EXDEV, ELOOP): nothing was done.

@@ -41,6 +41,10 @@ export * as AioLock from "./AioLock.ts"
 /**
  * @since 0.1.0
  */
+export * as AioLog from "./AioLog.ts"
+/**
+ * @since 0.1.0
+ */
 export * as AioMetrics from "./AioMetrics.ts"
 /**
  * @since 0.1.0

@@ -12,12 +12,13 @@ const places: Readonly<Record<string, number>> = { Effect: 1, Stream: 1, Layer: 
 /** Members of what functions give: their interfaces, by what the fuzzer calls them. */
 const interfaces = `
 import type * as Platform from "@effect/platform/FileSystem"
-import type { AioDirectory, AioFile, AioGroup, AioLock, AioOperation } from "effect-aio"
+import type { AioDirectory, AioFile, AioGroup, AioLock, AioLog, AioOperation } from "effect-aio"
 export declare const members: {
   readonly AioFile: AioFile.AioFile
   readonly AioDirectory: AioDirectory.AioDirectory
   readonly AioGroup: AioGroup.AioGroup
   readonly AioLock: AioLock.AioLock
+  readonly AioLog: AioLog.AioLog
   readonly Handle: AioGroup.Handle<unknown>
   readonly Prepared: AioOperation.Prepared<unknown>
   readonly File: Platform.File

@@ -3,7 +3,7 @@
  * functions give have to be here: their records do not compile without.
  */
 import type { FileSystem } from "@effect/platform"
-import type { AioDirectory, AioFile, AioGroup, AioLock, AioOperation, AioTree } from "effect-aio"
+import type { AioDirectory, AioFile, AioGroup, AioLock, AioLog, AioOperation, AioTree } from "effect-aio"
 import type { OperationName } from "../support/operationCalls.ts"
 import * as r from "./roles.ts"
 
@@ -206,6 +206,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioLock.tryAcquire": [r.path, r.options(lock)],
   "AioLock.withLock": [r.path, r.options({ ...lock, limit: r.duration }), r.callback],
   "AioLock.holder": [r.path, r.options({ ...range, kind: lock.kind })],
+  "AioLog.open": [r.path, r.options({ end: r.offset, mode: r.mode })],
   "AioGroup.make": [group],
   "AioTree.remove": [r.path, r.options({ force: r.boolean, parallel: r.count } satisfies Keys<AioTree.RemoveOptions>)],
   "AioTree.copy": [
@@ -329,6 +330,8 @@ const lockMembers: Members<Omit<AioLock.AioLock, "fd">> = {
   release: []
 }
 
+const logMembers: Members<AioLog.AioLog> = { append: [r.bytes], size: [] }
+
 const handle: Members<Omit<AioGroup.Handle<unknown>, "operation">> = { result: [], poll: [], cancel: [] }
 
 const platformFile: Members<Omit<FileSystem.File, "fd">> = {
@@ -348,6 +351,7 @@ export const members = {
   AioDirectory: directory,
   AioGroup: groupMembers,
   AioLock: lockMembers,
+  AioLog: logMembers,
   Handle: handle,
   Prepared: { run: [] } satisfies Members<Omit<AioOperation.Prepared<unknown>, "operation">>,
   File: platformFile

@@ -56,6 +56,7 @@ export const kindOf = (value: unknown): Kind | undefined => {
   if (api.AioFile.TypeId in value) return "AioFile"
   if (api.AioLock.TypeId in value) return "AioLock"
   if (api.AioDirectory.TypeId in value) return "AioDirectory"
+  if (api.AioLog.TypeId in value) return "AioLog"
   if (api.AioGroup.TypeId in value) return "AioGroup"
   if (fs.FileTypeId in value) return "File"
   if ("operation" in value && "run" in value) return "Prepared"

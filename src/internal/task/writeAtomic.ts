@@ -54,7 +54,7 @@ const DOT = 0x2e
 const bytesOf = (path: Path): Buffer => Buffer.from(path as Uint8Array)
 
 /** The directory of a path, with its slash; empty where the path has none. */
-const directoryOf = (path: Buffer): Buffer => path.subarray(0, path.lastIndexOf(SLASH) + 1)
+export const directoryOf = (path: Buffer): Buffer => path.subarray(0, path.lastIndexOf(SLASH) + 1)
 
 /** Whether a path ends in no name: in a slash, `.` or `..`. */
 const endsInNoName = (path: Buffer): boolean => {

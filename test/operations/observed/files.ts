@@ -2,7 +2,18 @@
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
-import { Aio, AioBuffer, AioDirectory, AioEvents, AioFile, AioGroup, AioOperation, AioTree, MockAio } from "effect-aio"
+import {
+  Aio,
+  AioBuffer,
+  AioDirectory,
+  AioEvents,
+  AioFile,
+  AioGroup,
+  AioLog,
+  AioOperation,
+  AioTree,
+  MockAio
+} from "effect-aio"
 import { addressOf } from "../../support/systemCalls.ts"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Line, type Lines, type Place, shownBy } from "./line.ts"
@@ -456,8 +467,28 @@ const writeAtomic: Lines = {
   }
 }
 
+const log: Lines = {
+  "AioLog.open.end": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const path = join(directory, "log")
+        yield* world.writeFile(path, DIGITS)
+        expect(yield* Effect.flatMap(AioLog.open(path, { end: 3 }), (log) => log.append("x"))).toBe(3)
+        expect(text(yield* world.readFile(path))).toBe("012x")
+      })
+  },
+  "AioLog.open.mode": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        yield* AioLog.open(join(directory, "log"), { mode: 0o600 })
+        expect((yield* world.facts(join(directory, "log"))).mode & 0o777).toBe(0o600)
+      })
+  }
+}
+
 export const files: Lines = {
   ...writeAtomic,
+  ...log,
   ...opens,
   ...methods,
   ...trees,
