@@ -182,11 +182,15 @@ const placeOf = (node: ts.Node): string => {
   return `${relative(project, source.fileName)}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`
 }
 
+const exportsOf = (program: ts.Program, file: string): ReadonlyArray<ts.Symbol> => {
+  const checker = program.getTypeChecker()
+  return checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(join(project, file))!)!)
+}
+
 /** What a file exports and does not document. */
 const undocumentedIn = (program: ts.Program, file: string): ReadonlyArray<string> => {
   const checker = program.getTypeChecker()
-  const source = checker.getSymbolAtLocation(program.getSourceFile(join(project, file))!)!
-  return checker.getExportsOfModule(source).flatMap((exported) => {
+  return exportsOf(program, file).flatMap((exported) => {
     const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
     if (symbol.declarations === undefined) return [`${file} ${exported.name}: not found`]
     // Several signatures of one function have one docstring between them; a type and a value of one name have one each.
@@ -282,6 +286,21 @@ describe("examples", () => {
       expect.stringMatching(/^wrong\.md:13: Expression expected/),
       expect.stringMatching(/^wrong\.md:14: '\)' expected/)
     ])
+  })
+})
+
+describe("names in documents", () => {
+  /** `Aio.read`, `AioFile.OpenOptions`: what documents say that modules export. */
+  const missingIn = (file: string): ReadonlyArray<string> => {
+    const code = [...read(file).matchAll(/`([^`\n]+)`/g)].map(([, text]) => text).join("\n")
+    return [...code.matchAll(/\b([A-Z]\w+)\.(\w+)/g)]
+      .filter(([, module, name]) => name !== "ts" && publicFiles.includes(`src/${module}.ts`))
+      .filter(([, module, name]) => !exportsOf(compiled.program, `src/${module}.ts`).some((it) => it.name === name))
+      .map(([text]) => `${file}: ${text}`)
+  }
+
+  it("are there", () => {
+    expect(["README.md", ...filesIn("docs", ".md")].flatMap(missingIn)).toEqual([])
   })
 })
 
