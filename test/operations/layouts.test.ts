@@ -166,6 +166,43 @@ const tables: ReadonlyArray<
     layout.CACHESTAT
   ],
   [
+    "struct fiemap",
+    ["linux/fiemap.h"],
+    offsets("fiemap", {
+      size: "",
+      start: "fm_start",
+      length: "fm_length",
+      flags: "fm_flags",
+      mapped: "fm_mapped_extents",
+      count: "fm_extent_count"
+    }),
+    layout.FIEMAP
+  ],
+  [
+    "struct fiemap_extent",
+    ["linux/fiemap.h"],
+    offsets("fiemap_extent", {
+      size: "",
+      logical: "fe_logical",
+      physical: "fe_physical",
+      length: "fe_length",
+      flags: "fe_flags"
+    }),
+    layout.FIEMAP_EXTENT
+  ],
+  [
+    "requests of ioctl(2)",
+    ["linux/fs.h", "linux/fiemap.h", "sys/ioctl.h"],
+    sameNames({ FICLONERANGE: 0, FS_IOC_GETFLAGS: 0, FS_IOC_SETFLAGS: 0, FS_IOC_FIEMAP: 0, FIEMAP_FLAG_SYNC: 0 }),
+    {
+      FICLONERANGE: layout.FICLONERANGE,
+      FS_IOC_GETFLAGS: layout.FS_IOC_GETFLAGS,
+      FS_IOC_SETFLAGS: layout.FS_IOC_SETFLAGS,
+      FS_IOC_FIEMAP: layout.FS_IOC_FIEMAP,
+      FIEMAP_FLAG_SYNC: layout.FIEMAP_FLAG_SYNC
+    }
+  ],
+  [
     "struct statfs",
     ["sys/vfs.h"],
     offsets("statfs", {

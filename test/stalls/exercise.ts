@@ -79,6 +79,7 @@ export const exercise = (directory: string, watch: StallWatch) => {
     yield* step("lstat", Aio.lstat(at("readv")))
     yield* step("access", Aio.access(at("moded"), { read: true }))
     yield* step("readlink", Aio.readlink(at("symbolic")))
+    yield* step("realpath", Aio.realpath(at("symbolic")))
     yield* step("statvfs", Aio.statvfs(at("owned")))
     yield* withFd("fstatvfs", "owned", O_RDONLY, (fd) => Aio.fstatvfs(fd))
     yield* withFd("read", "read", O_RDONLY, (fd) => Aio.read(fd, bytes, { offset: 0 }))
@@ -134,6 +135,16 @@ export const exercise = (directory: string, watch: StallWatch) => {
         })
       )
     )
+    yield* withFd("reflink", "scattered-1", O_RDONLY, (fd) =>
+      Effect.acquireUseRelease(
+        Aio.open(at("copied"), { flag: O_WRONLY }),
+        (to) => Effect.ignore(Aio.reflink(fd, to)),
+        (to) => Effect.orDie(Aio.close(to))
+      )
+    )
+    yield* withFd("fiemap", "scattered-2", O_RDONLY, (fd) => Effect.ignore(Aio.fiemap(fd)))
+    yield* withFd("getInodeFlags", "moded", O_RDONLY, (fd) => Effect.ignore(Aio.getInodeFlags(fd)))
+    yield* withFd("setInodeFlags", "moded", O_RDONLY, (fd) => Effect.ignore(Aio.setInodeFlags(fd, ["extents"])))
     yield* withFd("flock", "timed", O_RDONLY, (fd) => Aio.flock(fd, "exclusive"))
     yield* withFd("lockRange", "timed", O_RDWR, (fd) => Aio.lockRange(fd, "exclusive", { length: 1 }))
     yield* withFd("lockHolder", "timed", O_RDONLY, (fd) => Aio.lockHolder(fd, "exclusive"))

@@ -305,6 +305,22 @@ export const fchmod = value(catalogue.fchmod)
 export const chown = value(catalogue.chown)
 
 /**
+ * `Aio.getInodeFlags` as a value. ioctl_iflags(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const getInodeFlags = value(catalogue.getInodeFlags)
+
+/**
+ * `Aio.setInodeFlags` as a value. ioctl_iflags(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const setInodeFlags = value(catalogue.setInodeFlags)
+
+/**
  * `Aio.fchown` as a value. fchown(2).
  *
  * @since 0.1.0
@@ -399,6 +415,22 @@ export const fremovexattr = value(catalogue.fremovexattr)
  * @category constructors
  */
 export const copyFileRange = value(catalogue.copyFileRange)
+
+/**
+ * `Aio.reflink` as a value. ioctl_ficlonerange(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reflink = value(catalogue.reflink)
+
+/**
+ * `Aio.fiemap` as a value. FS_IOC_FIEMAP(2const).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fiemap = value(catalogue.fiemap)
 
 /**
  * `Aio.sendfile` as a value. sendfile(2).

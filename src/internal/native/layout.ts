@@ -54,6 +54,17 @@ export const CACHESTAT = {
   recentlyEvicted: 32
 } as const
 
+/** Requests of ioctl(2): linux/fs.h. The numbers hold the sizes of what they point to, which are the same on both architectures. */
+export const FICLONERANGE = 0x4020940d
+export const FS_IOC_GETFLAGS = 0x80086601
+export const FS_IOC_SETFLAGS = 0x40086602
+export const FS_IOC_FIEMAP = 0xc020660b
+export const FIEMAP_FLAG_SYNC = 1
+
+/** `struct fiemap`, FS_IOC_FIEMAP(2const), and each `struct fiemap_extent` behind it. */
+export const FIEMAP = { size: 32, start: 0, length: 8, flags: 16, mapped: 20, count: 24 } as const
+export const FIEMAP_EXTENT = { size: 56, logical: 0, physical: 8, length: 16, flags: 40 } as const
+
 /** `struct statfs`, statfs(2). Eleven 64-bit words and four spare ones. */
 export const STATFS = {
   size: 120,

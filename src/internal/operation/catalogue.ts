@@ -16,6 +16,8 @@ export {
 } from "./descriptors.ts"
 export { readdir } from "./directories.ts"
 export * from "./extendedAttributes.ts"
+export * from "./extents.ts"
+export * from "./inodeFlags.ts"
 export * from "./names.ts"
 export * from "./pageCache.ts"
 export * from "./paths.ts"

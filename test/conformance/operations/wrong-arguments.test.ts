@@ -186,6 +186,7 @@ const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call>
       run: (code) => AioError.catchCode(Aio.stat(join(directory, "absent")), code, use),
       args: ["ENOENT"]
     },
+    { name: "realpath", run: Aio.realpath, args: [path] },
     { name: "AioDirectory.read", run: AioDirectory.read, args: [path] },
     { name: "AioTree.remove", run: AioTree.remove, args: [to, {}], keys: ["force", "parallel"] },
     {

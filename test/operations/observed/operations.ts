@@ -197,6 +197,21 @@ export const operations: Lines = {
     mountId: (call, place) =>
       Effect.flatMap(descriptorOf(place.directory), (fd) => mounted((options) => call(fd, options)))
   }),
+  ...operation("reflink", {
+    offset: (call, place) => cloned(place, call, { offset: 4096 }, "b"),
+    toOffset: (call, place) => cloned(place, call, { toOffset: 4096 }, `${"\0".repeat(4096)}${"a".repeat(4096)}b`),
+    length: (call, place) => cloned(place, call, { length: 4096 }, "a".repeat(4096))
+  }),
+  ...operation("fiemap", {
+    offset: (call, place) => mapped(place, call, { offset: 65536 }, [1, true]),
+    length: (call, place) => mapped(place, call, { length: 4096 }, [1, true]),
+    maxExtents: (call, place) => mapped(place, call, { maxExtents: 1 }, [1, false]),
+    sync: (call, place) =>
+      Effect.gen(function* () {
+        yield* mapped(place, call, { sync: true }, [2, true])
+        yield* asked(place, "fiemap", { sync: true })
+      })
+  }),
   ...operation("cachestat", {
     offset: (call, place) => inMemory(call, place, { offset: 4096 }),
     length: (call, place) => inMemory(call, place, { length: 8192 })
@@ -533,6 +548,32 @@ const inMemory = (call: Call, { directory, world }: Place, options: object) =>
     yield* world.writeFile(path, "x".repeat(3 * 4096))
     const fd = yield* descriptorOf(path)
     expect([(yield* call(fd)).cached, (yield* call(fd, options)).cached]).toEqual([3, 2])
+  })
+
+const isLacking = (error: any): boolean => error.code === "EOPNOTSUPP" || error.code === "ENOTTY"
+
+/** A block of "a" and one "b", shared by a second file: where the file system can. */
+const cloned = ({ directory, world }: Place, call: Call, options: object, content: string) =>
+  Effect.gen(function* () {
+    const [from, to] = [join(directory, "from"), join(directory, "to")]
+    yield* world.writeFile(from, `${"a".repeat(4096)}b`)
+    const fds = [yield* descriptorOf(from), yield* descriptorOf(to, "w+")]
+    const end = yield* Effect.either(call(...fds, options))
+    if (end._tag === "Left") return expect(isLacking(end.left)).toBe(true)
+    expect((yield* world.readFile(to)).toString()).toBe(content)
+  })
+
+/** Of a file of two pieces: how many are told, and whether these are all. */
+const mapped = ({ directory, world }: Place, call: Call, options: object, expected: ReadonlyArray<unknown>) =>
+  Effect.gen(function* () {
+    const path = join(directory, "pieces")
+    yield* world.writeFile(path, "first")
+    const fd = yield* descriptorOf(path, "r+")
+    yield* Aio.write(fd, Buffer.from("second"), { offset: 131072 })
+    yield* Aio.fsync(fd)
+    const end = yield* Effect.either(call(fd, options))
+    if (end._tag === "Left") return expect(isLacking(end.left)).toBe(true)
+    expect([end.right.extents.length, end.right.done]).toEqual(expected)
   })
 
 /** A file with an attribute, and a link to it. */

@@ -4,6 +4,8 @@ import type { Submission } from "../../engine/submission.ts"
 import {
   CACHESTAT,
   DIRENT,
+  FIEMAP,
+  FIEMAP_EXTENT,
   STATFS,
   STATX,
   STATX_BASIC_STATS,
@@ -56,14 +58,17 @@ export const writeStat = (cell: Cell, inode: Inode): void => {
 
 /** The one mount, by either number. */
 const MOUNT = 1n
+const STATX_ATTR_NODUMP = 0x40n
 const STATX_ATTR_MOUNT_ROOT = 0x2000n
 
 /** The rest of a `struct statx`: what is asked for by `mask`, and is known here. */
 export const writeStatx = (cell: Cell, inode: Inode, mask: number): void => {
   const { u32, u64 } = cell
   writeStat(cell, inode)
-  u64[STATX.attributesMask / 8] = STATX_ATTR_MOUNT_ROOT
-  if (inode instanceof Directory && inode.parent === null) u64[STATX.attributes / 8] = STATX_ATTR_MOUNT_ROOT
+  const isRoot = inode instanceof Directory && inode.parent === null
+  u64[STATX.attributesMask / 8] = STATX_ATTR_MOUNT_ROOT | STATX_ATTR_NODUMP
+  // The flag of that name has the same number.
+  u64[STATX.attributes / 8] = (BigInt(inode.flags) & STATX_ATTR_NODUMP) | (isRoot ? STATX_ATTR_MOUNT_ROOT : 0n)
   u64[STATX.mntId / 8] = MOUNT
   u32[STATX.mask / 4] |= (mask & STATX_MNT_ID_UNIQUE) !== 0 ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID
   if (!(inode instanceof RegularFile)) return
@@ -115,6 +120,33 @@ export const writeCacheStat = ({ u64 }: Cell, { inode }: Description, from: numb
   const { cached, dirty } = inode.content.pagesIn(from, length === 0 ? Number.MAX_SAFE_INTEGER : from + length)
   u64[(CACHESTAT.range + CACHESTAT.cache) / 8] = BigInt(cached)
   u64[(CACHESTAT.range + CACHESTAT.dirty) / 8] = BigInt(dirty)
+}
+
+/** `FIEMAP_EXTENT_*`. */
+const EXTENT_LAST = 0x1
+const EXTENT_UNKNOWN = 0x2
+const EXTENT_UNWRITTEN = 0x800
+
+/** `struct fiemap`: pieces in their order. They are in memory, and no place on a disk is known of them. */
+export const writeExtents = (output: Buffer, { inode }: Description): void => {
+  if (inode instanceof Directory) fail("EOPNOTSUPP")
+  if (!(inode instanceof RegularFile)) return fail("ENOTTY")
+  const start = output.readBigUInt64LE(FIEMAP.start)
+  const end = start + output.readBigUInt64LE(FIEMAP.length)
+  const room = output.readUInt32LE(FIEMAP.count)
+  const runs = inode.content.runs
+  let mapped = 0
+  for (const run of runs) {
+    const [from, to] = [BigInt(run.first * PAGE), BigInt((run.first + run.count) * PAGE)]
+    if (to <= start || from >= end) continue
+    if (mapped === room) break
+    const at = FIEMAP.size + mapped++ * FIEMAP_EXTENT.size
+    output.writeBigUInt64LE(from, at + FIEMAP_EXTENT.logical)
+    output.writeBigUInt64LE(to - from, at + FIEMAP_EXTENT.length)
+    const last = run === runs.at(-1) ? EXTENT_LAST : 0
+    output.writeUInt32LE(last | EXTENT_UNKNOWN | (run.isData ? 0 : EXTENT_UNWRITTEN), at + FIEMAP_EXTENT.flags)
+  }
+  output.writeUInt32LE(mapped, FIEMAP.mapped)
 }
 
 /** One `struct linux_dirent64`. Returns its length, or 0 where it does not fit. */

@@ -3,7 +3,7 @@ import type { FileTime } from "../../operation/attributes.ts"
 import { fail } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
 import { MAY_WRITE, S_ISGID, S_ISUID } from "./flags.ts"
-import { Directory, type Inode, SymbolicLink } from "./inode.ts"
+import { Directory, type Inode, RegularFile, SymbolicLink } from "./inode.ts"
 
 export const chmod = (fs: FileSystem, inode: Inode, mode: number): void => {
   if (inode instanceof SymbolicLink) fail("EOPNOTSUPP")
@@ -46,4 +46,21 @@ export const utimes = (fs: FileSystem, inode: Inode, atime: FileTime, mtime: Fil
   fs.changed(inode)
   if (atime !== undefined) inode.atime = atime === "now" ? inode.ctime : kept(atime)
   if (mtime !== undefined) inode.mtime = mtime === "now" ? inode.ctime : kept(mtime)
+}
+
+/**
+ * `FS_*_FL` that change nothing here: sync, noDump, noAtime, dirSync, extents. Those that forbid changes are not kept: a file that has one and can be
+ * changed all the same would be a lie.
+ */
+const KEPT_FLAGS = 0x8 | 0x40 | 0x80 | 0x10000 | 0x80000
+
+export const flagsOf = (inode: Inode): number =>
+  inode instanceof RegularFile || inode instanceof Directory ? inode.flags : fail("ENOTTY")
+
+export const setFlags = (fs: FileSystem, inode: Inode, flags: number): void => {
+  flagsOf(inode)
+  if (!fs.owns(inode)) fail("EPERM")
+  if ((flags & ~KEPT_FLAGS) !== 0) fail("EOPNOTSUPP")
+  inode.flags = flags
+  fs.changed(inode)
 }

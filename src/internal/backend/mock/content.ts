@@ -37,6 +37,13 @@ export class Space {
   }
 }
 
+/** Pages that follow each other. */
+export interface Run {
+  readonly first: number
+  count: number
+  readonly isData: boolean
+}
+
 type Pages = Map<number, Uint8Array>
 
 export class Content {
@@ -86,6 +93,18 @@ export class Content {
     let number = Math.floor(at / PAGE)
     while (this.isData(number)) number++
     return Math.min(this.size, Math.max(at, number * PAGE))
+  }
+
+  /** Pages that follow each other, in order: written to, or only allocated. */
+  get runs(): ReadonlyArray<Run> {
+    const runs: Array<Run> = []
+    for (const number of [...this.cached.keys()].sort((a, b) => a - b)) {
+      const isData = this.isData(number)
+      const before = runs.at(-1)
+      if (before !== undefined && before.first + before.count === number && before.isData === isData) before.count++
+      else runs.push({ first: number, count: 1, isData })
+    }
+    return runs
   }
 
   /** Copies bytes from `at` on. Returns how many there were. */

@@ -290,6 +290,26 @@ export class Files {
     return done
   }
 
+  /** FICLONERANGE, with the rules of file systems that share blocks. Here the bytes are copied. */
+  clone(fd: number, offset: number, to: number, toOffset: number, length: number): void {
+    const [from, into] = [this.descriptors.get(fd), this.descriptors.get(to)]
+    if (from.inode instanceof Directory || into.inode instanceof Directory) fail("EISDIR")
+    if (!(from.inode instanceof RegularFile) || !(into.inode instanceof RegularFile)) return fail("EINVAL")
+    if (!from.readable || !into.writable || into.appends) fail("EBADF")
+    const { size } = from.inode
+    if (offset % BLOCK !== 0 || toOffset % BLOCK !== 0 || offset > size) fail("EINVAL")
+    const count = length === 0 ? size - offset : length
+    const end = offset + count
+    const isWhole = count % BLOCK === 0
+    if (end > size || (end < size && !isWhole)) fail("EINVAL")
+    // The last block of a file, which is not whole, would take the place of other bytes.
+    if (!isWhole && toOffset + count < into.inode.size) fail("EINVAL")
+    const overlaps = from.inode === into.inode && offset < toOffset + count && toOffset < end
+    if (overlaps && count > 0) fail("EINVAL")
+    if (toOffset + count > this.fs.settings.maxFileSize) fail("EFBIG")
+    if (count > 0) this.copyChunks(from.inode, offset, into.inode, toOffset, count)
+  }
+
   private copyChunks(from: RegularFile, start: number, into: RegularFile, target: number, count: number): number {
     const chunk = new Uint8Array(Math.min(count, 1 << 20))
     let done = 0

@@ -21,6 +21,9 @@ export interface Device {
 
 export const NO_DEVICE: Device = { major: 0, minor: 0 }
 
+/** Of each file, as on ext4. */
+const FS_EXTENT_FL = 0x80000
+
 export abstract class Inode {
   /** How many names it has. */
   nlink = 0
@@ -38,6 +41,8 @@ export abstract class Inode {
   rangeLocks = new RangeLocks()
   /** Which device it stands for. */
   readonly device: Device = NO_DEVICE
+  /** `FS_*_FL`. */
+  flags = FS_EXTENT_FL
   /** Extended attributes, by their names as byte strings. Made with the first one. */
   xattrs: Map<string, Uint8Array> | undefined
 

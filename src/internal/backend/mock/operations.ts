@@ -11,7 +11,7 @@ import { plainView } from "../../native/views.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
 import { openFlags } from "../../operation/openFlags.ts"
 import { boundsOf } from "../../operation/rangeLocks.ts"
-import { writeCacheStat, writeLock, writeNames, writeStat, writeStatFs, writeStatx } from "./answers.ts"
+import { writeCacheStat, writeExtents, writeLock, writeNames, writeStat, writeStatFs, writeStatx } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
 import * as xattrs from "./extendedAttributes.ts"
@@ -70,6 +70,13 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   fallocate: ({ files }, { fd, length, offset = 0 }, { a1 }) => files.fallocate(fd, Number(a1), offset, length),
   fadvise: ({ files }, { fd }) => files.fadvise(fd),
   readahead: ({ files }, { fd }) => files.readahead(fd),
+  reflink: ({ files }, { fd, length = 0, offset = 0, to, toOffset = 0 }) =>
+    files.clone(fd, Number(offset), to, Number(toOffset), Number(length)),
+  fiemap: ({ open }, { fd }, { output }) => writeExtents(output!, open.get(fd)),
+  getInodeFlags: ({ open }, { fd }, { cell }) => {
+    cell.u32[0] = attributes.flagsOf(open.get(fd).inode)
+  },
+  setInodeFlags: ({ fs, open }, { fd }, { cell }) => attributes.setFlags(fs, open.get(fd).inode, cell.u32[0]),
   copyFileRange: ({ files }, { fd, offset, to, toOffset }, { a4 }) => files.copy(fd, offset, to, toOffset, Number(a4)),
   sendfile: (machine, { fd, offset, to }, { a3 }, attempt) =>
     splices.sendfile(machine, { fd, offset }, to, Number(a3), attempt),
