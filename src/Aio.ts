@@ -66,6 +66,7 @@ export type {
 } from "./internal/operation/extents.ts"
 export type { InodeFlag, InodeFlags } from "./internal/operation/inodeFlags.ts"
 export type { LinkOptions } from "./internal/operation/links.ts"
+export type { MemfdOptions } from "./internal/operation/memoryFiles.ts"
 export type { DeviceNumbers, FileType, Stat, StatVfs } from "./internal/operation/metadata.ts"
 export type {
   HardLinkOptions,
@@ -255,6 +256,15 @@ export const nop = run(catalogue.nop)
  * @category operations
  */
 export const open = run(catalogue.open)
+
+/**
+ * Makes a file in memory, of which nothing is left when its last descriptor is closed: a descriptor that the caller has to close. `name` is what
+ * `/proc/self/fd` shows of it, 249 bytes at most, and need not be the only one. memfd_create(2). `AioFile.memory` closes with its Scope.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const memfdCreate = run(catalogue.memfdCreate)
 
 /**
  * Closes a descriptor. close(2).

@@ -27,6 +27,7 @@ import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
 import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "./internal/operation/descriptors.ts"
+import type { MemfdOptions } from "./internal/operation/memoryFiles.ts"
 import type { Stat } from "./internal/operation/metadata.ts"
 import type { OpenOptions as DescriptorOptions } from "./internal/operation/paths.ts"
 import type { SendfileOptions } from "./internal/operation/splices.ts"
@@ -425,6 +426,22 @@ export const writeAtomic = (
         )
     )
   )
+
+/**
+ * A file in memory without a path, open for both; it is gone with its Scope. memfd_create(2)
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { AioFile } from "effect-aio"
+ *
+ * // What is too long to be kept as an array, and to be read more than once.
+ * const spool = (bytes: Stream.Stream<Uint8Array>) =>
+ *   Effect.tap(AioFile.memory("spool"), (file) => Stream.run(bytes, file.sink()))
+ */
+export const memory = (name: Path, options?: MemfdOptions): Effect.Effect<AioFile, AioFailure, Aio | Scope.Scope> =>
+  withEngine((engine) => internal.memoryScoped(engine, name, options))
 
 /**
  * A descriptor that somebody else opened and will close: standard input, an inherited pipe. What is not told an offset goes on where it

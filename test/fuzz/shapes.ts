@@ -72,6 +72,7 @@ const lock = {
 export const operations: Record<OperationName, r.Shape> = {
   nop: [],
   open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
+  memfdCreate: [r.text, r.options({ allowSealing: r.boolean })],
   close: [r.expendable],
   read: [r.target, r.bytes, read],
   write: [r.target, r.bytes, write],
@@ -206,6 +207,7 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
     r.options({ mode: r.mode, preserve: r.boolean, durable: r.boolean, follow: r.boolean })
   ],
   "AioFile.pathsync": [r.path],
+  "AioFile.memory": [r.text, r.options({ allowSealing: r.boolean })],
   "AioFile.fromDescriptor": [r.fd],
   "AioLock.acquire": [r.path, r.options({ ...lock, limit: r.duration })],
   "AioLock.tryAcquire": [r.path, r.options(lock)],

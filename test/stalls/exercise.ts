@@ -75,6 +75,7 @@ export const exercise = (directory: string, watch: StallWatch) => {
       Array.from({ length: 8 }, () => Aio.statvfs("/")),
       { concurrency: "unbounded" }
     )
+    yield* step("memfdCreate", Effect.flatMap(Aio.memfdCreate("stalls"), Aio.close))
     yield* step("stat", Aio.stat(at("read")))
     yield* step("lstat", Aio.lstat(at("readv")))
     yield* step("access", Aio.access(at("moded"), { read: true }))

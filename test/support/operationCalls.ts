@@ -32,6 +32,7 @@ export const operationCalls = ({
   return {
     nop: [[]],
     open: [[path], { at, flag: "r", mode: 0o600 }],
+    memfdCreate: [[path], { allowSealing: true }],
     // Nobody's: it is called.
     close: [[-1]],
     read: [[fd, bytes], { offset: 1, ...read }],

@@ -25,6 +25,14 @@ export const nop = value(catalogue.nop)
 export const open = value(catalogue.open)
 
 /**
+ * `Aio.memfdCreate` as a value. memfd_create(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const memfdCreate = value(catalogue.memfdCreate)
+
+/**
  * `Aio.close` as a value. close(2).
  *
  * @since 0.1.0

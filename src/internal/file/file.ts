@@ -28,6 +28,7 @@ import { isBytes } from "../native/views.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import type { CopyOptions } from "../operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "../operation/descriptors.ts"
+import type { MemfdOptions } from "../operation/memoryFiles.ts"
 import type { Stat } from "../operation/metadata.ts"
 import { mayWrite, openFlags } from "../operation/openFlags.ts"
 import type { SendfileOptions } from "../operation/splices.ts"
@@ -407,3 +408,16 @@ export const openScoped = (
   path: Path,
   options?: OpenOptions
 ): Effect.Effect<AioFile, AioFailure, Scope.Scope> => scoped((restore) => acquire(engine, path, options, restore))
+
+/** A file in memory that is gone with its Scope. */
+export const memoryScoped = (
+  engine: Engine,
+  name: Path,
+  options?: MemfdOptions
+): Effect.Effect<AioFile, AioFailure, Scope.Scope> =>
+  scoped((restore) =>
+    Effect.map(executeMasked(engine, catalogue.memfdCreate(name, options), restore), (fd) => {
+      const description = engine.descriptors.describe(fd, false)
+      return new FileImpl(engine, new OpenDescriptor(fd, description, undefined, true))
+    })
+  )

@@ -78,6 +78,14 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
         yield* Aio.close(opened)
       })
   ],
+  memfdCreate: () => [
+    AioOperation.memfdCreate("memory"),
+    (opened) =>
+      Effect.gen(function* () {
+        expect(yield* Aio.fstat(opened)).toMatchObject({ type: "File", size: 0n, nlink: 0 })
+        yield* Aio.close(opened)
+      })
+  ],
   close: ({ fd, spare }) => [
     AioOperation.close(spare),
     () =>

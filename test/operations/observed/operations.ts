@@ -2,8 +2,9 @@
 import { constants } from "node:fs"
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { Aio, AioFile, MockAio } from "effect-aio"
+import { systemCall } from "../../support/systemCalls.ts"
 import { descriptorOf } from "../../support/world.ts"
 import { type Call, each, type Lines, ofFile, operation, type Place, shownBy } from "./line.ts"
 
@@ -161,6 +162,17 @@ export const operations: Lines = {
     at: (call, place) =>
       makesAt((name, options) => Effect.flatMap(call(name, { ...options, flag: "wx" }), Aio.close), place)
   }),
+  ...operation("memfdCreate", {
+    allowSealing: (call, place) => sealed(place, (options) => call("sealed", options), Aio.close)
+  }),
+  "AioFile.memory.allowSealing": {
+    on: (place) =>
+      sealed(
+        place,
+        (options) => Effect.map(AioFile.memory("sealed", options), ({ fd }) => fd),
+        () => Effect.void
+      )
+  },
   ...operation("mkdir", { mode: permissions, at: makesAt }),
   ...operation("symlink", { at: (call, place) => makesAt((name, options) => call("nowhere", name, options), place) }),
   ...operation("stat", { at: relative(file) }),
@@ -652,6 +664,26 @@ const switched = (place: Place, call: Call, option: string) =>
     const mock = yield* Effect.flatten(Effect.serviceOption(MockAio.MockAio))
     const journal = yield* Effect.provideService(MockAio.journal, MockAio.MockAio, mock)
     expect(journal.at(-1)!.input).toMatchObject({ [option]: false })
+  })
+
+const F_GET_SEALS = 1034
+
+/** F_SEAL_SEAL says that there will be no other. */
+const sealed = (
+  { real }: Place,
+  make: (options?: object) => Effect.Effect<number, unknown, Aio.Aio | Scope.Scope>,
+  close: (fd: number) => Effect.Effect<void, unknown, Aio.Aio>
+) =>
+  Effect.gen(function* () {
+    for (const [options, seals] of [
+      [undefined, 1],
+      [{ allowSealing: true }, 0]
+    ] as const) {
+      const fd = yield* make(options)
+      if (real) expect(systemCall("fcntl", fd, F_GET_SEALS)).toBe(seals)
+      yield* close(fd)
+    }
+    expect(yield* Effect.flip(make({ allowSealing: 1 }))).toMatchObject({ argument: "allowSealing" })
   })
 
 const textFrom = (reader: number) => {

@@ -159,6 +159,14 @@ const temporary = (fs: FileSystem, path: string, flags: number, mode: number): I
   return fs.newFile(directory, mode & 0o7777)
 }
 
+/** A file that never had a name, memfd_create(2). */
+export const memory = (fs: FileSystem, descriptors: Descriptors, name: string): number => {
+  descriptors.demandRoom()
+  const file = fs.newFile(fs.root, 0)
+  file.mode |= 0o777
+  return descriptors.add(new Description(file, O_RDWR, `/memfd:${name} (deleted)`))
+}
+
 const demandAccess = (fs: FileSystem, inode: Inode, flags: number): void => {
   if (inode instanceof SymbolicLink) fail("ELOOP")
   const mode = flags & O_ACCMODE

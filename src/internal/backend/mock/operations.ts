@@ -51,6 +51,7 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   // --- Descriptors
   open: ({ fs, open }, { flag = "r", mode = 0o666, path }, _, attempt) =>
     descriptors.open(fs, open, attempt, toByteString(path), openFlags(flag), mode),
+  memfdCreate: ({ fs, open }, { name }) => descriptors.memory(fs, open, toByteString(name)),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
   read: ({ files }, { fd, flags, offset }, submission) => files.read(fd, memoryOf(submission), offset, flags),
   readv: ({ files }, { fd, flags, offset }, submission) => files.readv(fd, memoriesOf(submission), offset, flags),
