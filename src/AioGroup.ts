@@ -27,7 +27,7 @@ import type { AioOperation, OperationExit } from "./internal/effect/publicOperat
 import { type Aio, currentEngine } from "./internal/effect/service.ts"
 import { submitContextOf } from "./internal/effect/submitContext.ts"
 import { startTimer } from "./internal/effect/timer.ts"
-import { BadArgument, show } from "./internal/engine/arguments.ts"
+import { BadArgument, iteratorOf, nextOf, show } from "./internal/engine/arguments.ts"
 import type { Failed } from "./internal/engine/failed.ts"
 import { checkOperation, type Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
@@ -242,7 +242,17 @@ class GroupImpl implements AioGroup {
       () => {
         checkIterable(operations)
         // Before any is added: the iterable may throw, and may run anything, the end of this group included.
-        return Array.from(operations, checkOperation)
+        const iterator = iteratorOf(operations)
+        const all: Array<Operation<any>> = []
+        for (let next = nextOf(iterator); next.done !== true; next = nextOf(iterator)) {
+          try {
+            all.push(checkOperation(next.value))
+          } catch (problem) {
+            iterator.return?.()
+            throw problem
+          }
+        }
+        return all
       },
       (all) =>
         this.whileOpen("addAll", (context) => {
@@ -277,16 +287,20 @@ class GroupImpl implements AioGroup {
   ): Effect.Effect<Summary, E | AioFailure, R> {
     const { core } = this
     return Effect.acquireUseRelease(
-      // The look and the addition in one step: the fiber may yield between two, and the group be closed.
-      this.whileOpen("feed", (context) => {
-        const iterator = isStream ? undefined : (operations as Iterable<Op>)[Symbol.iterator]()
-        const completed = completing(core.engine)
-        const told: Complete<void> | undefined =
-          onExit && ((index, operation, end) => onExit(completed(index, operation, end)))
-        const feed = new Feed(context, iterator, told)
-        core.addFeed(feed)
-        return Effect.succeed(feed)
-      }),
+      withArguments(
+        "feed",
+        () => (isStream ? undefined : iteratorOf(operations as Iterable<Op>)),
+        (iterator) =>
+          // The look and the addition in one step: the fiber may yield between two, and the group be closed.
+          this.whileOpen("feed", (context) => {
+            const completed = completing(core.engine)
+            const told: Complete<void> | undefined =
+              onExit && ((index, operation, end) => onExit(completed(index, operation, end)))
+            const feed = new Feed(context, iterator, told)
+            core.addFeed(feed)
+            return Effect.succeed(feed)
+          })
+      ),
       (feed): Effect.Effect<Summary, E | AioFailure, R> => {
         const ended = Effect.flatMap(
           until((done) => (feed.hasEnded ? done() : feed.whenEnded(done))),

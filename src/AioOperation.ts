@@ -169,7 +169,9 @@ export const asCompleted = <Op extends AioOperation<any>>(
           return checkCount("concurrency", asCompletedOptions(options).concurrency, 1) ?? 64
         },
         (concurrency) =>
-          Effect.succeed(asCompletedOn(engine, operations, concurrency) as Stream.Stream<OperationExit<any>>)
+          Effect.succeed(
+            asCompletedOn(engine, operations, concurrency) as Stream.Stream<OperationExit<any>, AioBadArgument>
+          )
       )
     )
   )

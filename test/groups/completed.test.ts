@@ -3,7 +3,7 @@ import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
-import { Aio, AioOperation } from "effect-aio"
+import { Aio, AioGroup, AioOperation } from "effect-aio"
 import { realBackends } from "../support/backends.ts"
 import { byHand } from "../support/engine.ts"
 import { idlePipes } from "../support/fifo.ts"
@@ -83,6 +83,25 @@ describe.each(realBackends)("$name", ({ layer, mechanism }) => {
       expect(pulled).toBeLessThanOrEqual(32)
       yield* Fiber.interrupt(fiber)
       expect(yield* idle).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("an iterable whose iterator is none, or gives nothing, is AioBadArgument", () =>
+    Effect.gen(function* () {
+      const group = yield* AioGroup.make()
+      for (const iterator of [undefined, 7, {}, { next: 7 }, { next: () => undefined }, { next: () => 7 }]) {
+        const broken: any = { [Symbol.iterator]: () => iterator }
+        for (const use of [
+          Stream.runDrain(AioOperation.asCompleted(broken)),
+          group.addAll(broken),
+          group.feed(broken)
+        ]) {
+          expect(yield* Effect.flip<unknown, unknown, Aio.Aio>(use)).toMatchObject({
+            _tag: "AioBadArgument",
+            argument: "operations"
+          })
+        }
+      }
     }).pipe(Effect.provide(layer))
   )
 

@@ -106,3 +106,17 @@ export const checkPath = (path: Path, argument = "path"): Path => {
   if (bytes.length === 0 && isGone(path)) bad(argument, "its memory is gone: it was transferred, or cut off")
   return bytes.includes(0) ? bad(argument, "a path cannot contain a NUL byte") : bytes
 }
+
+/** The iterator of an iterable that a caller has passed. Throws `BadArgument` where it is none. */
+export const iteratorOf = <T>(operations: Iterable<T>): Iterator<T> => {
+  const iterator: Iterator<T> | undefined = operations[Symbol.iterator]()
+  if (typeof iterator?.next === "function") return iterator
+  return bad("operations", `must have an iterator, not ${show(iterator)}`)
+}
+
+/** What it gives next. Throws `BadArgument` where that is nothing. */
+export const nextOf = <T>(iterator: Iterator<T>): IteratorResult<T> => {
+  const next: IteratorResult<T> | undefined = iterator.next()
+  if (typeof next === "object" && next !== null) return next
+  return bad("operations", `have an iterator whose next() gives ${show(next)}`)
+}

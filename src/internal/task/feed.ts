@@ -1,4 +1,5 @@
 /** Where a group gets requests from as it has room for them. */
+import { nextOf } from "../engine/arguments.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
@@ -57,7 +58,7 @@ export class Feed {
       return undefined
     }
     try {
-      const next = this.iterator.next()
+      const next = nextOf(this.iterator)
       // The iterator may have run any code, which may have ended this feed.
       if (this.exhausted) return undefined
       if (next.done !== true) return operationOf(next.value, "feed")

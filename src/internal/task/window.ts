@@ -4,6 +4,7 @@
  * The iterable is pulled when there is room, from within the engine's turn: no fiber is between the end of one request and the start of the
  * next. Ends that the consumer has not taken are limited, too: when `concurrency` of them wait, nothing is started.
  */
+import { iteratorOf, nextOf } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { type Failed, LATER } from "../engine/failed.ts"
 import { type Operation, operationOf } from "../engine/operation.ts"
@@ -46,7 +47,7 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
     private readonly context: SubmitContext,
     private readonly complete: Complete<C>
   ) {
-    this.iterator = operations[Symbol.iterator]()
+    this.iterator = iteratorOf(operations)
   }
 
   overdue(): void {}
@@ -62,7 +63,7 @@ export class Window<C> implements Owner<Source>, CompletionSource<C> {
     this.filling = true
     try {
       while (!this.exhausted && this.hasRoom) {
-        const next = this.iterator.next()
+        const next = nextOf(this.iterator)
         // `next` may have run any code, which may have ended this run.
         if (this.exhausted) break
         if (next.done === true) this.exhausted = true
