@@ -72,7 +72,7 @@ const found = (kind: string, call: string): void => {
   const known = findings.get(key)
   if (known !== undefined) known.times++
   else {
-    findings.set(key, { kind, call: call.slice(0, 600), times: 1 })
+    findings.set(key, { kind, call: call.slice(0, 2000), times: 1 })
     say(`FOUND ${kind}: ${call.slice(0, 300)}`)
   }
 }
@@ -98,9 +98,26 @@ process.on("unhandledRejection", (error) => found(`unhandled rejection ${textOf(
 // Its limit of a file's size is an error number like others.
 process.on("SIGXFSZ", () => undefined)
 
+/** What each thread of this process waits in: its name, the kernel's function, and the system call. proc_pid_wchan(5) */
+const waits = (): string =>
+  fs
+    .readdirSync("/proc/self/task")
+    .map((task) =>
+      ["comm", "wchan", "syscall", "stack"].map((file) => {
+        try {
+          return fs.readFileSync(`/proc/self/task/${task}/${file}`, "latin1").trim().slice(0, 200)
+        } catch (error) {
+          return String((error as NodeJS.ErrnoException).code)
+        }
+      })
+    )
+    .filter(([comm]) => !/^(node|V8Worker|DelayedTaskSche|SignalInspector)$/.test(comm))
+    .map((parts) => parts.join(" "))
+    .join("; ")
+
 setInterval(() => {
   const now = performance.now()
-  for (const { since, text } of live.values()) if (now - since > HANG) found("does not end", text)
+  for (const { since, text } of live.values()) if (now - since > HANG) found("does not end", `${text}; ${waits()}`)
   if ([...findings.values()].some(({ kind }) => kind === "does not end")) finish()
 }, 1000)
 
