@@ -199,9 +199,12 @@ const arranging = (random: Random, modes: Choices["modes"]): Step => {
   )
 }
 
-/** Not of directories, whose positions are the file system's own. */
+/**
+ * Not of directories, whose positions are the file system's own. Nor to data and holes: what is only allocated is a hole to Linux until somebody
+ * reads it, and data while that page is cached.
+ */
 const seeking = (random: Random, index: number): Step => {
-  const from = random.pick(["start", "current", "end", "data", "hole"] as const)
+  const from = random.pick(["start", "current", "end"] as const)
   const offset = random.pick(from === "current" || from === "end" ? [0, -10, -5000, 10, 4096] : [0, 1, 4096, 10_000])
   return withDescriptor(index, (fd) =>
     Effect.flatMap(Effect.either(Aio.fstat(fd)), (stat) =>
