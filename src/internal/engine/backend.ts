@@ -109,3 +109,15 @@ export interface Backend {
   /** Frees rings, maps, descriptors, threads. Called once, with nothing in flight. */
   close(): Promise<void>
 }
+
+/**
+ * Whether a backend accepts a request. What looks at an argument that is no value of its kind may throw: the last backend, which accepts everything,
+ * says what is wrong with it where it encodes it. A request that is counted must not be lost on its way to a queue.
+ */
+export const takes = (backend: Backend, request: Request): boolean => {
+  try {
+    return backend.accepts(request)
+  } catch {
+    return false
+  }
+}

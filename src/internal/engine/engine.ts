@@ -8,7 +8,7 @@
 import { errno } from "../native/errno.ts"
 import { now, setImmediate } from "../native/loop.ts"
 import { Attempts } from "./attempts.ts"
-import type { Backend, Host } from "./backend.ts"
+import { type Backend, type Host, takes } from "./backend.ts"
 import { Blocking } from "./blocking.ts"
 import type { Counters, Places } from "./counters.ts"
 import type { Failed, LATER } from "./failed.ts"
@@ -351,7 +351,7 @@ export class Engine implements Host {
   }
 
   private laneFor(request: Request): BackendLane {
-    for (const lane of this.lanes) if (lane.backend.accepts(request)) return lane
+    for (const lane of this.lanes) if (takes(lane.backend, request)) return lane
     return this.lanes[this.lanes.length - 1]
   }
 

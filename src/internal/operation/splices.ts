@@ -97,7 +97,7 @@ const SPLICE_F_NONBLOCK = 2
  * nothing.) The input may hold any value for a descriptor.
  */
 const suitsRing = ({ fd, length, to }: Pair & { readonly length: Offset }): boolean =>
-  Number(length) !== 0 && [fd, to].every(isPipeOrFile)
+  length !== 0 && length !== 0n && [fd, to].every(isPipeOrFile)
 
 const isPipeOrFile = (fd: number): boolean => {
   const type = Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff ? descriptorType(fd) : -1
