@@ -44,7 +44,7 @@ import { Effect, type Scope, type Stream } from "effect"
 import { Aio, AioBuffer, AioDirectory, type AioError, AioFile, AioFileSystem, IoUring, MockAio, ThreadPool } from "effect-aio"
 import type { AioError as Failed } from "effect-aio/AioError"
 
-type Failure = Failed | AioError.AioBadArgument
+type Failure = Failed | AioError.AioBadArgument | AioError.AioOutside
 
 export const read: Effect.Effect<number, Failure, Aio.Aio | Scope.Scope> = Effect.gen(function* () {
   const file = yield* AioFile.open("package.json", { flag: "r" })

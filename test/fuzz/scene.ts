@@ -196,10 +196,11 @@ export const realScene = (root: string): Effect.Effect<Scene, never, Scope.Scope
     }
   })
 
-/** Descriptors of something in `root` that are in nobody's hands, closed. */
+/** Descriptors of something in `root`, and of files in memory, that are in nobody's hands, closed. */
 export const leftOpen = (root: string): ReadonlyArray<string> =>
   [...descriptors()].flatMap(([fd, target]) => {
-    if (!target.startsWith(`${root}/`) && !(fd >= EXPENDABLE && fd < POOL + 1000)) return []
+    const isMade = target.startsWith(`${root}/`) || target.startsWith("/memfd:")
+    if (!isMade && !(fd >= EXPENDABLE && fd < POOL + 1000)) return []
     fs.closeSync(fd)
     return fd < POOL ? [`${fd} of ${target}`] : []
   })
