@@ -15,10 +15,11 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { AioFailure } from "./AioError.ts"
 import type { AioFile } from "./AioFile.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
+import { releasedWithScope, scoped } from "./internal/effect/release.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import * as internal from "./internal/file/lock.ts"
@@ -110,9 +111,6 @@ export interface TryOptions extends LockRange {
  */
 export interface AcquireOptions extends TryOptions, ConvertOptions {}
 
-const addRelease = (lock: internal.LockImpl): Effect.Effect<AioLock, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, lock.release), lock))
-
 /**
  * Waits for a lock of the whole file, or of a range, and holds it until the Scope closes. Interruptible while it waits; nothing is held then.
  *
@@ -135,10 +133,8 @@ export const acquire = (
   options?: AcquireOptions
 ): Effect.Effect<AioLock, AioFailure, Aio | Scope.Scope> =>
   withEngine((engine) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(internal.acquire(engine, target, options, restore, "acquire", internal.take), ([lock]) =>
-        addRelease(lock)
-      )
+    scoped((restore) =>
+      Effect.map(internal.acquire(engine, target, options, restore, "acquire", internal.take), ([lock]) => lock)
     )
   )
 
@@ -156,7 +152,8 @@ export const tryAcquire = (
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         internal.acquire(engine, target, options, restore, "tryAcquire", internal.attempt),
-        ([lock, has]) => (has ? Effect.map(addRelease(lock), Option.some) : Effect.as(lock.release, Option.none()))
+        ([lock, has]) =>
+          has ? Effect.map(releasedWithScope(lock), Option.some) : Effect.as(lock.release, Option.none())
       )
     )
   )

@@ -4,9 +4,10 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { AioBadArgument, AioFailure, AioLogFailed } from "./AioError.ts"
+import { scoped } from "./internal/effect/release.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Offset, Path } from "./internal/engine/arguments.ts"
 import * as internal from "./internal/file/log.ts"
@@ -84,10 +85,4 @@ export interface OpenOptions {
  * }).pipe(Effect.scoped, Effect.provide(Aio.layer()))
  */
 export const open = (path: Path, options?: OpenOptions): Effect.Effect<AioLog, AioFailure, Aio | Scope.Scope> =>
-  withEngine((engine) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(internal.open(engine, path, options, restore), (log) =>
-        Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, log.release), log))
-      )
-    )
-  )
+  withEngine((engine) => scoped((restore) => internal.open(engine, path, options, restore)))

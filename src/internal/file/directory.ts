@@ -15,7 +15,7 @@ import type { AioFile, OpenOptions, WriteFileOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute, executeMasked } from "../effect/execute.ts"
 import { exitOf, exitOfWrite } from "../effect/exits.ts"
-import { release } from "../effect/release.ts"
+import { release, scoped } from "../effect/release.ts"
 import { runSequence } from "../effect/run.ts"
 import type { Restore } from "../effect/wait.ts"
 import type { Offset, Path } from "../engine/arguments.ts"
@@ -38,7 +38,7 @@ import type { Statx, StatxOptions } from "../operation/statx.ts"
 import { ListDirectory } from "../task/listDirectory.ts"
 import { ReadFile } from "../task/readFile.ts"
 import { WriteFile } from "../task/writeFile.ts"
-import { openScoped, scoped } from "./file.ts"
+import { openScoped } from "./file.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioDirectory") as PublicTypeId
 

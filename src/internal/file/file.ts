@@ -3,7 +3,7 @@ import { constants } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { NodeInspectSymbol } from "effect/Inspectable"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { AioBadArgument, AioEndOfFile, type AioFailure } from "../../AioError.ts"
@@ -12,7 +12,7 @@ import { checkFunction, withArguments } from "../effect/arguments.ts"
 import { execute, executeMasked } from "../effect/execute.ts"
 import { exitOfWrite, failureOf } from "../effect/exits.ts"
 import { fileStream, forEachChunk } from "../effect/fileStream.ts"
-import { release } from "../effect/release.ts"
+import { release, scoped } from "../effect/release.ts"
 import { runMasked } from "../effect/run.ts"
 import { submitContextOf } from "../effect/submitContext.ts"
 import type { Restore } from "../effect/wait.ts"
@@ -383,23 +383,6 @@ export const acquire = (
         const description = engine.descriptors.describe(fd, direct)
         return new FileImpl(engine, new OpenDescriptor(fd, description, path, mayWrite(how.flag)))
       })
-  )
-
-/** What is closed with a Scope. */
-export interface Releasable {
-  readonly release: Effect.Effect<void>
-}
-
-/** Acquires something that the Scope releases. */
-export const scoped = <A extends Releasable, E>(
-  acquire: (restore: Restore) => Effect.Effect<A, E>
-): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(acquire(restore), (acquired) =>
-      // Not `Effect.addFinalizer`, which also captures, compares and restores all of the fiber's FiberRefs: half the price of
-      // opening a file, for a finalizer that reads none.
-      Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, acquired.release), acquired))
-    )
   )
 
 /** Opens a file that is closed with its Scope. */

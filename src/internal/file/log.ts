@@ -6,8 +6,9 @@ import { AioBadArgument, AioError, type AioFailure, AioLogFailed } from "../../A
 import type { AioLog, OpenOptions, TypeId as PublicTypeId } from "../../AioLog.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute, executeMasked } from "../effect/execute.ts"
-import { exitOfWrite } from "../effect/exits.ts"
+import { exitOf, exitOfWrite } from "../effect/exits.ts"
 import { release } from "../effect/release.ts"
+import { runSequence } from "../effect/run.ts"
 import type { Restore } from "../effect/wait.ts"
 import { BadArgument, checkOffset, checkPath, type Path } from "../engine/arguments.ts"
 import { checkBytes } from "../engine/buffers.ts"
@@ -19,11 +20,12 @@ import { textOfPath } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import { type Appended, GroupCommit } from "../task/groupCommit.ts"
+import { SyncPath } from "../task/syncPath.ts"
 import { directoryOf } from "../task/writeAtomic.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioLog") as PublicTypeId
 
-const { O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY } = constants
+const { O_CREAT, O_WRONLY } = constants
 
 export class LogImpl implements AioLog {
   readonly [TypeId]: PublicTypeId = TypeId
@@ -102,19 +104,18 @@ export class LogImpl implements AioLog {
 const openOptions = optionsReader<OpenOptions>({ end: true, mode: true })
 
 /** So that a file that was made has its name after a crash. */
-const syncDirectory = (engine: Engine, path: Path, restore: Restore): Effect.Effect<void, AioFailure> => {
+const syncDirectory = (engine: Engine, path: Path): Effect.Effect<void, AioFailure> => {
   const directory = directoryOf(Buffer.from(path as Uint8Array))
-  const opens = catalogue.open(directory.length === 0 ? "." : directory, { flag: O_RDONLY | O_DIRECTORY })
-  return Effect.flatMap(executeMasked(engine, opens, restore), (fd) => {
-    const state = new OpenDescriptor(fd, regularFile, path, false)
-    const sync = Effect.catchIf(
-      execute(engine, catalogue.fsync(state)),
-      // This file system has nothing to sync there.
-      (error) => error._tag === "AioError" && error.code === "EINVAL",
-      () => Effect.void
-    )
-    return Effect.ensuring(restore(sync), release(engine, state))
-  })
+  const place = directory.length === 0 ? "." : directory
+  return Effect.catchIf(
+    runSequence(
+      () => new SyncPath(engine, place, { method: "open", about: () => ({ path }) }),
+      (end) => exitOf(engine, end)
+    ),
+    // This file system has nothing to sync there.
+    (error) => error._tag === "AioError" && error.code === "EINVAL",
+    () => Effect.void
+  )
 }
 
 /** Where the records end: what is behind is cut off. */
@@ -150,7 +151,7 @@ export const open = (
     ({ at, opens }) =>
       Effect.flatMap(executeMasked(engine, opens, restore), (fd) => {
         const file = new OpenDescriptor(fd, regularFile, path, true)
-        const ready = Effect.zipLeft(restore(prepare(engine, file, at)), syncDirectory(engine, path, restore))
+        const ready = restore(Effect.zipLeft(prepare(engine, file, at), syncDirectory(engine, path)))
         return Effect.matchCauseEffect(ready, {
           onFailure: (cause) => Effect.zipRight(release(engine, file), Effect.failCause(cause)),
           onSuccess: (end) => Effect.succeed(new LogImpl(engine, file, new GroupCommit(engine, file, end)))

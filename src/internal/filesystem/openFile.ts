@@ -13,9 +13,9 @@ import {
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import { execute, executeMasked } from "../effect/execute.ts"
-import { release } from "../effect/release.ts"
+import { release, scoped } from "../effect/release.ts"
 import { engineOrReplacement } from "../effect/replacementEngine.ts"
 import { runMasked } from "../effect/run.ts"
 import { inSpan, wantsSpan } from "../effect/spans.ts"
@@ -254,10 +254,4 @@ export const open = (
   engine: Engine,
   path: string,
   options: OpenFileOptions | undefined
-): Effect.Effect<OpenFile, PlatformError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(acquire(engine, path, options, restore), (file) =>
-      // Not `Effect.addFinalizer`, which also captures and restores all of the fiber's FiberRefs, for a finalizer that reads none.
-      Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, file.release), file))
-    )
-  )
+): Effect.Effect<OpenFile, PlatformError, Scope.Scope> => scoped((restore) => acquire(engine, path, options, restore))

@@ -35,18 +35,19 @@ export const encodePosition = (
   return cell.address + at * 8
 }
 
-/** Two files, which stay open meanwhile, and options. */
+/** Bytes at most, as one call takes them. */
+export const encodeLength = (length: Offset): number => Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
+
+/** Two files, which stay open meanwhile. */
+export const bothTargets = (from: Target, to: Target) => {
+  const [source, destination] = [fileOf(from), fileOf(to)]
+  return { fd: fdOf(from, source), to: fdOf(to, destination), file: bothOf(source, destination) }
+}
+
+/** The same with options. */
 export const pairOf =
   <O extends object>(read: OptionsReader<O>) =>
-  (from: Target, to: Target, options: O) => {
-    const [source, destination] = [fileOf(from), fileOf(to)]
-    return {
-      fd: fdOf(from, source),
-      to: fdOf(to, destination),
-      file: bothOf(source, destination),
-      ...read(options)
-    }
-  }
+  (from: Target, to: Target, options: O) => ({ ...bothTargets(from, to), ...read(options) })
 
 export const readCopyOptions = optionsReader<CopyOptions>({ offset: true, toOffset: true, length: true })
 
@@ -60,7 +61,7 @@ export const copyFileRange = define(pairOf(readCopyOptions), {
     submission.a1 = encodePosition(submission, 0, offset, "offset")
     submission.a2 = checkFd(to, "to")
     submission.a3 = encodePosition(submission, 1, toOffset, "toOffset")
-    submission.a4 = Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
+    submission.a4 = encodeLength(length)
   },
   decode: asNumber
 })

@@ -1,11 +1,12 @@
 /** Where on the disk the bytes of a file are, and files that share them. */
 import { bad, checkFd, checkOffset, type Offset, show } from "../engine/arguments.ts"
-import { bothOf, fdOf, fileOf, type Target, targetOf } from "../engine/openDescriptor.ts"
+import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { asVoid, define } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { FICLONERANGE, FIEMAP, FIEMAP_EXTENT, FIEMAP_FLAG_SYNC, FS_IOC_FIEMAP } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
 import { NR } from "../native/syscalls.ts"
+import { bothTargets } from "./copies.ts"
 
 /**
  * The bytes that are shared, and where they appear.
@@ -25,15 +26,7 @@ export interface ReflinkOptions {
 const reflinkOptions = optionsReader<ReflinkOptions>({ offset: true, toOffset: true, length: true })
 
 export const reflink = define(
-  (from: Target, to: Target, options?: ReflinkOptions) => {
-    const [source, destination] = [fileOf(from), fileOf(to)]
-    return {
-      fd: fdOf(from, source),
-      to: fdOf(to, destination),
-      file: bothOf(source, destination),
-      ...reflinkOptions(options)
-    }
-  },
+  (from: Target, to: Target, options?: ReflinkOptions) => ({ ...bothTargets(from, to), ...reflinkOptions(options) }),
   {
     name: "reflink",
     man: "ioctl_ficlonerange(2)",

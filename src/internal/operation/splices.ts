@@ -1,16 +1,16 @@
 /** Moving bytes from one descriptor to another within the kernel, where one of them is a pipe or a socket. */
 import { constants } from "node:fs"
-import { checkFd, checkOffset, type Offset } from "../engine/arguments.ts"
+import { checkFd, type Offset } from "../engine/arguments.ts"
 import type { OpenFiles } from "../engine/openDescriptor.ts"
 import { type Awaited, asNumber, define } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import type { Submission } from "../engine/submission.ts"
-import { F_GETFL, MAX_RW_COUNT, O_ACCMODE, S_IFIFO, S_IFREG } from "../native/layout.ts"
+import { F_GETFL, O_ACCMODE, S_IFIFO, S_IFREG } from "../native/layout.ts"
 import { syscall } from "../native/libc.ts"
 import { descriptorType, mayHavePeer, POLLIN, POLLOUT, pollEvents } from "../native/readiness.ts"
 import { NR } from "../native/syscalls.ts"
 import { IORING_OP } from "../native/uring.ts"
-import { encodePosition, pairOf, readCopyOptions } from "./copies.ts"
+import { encodeLength, encodePosition, pairOf, readCopyOptions } from "./copies.ts"
 
 /**
  * The bytes to send.
@@ -35,8 +35,6 @@ export interface TeeOptions {
   /** Bytes, at most. */
   readonly length: Offset
 }
-
-const lengthOf = (length: Offset): number => Math.min(Number(checkOffset(length, "length")), MAX_RW_COUNT)
 
 interface Pair {
   readonly fd: number
@@ -80,7 +78,7 @@ export const sendfile = define(pairOf(sendfileOptions), {
     submission.a1 = checkFd(fd)
     submission.a0 = checkFd(to, "to")
     submission.a2 = encodePosition(submission, 0, offset, "offset")
-    submission.a3 = lengthOf(length)
+    submission.a3 = encodeLength(length)
   },
   // What the source has is in a file: only the destination has a peer.
   awaits: ({ file, to }) => (file?.closed === true ? undefined : awaited(to, POLLOUT)),
@@ -117,7 +115,7 @@ export const splice = define(pairOf(readCopyOptions), {
     submission.a1 = encodePosition(submission, 0, offset, "offset")
     submission.a2 = checkFd(to, "to")
     submission.a3 = encodePosition(submission, 1, toOffset, "toOffset")
-    submission.a4 = lengthOf(length)
+    submission.a4 = encodeLength(length)
     submission.a5 = SPLICE_F_NONBLOCK
   },
   uring: {
@@ -146,7 +144,7 @@ export const tee = define(pairOf(teeOptions), {
     submission.nr = NR.tee
     submission.a0 = checkFd(fd)
     submission.a1 = checkFd(to, "to")
-    submission.a2 = lengthOf(length)
+    submission.a2 = encodeLength(length)
     submission.a3 = SPLICE_F_NONBLOCK
   },
   uring: {

@@ -14,14 +14,12 @@ import { OUTSIDE } from "../engine/failed.ts"
 import { type Entry, UNFIT } from "../engine/operation.ts"
 import { type ProgramStep, type Submission, takeStep } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
-import { O_CLOEXEC, O_PATH, OPEN_HOW, RESOLVE_WITHIN } from "../native/layout.ts"
+import { O_CLOEXEC, O_PATH, O_TMPFILE, OPEN_HOW, RESOLVE_WITHIN } from "../native/layout.ts"
 import { ALWAYS, OPENS, PROGRAM } from "../native/machine/layout.ts"
 import { NR } from "../native/syscalls.ts"
 import { type PathInput, type Start, type Starts, startOf } from "./at.ts"
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW } = constants
-/** With O_DIRECTORY. */
-const O_TMPFILE = 0o20000000
 const PERMISSIONS = 0o7777
 
 /** Bytes of a path with its NUL. */
@@ -49,7 +47,7 @@ export const encodeWithin = (
   mode: number
 ): void => {
   const { cell } = submission
-  const creates = (flags & (O_CREAT | O_TMPFILE)) !== 0
+  const creates = (flags & O_CREAT) !== 0 || (flags & O_TMPFILE) === O_TMPFILE
   const isPath = (flags & O_PATH) !== 0
   cell.u64[0] = BigInt(isPath ? flags & (O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW) : flags)
   cell.u64[1] = BigInt(creates && !isPath ? mode & PERMISSIONS : 0)

@@ -9,8 +9,7 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { setImmediate } from "../native/loop.ts"
-import { fdatasync, write } from "../operation/catalogue.ts"
-import { WriteZero } from "./move.ts"
+import { fdatasync } from "../operation/catalogue.ts"
 import { Sequence } from "./sequence.ts"
 
 /** Bytes of a group's first memory. */
@@ -66,8 +65,6 @@ class Group {
 
 /** All bytes of a group, then their sync. */
 class Commit extends Sequence<void> {
-  private written = 0
-
   constructor(
     engine: Engine,
     private readonly file: OpenDescriptor,
@@ -86,15 +83,8 @@ class Commit extends Sequence<void> {
   }
 
   protected begin(): void {
-    const { bytes, file, offset, written } = this
-    if (written === bytes.length) return this.run(fdatasync(file), () => this.conclude(undefined))
-    this.run(write(file, bytes.subarray(written), { offset: offset + written }), this.hasWritten)
-  }
-
-  private hasWritten(count: number): void {
-    this.written += count
-    if (count > 0) this.begin()
-    else this.conclude(new Failed("write", this.about, 0, new WriteZero()))
+    const { bytes, file, offset } = this
+    this.writeAll(file, bytes, offset, () => this.run(fdatasync(file), () => this.conclude(undefined)))
   }
 }
 

@@ -8,13 +8,15 @@
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
+import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { Request } from "../engine/request.ts"
 import type { Submission } from "../engine/submission.ts"
 import { errno } from "../native/errno.ts"
-import { close } from "../operation/catalogue.ts"
+import { close, write } from "../operation/catalogue.ts"
 import { closeOpened } from "../operation/descriptors.ts"
 import { notBegun, notRun, type Program, type ProgramEnd } from "../operation/program.ts"
+import { WriteZero } from "./move.ts"
 import { runsPrograms, StepByStep, type Steps } from "./stepByStep.ts"
 import { noContext, type SubmitContext } from "./submitContext.ts"
 import { Task } from "./task.ts"
@@ -120,6 +122,16 @@ export abstract class Sequence<out A> extends Task<A> {
     step.isOfInterrupted = this.cancelling || this.context.isOfInterrupted
     this.step = step
     engine.submit(step)
+  }
+
+  /** Writes all of some bytes, with as many requests as it takes: from `offset` on, or at the position of the file. */
+  protected writeAll(file: OpenDescriptor, bytes: Uint8Array, offset: number | undefined, then: () => void): void {
+    if (bytes.byteLength === 0) return then.call(this)
+    this.run(write(file, bytes, offset === undefined ? undefined : { offset }), (count) => {
+      const next = offset === undefined ? undefined : offset + count
+      if (count > 0) this.writeAll(file, bytes.subarray(count), next, then)
+      else this.conclude(new Failed("write", this.about, 0, new WriteZero()))
+    })
   }
 
   /** Whether a program is one request. */

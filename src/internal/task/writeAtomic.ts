@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { Failed } from "../engine/failed.ts"
+import type { Failed } from "../engine/failed.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { O_TMPFILE } from "../native/layout.ts"
@@ -25,13 +25,11 @@ import {
   open,
   readlink,
   rename,
-  unlink,
-  write
+  unlink
 } from "../operation/catalogue.ts"
 import { closeOpened } from "../operation/descriptors.ts"
 import type { XattrName } from "../operation/extendedAttributes.ts"
 import type { Stat } from "../operation/metadata.ts"
-import { WriteZero } from "./move.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
@@ -86,7 +84,6 @@ export class WriteAtomic extends PathSequence<void> {
   /** A name that belongs to this sequence, and must not outlive it. */
   private temporary: Buffer | undefined
   private names = 0
-  private written = 0
   private file!: OpenDescriptor
 
   constructor(
@@ -196,21 +193,7 @@ export class WriteAtomic extends PathSequence<void> {
   private opened(fd: number): void {
     this.fd = fd
     this.file = new OpenDescriptor(fd, regularFile, undefined, true)
-    this.written = 0
-    this.more()
-  }
-
-  private more(): void {
-    const { bytes, file, written } = this
-    if (written === bytes.byteLength) return this.keepOwner()
-    const rest = written === 0 ? bytes : bytes.subarray(written)
-    this.run(write(file, rest, { offset: written }), this.hasWritten)
-  }
-
-  private hasWritten(count: number): void {
-    this.written += count
-    if (count > 0) this.more()
-    else this.conclude(new Failed("write", this.about, 0, new WriteZero()))
+    this.writeAll(this.file, this.bytes, 0, this.keepOwner)
   }
 
   // --- What is kept of the old file

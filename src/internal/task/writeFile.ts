@@ -11,7 +11,6 @@ import { DISK } from "../native/positions.ts"
 import { close, open, write } from "../operation/catalogue.ts"
 import type { OpenFlag } from "../operation/openFlags.ts"
 import { type ProgramEnd, program, type Step } from "../operation/program.ts"
-import { WriteZero } from "./move.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
 
 /** Bytes that one write(2) can take, and some room: more of them is more requests. */
@@ -26,7 +25,6 @@ export interface WriteFileOptions extends Naming {
 }
 
 export class WriteFile extends PathSequence<void> {
-  private written = 0
   private file!: OpenDescriptor
   private takesOffsets = false
 
@@ -57,8 +55,8 @@ export class WriteFile extends PathSequence<void> {
     if (fd === undefined)
       return end instanceof Failed && stoppedAt === 0 ? this.failed(end.errno, "open") : this.conclude(undefined)
     this.isOpen(fd)
-    if (!(end instanceof Failed)) this.hasWritten(end as number)
-    else if (end.errno === errno.EAGAIN) this.more()
+    if (!(end instanceof Failed)) this.writeFrom(end as number)
+    else if (end.errno === errno.EAGAIN) this.writeFrom(0)
     else this.failed(end.errno, "write")
   }
 
@@ -72,20 +70,13 @@ export class WriteFile extends PathSequence<void> {
 
   private opened(fd: number): void {
     this.isOpen(fd)
-    this.more()
+    this.writeFrom(0)
   }
 
-  private more(): void {
-    const { bytes, file, takesOffsets, written } = this
+  private writeFrom(written: number): void {
+    const { bytes, file, takesOffsets } = this
+    const rest = written === 0 ? bytes : bytes.subarray(written)
     // Pipes and the like have no offsets. With "a", the kernel appends whatever the offset is.
-    const options = takesOffsets ? { offset: written } : undefined
-    this.run(write(file, written === 0 ? bytes : bytes.subarray(written), options), this.hasWritten)
-  }
-
-  private hasWritten(count: number): void {
-    this.written += count
-    if (this.written >= this.bytes.byteLength) this.conclude(undefined)
-    else if (count > 0) this.more()
-    else this.conclude(new Failed("write", this.about, 0, new WriteZero()))
+    this.writeAll(file, rest, takesOffsets ? written : undefined, () => this.conclude(undefined))
   }
 }
