@@ -34,14 +34,15 @@ it.scopedLive("one for each request that waits, up to maxParallel", () =>
     const extra = yield* threadsFromHere
     for (const count of [1, 3, 5]) {
       const { release } = yield* busy(count)
-      expect(yield* executing(count)).toMatchObject({ executing: count, ready: 0, threads: count, idleThreads: 0 })
+      // Counts are of different moments: a thread that is between two requests has one of them a little longer.
+      yield* statsReach({ executing: count, ready: 0, threads: count, idleThreads: 0 })
       expect(extra()).toBe(count)
       yield* release()
       // A thread that is still awake will take what comes next, but who is put off on its way to sleep is not there yet.
       yield* statsReach({ idleThreads: count })
     }
     const { release } = yield* busy(9)
-    expect(yield* executing(6)).toMatchObject({ executing: 6, ready: 3, threads: 6, idleThreads: 0 })
+    yield* statsReach({ executing: 6, ready: 3, threads: 6, idleThreads: 0 })
     yield* Effect.sleep(100)
     expect(extra()).toBe(6)
     yield* release()
