@@ -37,7 +37,7 @@ import type {
   WriteAllOptions,
   WriteOptions
 } from "./internal/operation/transferOptions.ts"
-import { ReadFile } from "./internal/task/readFile.ts"
+import { fileInMemory, ReadFile } from "./internal/task/readFile.ts"
 import { SyncPath } from "./internal/task/syncPath.ts"
 import { WriteAtomic } from "./internal/task/writeAtomic.ts"
 import { WriteFile } from "./internal/task/writeFile.ts"
@@ -265,7 +265,8 @@ export const readFile = (path: Path): Effect.Effect<Uint8Array, AioFailure, Aio>
   withEngine((engine) =>
     runSequence(
       () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
-      (end) => exitOf(engine, end)
+      (end) => exitOf(engine, end),
+      () => fileInMemory(engine, path)
     )
   )
 

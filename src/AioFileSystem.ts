@@ -44,6 +44,7 @@ import { toFileTime } from "./internal/filesystem/times.ts"
 import { watch } from "./internal/filesystem/watch.ts"
 import { errno } from "./internal/native/errno.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
+import { fileInMemory } from "./internal/task/readFile.ts"
 
 /** Directories that are worked on at once. */
 const PARALLEL = 4
@@ -140,7 +141,10 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
   }
 
   const readFile = (method: string) => (path: string) =>
-    runSequence(() => readWhole(engineOrReplacement(own), path, method))
+    runSequence(
+      () => readWhole(engineOrReplacement(own), path, method),
+      () => fileInMemory(engineOrReplacement(own), path)
+    )
 
   const writeFile = (method: string) => (path: string, data: Uint8Array, options?: FileSystem.WriteFileOptions) =>
     Effect.suspend(() => {

@@ -80,11 +80,15 @@ export const executeMasked = <A>(
   operation: Operation<A>,
   restore: Restore
 ): Effect.Effect<A, AioFailure> =>
-  Effect.withFiberRuntime((fiber) =>
-    wantsSpan(fiber)
-      ? inSpan(operation, executeMasked(engine, operation, restore))
-      : waitFor(new Call(engine, operation, fiber), restore)
-  )
+  Effect.withFiberRuntime((fiber): Effect.Effect<A, AioFailure> => {
+    if (wantsSpan(fiber)) return inSpan(operation, executeMasked(engine, operation, restore))
+    const tried = engine.mayTry(operation.entry)
+    const end = tried ? engine.attempt(operation) : LATER
+    if (end !== LATER) return exitOf(engine, end)
+    const call = new Call(engine, operation, fiber)
+    call.triedInline = tried
+    return waitFor(call, restore)
+  })
 
 /** Runs the operation to its end, also when the fiber is interrupted. */
 export const executeUninterruptibly = <A>(engine: Engine, operation: Operation<A>): Effect.Effect<A, AioFailure> =>

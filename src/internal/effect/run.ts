@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Failed } from "../engine/failed.ts"
+import { type Failed, LATER } from "../engine/failed.ts"
 import type { Sequence } from "../task/sequence.ts"
 import type { Task, Waiter } from "../task/task.ts"
 import { inSpan, wantsSpan } from "./spans.ts"
@@ -83,16 +83,24 @@ export const runAndHandOver = <T, A, E>(
   )
 }
 
-/** Runs a sequence in the fiber that asks for it. `make` is called for each run. */
+const unknown = (): typeof LATER => LATER
+
+/**
+ * Runs a sequence in the fiber that asks for it. `make` is called for each run, unless `known` gives its end at once: with nothing under way and
+ * nothing open, there is nothing that an interrupt would have to wait for.
+ */
 export const runSequence = <T, A, E>(
   make: () => Sequence<T>,
-  toExit: (end: T | Failed) => Exit.Exit<A, E>
+  toExit: (end: T | Failed) => Exit.Exit<A, E>,
+  known: () => T | typeof LATER = unknown
 ): Effect.Effect<A, E> =>
   Effect.withFiberRuntime((fiber: Fiber.RuntimeFiber<A, E>) => {
     if (wantsSpan(fiber)) {
       const { name, path } = make().label
-      return inSpan({ entry: { name }, input: { path } }, runSequence(make, toExit))
+      return inSpan({ entry: { name }, input: { path } }, runSequence(make, toExit, known))
     }
+    const end = known()
+    if (end !== LATER) return toExit(end)
     return Effect.uninterruptibleMask((restore) => {
       const task = make()
       task.context = submitContextOf(task.engine, fiber)

@@ -3,6 +3,7 @@ import type { Counters } from "./counters.ts"
 import { Failed, LATER } from "./failed.ts"
 import type { Limits } from "./limits.ts"
 import type { Observer } from "./observer.ts"
+import type { Descriptors } from "./openDescriptor.ts"
 import { type Entry, type Operation, PENDING, UNFIT } from "./operation.ts"
 import type { Request } from "./request.ts"
 import { Submission } from "./submission.ts"
@@ -11,6 +12,7 @@ import { Ways } from "./ways.ts"
 interface Host {
   readonly closed: boolean
   readonly counters: Counters
+  readonly descriptors: Descriptors
   readonly limits: Limits
   readonly observer: Observer | null
 }
@@ -102,6 +104,8 @@ export class Attempts {
     let end: A | Failed
     try {
       end = result < 0 ? new Failed(entry.name, input, -result, undefined) : entry.decode(submission, result, input)
+      // As of a request: until the program owns the descriptor, it is closed with this thread.
+      if (entry.producesDescriptor === true && result >= 0) this.host.descriptors.own(result)
     } catch (defect) {
       end = new Failed(entry.name, input, 0, defect)
     }

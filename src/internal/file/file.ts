@@ -30,6 +30,7 @@ import type { CopyOptions } from "../operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "../operation/descriptors.ts"
 import type { MemfdOptions } from "../operation/memoryFiles.ts"
 import type { Stat } from "../operation/metadata.ts"
+import { openFile } from "../operation/openFile.ts"
 import { mayWrite, openFlags } from "../operation/openFlags.ts"
 import type { SendfileOptions } from "../operation/splices.ts"
 import {
@@ -377,7 +378,7 @@ export const acquire = (
       return { at, flag: openFlags(flag) | (direct ? constants.O_DIRECT : 0), mode }
     },
     (how) =>
-      Effect.map(executeMasked(engine, catalogue.open(path, how), restore), (fd) => {
+      Effect.map(executeMasked(engine, openFile(path, how), restore), (fd) => {
         const direct = (how.flag & constants.O_DIRECT) !== 0
         if (direct) engine.openedDirect()
         const description = engine.descriptors.describe(fd, direct)

@@ -97,9 +97,7 @@ export const unlessGone = <A>(
 export const openNow = (engine: Engine, { at, path }: Place, follow: boolean): number => {
   const fd = known(engine, openDirectory(path, { at, follow }))
   // The request will tell what is wrong with an argument.
-  if (fd === LATER || fd instanceof Failed) return -1
-  engine.descriptors.own(fd)
-  return fd
+  return fd === LATER || fd instanceof Failed ? -1 : fd
 }
 
 /** In the uninterruptible region that `restore` belongs to. */

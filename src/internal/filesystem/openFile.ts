@@ -29,6 +29,7 @@ import { OpenDescriptor } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
 import * as catalogue from "../operation/catalogue.ts"
+import { openFile } from "../operation/openFile.ts"
 import { mayWrite, openFlags } from "../operation/openFlags.ts"
 import { Move } from "../task/move.ts"
 import { numberOf } from "./checked.ts"
@@ -238,7 +239,7 @@ export const acquire = (
 ): Effect.Effect<OpenFile, PlatformError> =>
   Effect.suspend(() => {
     const { flag = "r", mode } = options ?? {}
-    return Effect.mapBoth(executeMasked(engineOrReplacement(own), catalogue.open(path, { flag, mode }), restore), {
+    return Effect.mapBoth(executeMasked(engineOrReplacement(own), openFile(path, { flag, mode }), restore), {
       onFailure: translate({ method: "open", of: path, path }),
       onSuccess: (fd) =>
         new OpenFile(

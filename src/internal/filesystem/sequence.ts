@@ -4,7 +4,7 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { runSequence as run } from "../effect/run.ts"
 import { BadArgument, type Path } from "../engine/arguments.ts"
-import { Failed } from "../engine/failed.ts"
+import { Failed, type LATER } from "../engine/failed.ts"
 import { WriteZero } from "../task/move.ts"
 import { Sequence } from "../task/sequence.ts"
 import { fromWrongArgument, type Subject, syscallOf, systemError, writeZero } from "./errors.ts"
@@ -34,5 +34,8 @@ const failureOf = ({ errno, input, operation, problem }: Failed): Exit.Exit<neve
 export const toPlatformExit = <A>(end: A | Failed): Exit.Exit<A, PlatformError> =>
   end instanceof Failed ? failureOf(end) : Exit.succeed(end)
 
-/** Runs one in the fiber that asks for it. `make` is called for each run. */
-export const runSequence = <A>(make: () => Sequence<A>): Effect.Effect<A, PlatformError> => run(make, toPlatformExit)
+/** Runs one in the fiber that asks for it. See `effect/run.ts`. */
+export const runSequence = <A>(
+  make: () => Sequence<A>,
+  known?: () => A | typeof LATER
+): Effect.Effect<A, PlatformError> => run(make, toPlatformExit, known)

@@ -10,8 +10,9 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed, LATER } from "../engine/failed.ts"
 import { known } from "../engine/known.ts"
 import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
-import { close, open } from "../operation/catalogue.ts"
+import { close } from "../operation/catalogue.ts"
 import { measure } from "../operation/descriptors.ts"
+import { openFile } from "../operation/openFile.ts"
 import { largestSlab } from "../task/fileReader.ts"
 import { freshSlabs } from "../task/slabs.ts"
 import { badArgument, type Subject, translate } from "./errors.ts"
@@ -54,7 +55,7 @@ export const stream = (
   const acquire = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       Effect.mapError(
-        executeMasked(engineOrReplacement(engine), open(path), restore),
+        executeMasked(engineOrReplacement(engine), openFile(path), restore),
         translate({ method: "open", of: path, path })
       ),
       (fd) => {

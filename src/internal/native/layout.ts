@@ -100,6 +100,7 @@ export const AT_STATX_FORCE_SYNC = 0x2000
 export const AT_STATX_DONT_SYNC = 0x4000
 
 export const F_GETFL = 3
+export const F_SETFL = 4
 export const F_DUPFD_CLOEXEC = 1030
 /** `RWF_*` of preadv2(2). A kernel that does not know one of them says EOPNOTSUPP. */
 export const RWF = {

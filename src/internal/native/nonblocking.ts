@@ -11,6 +11,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_STATX_DONT_SYNC,
+  F_SETFL,
   O_CLOEXEC,
   O_PATH,
   OPEN_HOW,
@@ -207,6 +208,9 @@ export const pollsWithoutAsking = (fd: number): boolean =>
 /** statx(2) of a descriptor into the cell, from memory only: whether the cell now holds the answer. */
 export const statFdCached = (fd: number, cell: Cell): boolean => statWithType(fd, cell) !== ""
 
+/** Where the words of a `struct statx` stand that say which file it is. */
+const identity = [STATX.ino / 4, STATX.ino / 4 + 1, STATX.devMajor / 4, STATX.devMinor / 4]
+
 /** Off once the kernel has shown that it lacks openat2(2) or RESOLVE_CACHED (Linux 5.12), or that a sandbox forbids it. */
 let openCached = unsupported === undefined
 
@@ -242,12 +246,21 @@ export const statPathCached = (path: number, followLinks: boolean, cell: Cell): 
 
 const GROUP_BITS = 0o070
 
+/** The user that files are opened as. Asked once in a while: from an outdated answer follows no more than a wait. */
+let user = { id: -1, asked: Number.NEGATIVE_INFINITY }
+
+const userId = (): number => {
+  const time = now()
+  if (time - user.asked > RECHECK) user = { id: process.geteuid!(), asked: time }
+  return user.id
+}
+
 /**
  * Whether permissions can be told from the inode alone. Where another user's file grants its group anything, an access control list may
  * grant more (acl(5)), and may have to be read.
  */
 const needsNoList = (cell: Cell): boolean =>
-  cell.u32[STATX.uid / 4] === process.getuid?.() || (cell.u32[STATX.mode / 4] & GROUP_BITS) === 0
+  (cell.u32[STATX.mode / 4] & GROUP_BITS) === 0 || cell.u32[STATX.uid / 4] === userId()
 
 /** The user whose capabilities were looked at, and whether these say nothing about files. */
 let lookedAt: number | undefined
@@ -303,6 +316,58 @@ export const opensWithoutAsking = (
   closePath(place)
   return type !== "" && !(isDirectory ? waitsForDirectories : asksLayers).has(type)
 }
+
+const { O_DIRECT, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+
+/** With any other flag an open changes the file, or waits for more than its name. */
+const plainFlags = O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOATIME | O_NOFOLLOW | O_NONBLOCK
+
+/** `STATX_ATTR_ENCRYPTED` and `STATX_ATTR_VERITY`: to open such a file, its key or its checksums are looked up. */
+const ATTRIBUTES_READ = 0x100800
+
+/** Of the file that statx(2) has answered about: whether open(2) for reading, and close(2) behind it, wait for nothing. */
+const opensAtOnce = (type: string, cell: Cell): boolean =>
+  (cell.u32[STATX.mode / 4] & S_IFMT) === S_IFREG &&
+  !(type === "" || asksLayers.has(type)) &&
+  (cell.u32[STATX.attributes / 4] & ATTRIBUTES_READ) === 0 &&
+  needsNoList(cell)
+
+/** For `openFileCached`. Written before each call, which is over when it returns. */
+const how = openHow(0)
+const howAddress = permanent(how)
+
+/**
+ * A descriptor of a regular file that is in the dentry cache, on a local file system where opening it for reading waits for nothing. Or -1. The
+ * cell then holds what statx(2) says of it. O_NONBLOCK is set, for those who hold a lease on the file (fcntl(2)) and would be waited for.
+ *
+ * The name is looked up twice, since a FIFO is not to be opened at all: whoever waits for its other end would be told of it. If the name is
+ * given to another file in between, the descriptor is that file's. `suits` may refuse the file by its file system and by what the cell says.
+ */
+export const openFileCached = (
+  path: number,
+  flags: number,
+  cell: Cell,
+  suits?: (type: string, cell: Cell) => boolean
+): number => {
+  if ((flags & ~plainFlags) !== 0) return -1
+  const place = openPathCached(AT_FDCWD, path, (flags & O_NOFOLLOW) === 0)
+  if (place < 0) return -1
+  const type = statWithType(place, cell)
+  const isFit = opensAtOnce(type, cell) && (suits === undefined || suits(type, cell))
+  closePath(place)
+  if (!isFit) return -1
+  how[0] = BigInt(flags | O_NONBLOCK)
+  return Math.max(syscall(NR.openat2, AT_FDCWD, path, howAddress, OPEN_HOW.size), -1)
+}
+
+/**
+ * Whether a descriptor of `openFileCached` may stay open, and is as open(2) with these flags would have given it: without O_NONBLOCK, which would
+ * make io_uring refuse to wait, and certainly of the file that the cell tells of.
+ */
+export const canStayOpen = (fd: number, flags: number, cell: Cell): boolean =>
+  statx(fd, STATX_BASIC_STATS, aside) &&
+  identity.every((at) => aside.u32[at] === cell.u32[at]) &&
+  ((flags & O_NONBLOCK) !== 0 || syscall(NR.fcntl, fd, F_SETFL, flags & ~O_CLOEXEC) === 0)
 
 const dotAddress = permanent(Buffer.from(".\0"))
 // Cached, too: no access control list has to be read.

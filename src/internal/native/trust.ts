@@ -57,7 +57,7 @@ const mayBeShredded = (cell: Cell): boolean => {
 }
 
 /** Decides from the answer of statx(2) that a cell holds. */
-const trustIn = (type: string, cell: Cell): Trust => {
+export const trustIn = (type: string, cell: Cell): Trust => {
   // Pipes, sockets and devices have no map to look up.
   if ((cell.u32[STATX.mode / 4] & S_IFMT) !== S_IFREG || memory.has(type)) return ALWAYS
   if (!remembers.has(type) || (type === "ext4" && mayBeShredded(cell))) return NEVER

@@ -1,12 +1,15 @@
 /** A whole file: opened, measured, read to its end and closed. */
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
+import { Failed, LATER } from "../engine/failed.ts"
+import { known } from "../engine/known.ts"
 import { OpenDescriptor, regularFile, type Target } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { ALWAYS, trustOf } from "../native/trust.ts"
 import { open, read } from "../operation/catalogue.ts"
 import { type Measured, measure } from "../operation/descriptors.ts"
 import { LOAD_SIZE, type Loaded, load } from "../operation/loads.ts"
+import { openFile } from "../operation/openFile.ts"
 import { type Part, readLast } from "../operation/transfers.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
 import { hasLoaded, isAmongSmallFiles, sawFile } from "./smallFiles.ts"
@@ -21,6 +24,15 @@ export interface ReadFileOptions extends Naming {
   readonly tooLarge: string
 }
 
+/** The bytes of a small file that is in memory, or `LATER`. Nothing is left open. What is wrong with the path, the sequence tells. */
+export const fileInMemory = (engine: Engine, path: Path): Uint8Array | typeof LATER => {
+  const end = known(engine, load(path))
+  if (end === LATER || end instanceof Failed) return LATER
+  if (engine.backend.loadsFiles === true) sawFile(path, true)
+  return end.bytes
+}
+
+/** Begun where `fileInMemory` has found nothing. */
 export class ReadFile extends PathSequence<Uint8Array> {
   private whole: WholeFile | undefined
   protected override isForWriting = false
@@ -37,8 +49,10 @@ export class ReadFile extends PathSequence<Uint8Array> {
   }
 
   protected begin(): void {
-    if (this.canLoad && isAmongSmallFiles(this.path)) this.run(load(this.path), this.loaded, this.notLoaded)
-    else this.open()
+    const { canLoad, engine, path } = this
+    if (!canLoad || !isAmongSmallFiles(path)) return this.open()
+    const operation = load(path)
+    this.request(operation, this.loaded, this.notLoaded, engine.mayTry(operation.entry))
   }
 
   private get canLoad(): boolean {
@@ -58,7 +72,7 @@ export class ReadFile extends PathSequence<Uint8Array> {
   }
 
   private open(): void {
-    this.run(open(this.path, { at: this.options.at }), this.opened)
+    this.run(openFile(this.path, { at: this.options.at }), this.opened)
   }
 
   private opened(fd: number): void {

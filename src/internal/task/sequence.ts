@@ -115,13 +115,18 @@ export abstract class Sequence<out A> extends Task<A> {
     if (this.cancelling && entry.finalOnInterrupt !== true) return otherwise.call(this, errno.ECANCELED, entry.name)
     const tried = engine.mayTry(entry)
     const end = tried ? engine.attempt(operation) : LATER
-    if (end !== LATER) return this.goOn(end, then, otherwise)
+    if (end !== LATER) this.goOn(end, then, otherwise)
+    else this.request(operation, then, otherwise, tried)
+  }
+
+  /** As a request. `tried`: on the spot it was not to be had. */
+  protected request<B>(operation: Operation<B>, then: Then<this, B>, otherwise: Otherwise<this>, tried: boolean): void {
     const step = new Step(this, operation, then, otherwise)
     step.triedInline = tried
     step.priority = this.context.priority
     step.isOfInterrupted = this.cancelling || this.context.isOfInterrupted
     this.step = step
-    engine.submit(step)
+    this.engine.submit(step)
   }
 
   /** Writes all of some bytes, with as many requests as it takes: from `offset` on, or at the position of the file. */

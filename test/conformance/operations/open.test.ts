@@ -2,9 +2,10 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioFile } from "effect-aio"
 import { realBackends as backends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
+import { goOneWay } from "../../support/ways.ts"
 
 const { O_ACCMODE, ...c } = { O_ACCMODE: 3, ...fs.constants }
 
@@ -30,7 +31,7 @@ const outcome = (path: string, open: () => number) => {
 
 const letters = ["r", "r+", "w", "wx", "w+", "wx+", "a", "ax", "a+", "ax+"] as const
 
-describe.each(backends)("$name: open", ({ layer }) => {
+describe.each(backends)("$name: open", ({ layer, mechanism, name }) => {
   it.scopedLive("every letter does what it does for fs.openSync, with and without a file", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
@@ -163,6 +164,46 @@ describe.each(backends)("$name: open", ({ layer }) => {
         expect(code).toBeDefined()
         expect(yield* Effect.flip(Aio.open(path, options))).toMatchObject({ code, operation: "open", path })
       }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("a file whose name is in memory is opened on the spot, and as open(2) opens it", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const [file, link] = [join(directory, "file"), join(directory, "link")]
+      fs.writeFileSync(file, "content")
+      fs.symlinkSync(file, link)
+      yield* goOneWay("on the spot")
+      const none = c.O_RDONLY
+      const expected = [1, name === mechanism ? 1 : 0]
+      for (const [path, flag] of [
+        [file, none],
+        [link, none],
+        [file, none | c.O_NOFOLLOW],
+        [file, none | c.O_NOATIME],
+        [file, none | c.O_NONBLOCK]
+      ] as const) {
+        // A name may be moved, or a file system mounted, anywhere at any moment: then the caches do not say for sure.
+        let counts: ReadonlyArray<number> = []
+        let opened = yield* AioFile.open(path, { flag })
+        for (let tries = 0; tries < 20 && counts[1] !== expected[1]; tries++) {
+          const before = yield* Aio.stats
+          opened = yield* AioFile.open(path, { flag })
+          const { completed, inline } = yield* Aio.stats
+          counts = [completed - before.completed, inline - before.inline]
+        }
+        expect([path, flag, counts]).toEqual([path, flag, expected])
+        const theirs = fs.openSync(path, flag)
+        expect([path, flag, flagsOf(opened.fd)]).toEqual([path, flag, flagsOf(theirs) | 0o2000000])
+        fs.closeSync(theirs)
+        expect(Buffer.from(yield* opened.readAlloc(64, { offset: 0 })).toString()).toBe("content")
+      }
+      // What changes the file, or is not to be had, is for a request.
+      const before = yield* Aio.stats
+      expect(yield* Effect.flip(AioFile.open(link, { flag: c.O_NOFOLLOW }))).toMatchObject({ code: "ELOOP" })
+      expect(yield* Effect.flip(AioFile.open(`${file}-`))).toMatchObject({ code: "ENOENT" })
+      yield* AioFile.open(file, { flag: "w" })
+      expect((yield* Aio.stats).inline).toBe(before.inline)
     }).pipe(Effect.provide(layer))
   )
 })
