@@ -9,11 +9,15 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import type { OpenDescriptor } from "../engine/openDescriptor.ts"
 import { setImmediate } from "../native/loop.ts"
-import { fdatasync } from "../operation/catalogue.ts"
+import { fdatasync, write as writeTo } from "../operation/catalogue.ts"
+import { program } from "../operation/program.ts"
+import { WriteZero } from "./move.ts"
 import { Sequence } from "./sequence.ts"
 
-/** Bytes of a group's first memory. */
-const FIRST_ROOM = 4096
+/** Bytes of a group's memory, at least. */
+const LEAST_ROOM = 4096
+/** Bytes of memory that is kept for later groups, at most. */
+const MOST_KEPT = 1 << 20
 /** Bytes of a group, unless one record has more: the next ones go into another group, so that no array becomes too long. */
 const MOST_IN_GROUP = 64 << 20
 
@@ -22,18 +26,17 @@ export type Waiter = (end: number | Failed) => void
 
 interface Record {
   readonly offset: number
-  waiter: Waiter | undefined
+  readonly waiter: Waiter
 }
 
-/** A record that is waited for. */
-export type Appended = Record
-
 class Group {
-  private memory = new Uint8Array(FIRST_ROOM)
   length = 0
   readonly records: Array<Record> = []
 
-  constructor(readonly start: number) {}
+  constructor(
+    readonly start: number,
+    public memory: Uint8Array
+  ) {}
 
   get end(): number {
     return this.start + this.length
@@ -44,7 +47,7 @@ class Group {
   }
 
   /** Throws a RangeError where there is no memory. */
-  add(bytes: Uint8Array, waiter: Waiter): Record {
+  add(bytes: Uint8Array, waiter: Waiter): void {
     const { end, length, memory } = this
     const needed = length + bytes.length
     if (needed > memory.length) {
@@ -53,9 +56,7 @@ class Group {
     }
     this.memory.set(bytes, length)
     this.length = needed
-    const record = { offset: end, waiter }
-    this.records.push(record)
-    return record
+    this.records.push({ offset: end, waiter })
   }
 
   get bytes(): Uint8Array {
@@ -63,7 +64,7 @@ class Group {
   }
 }
 
-/** All bytes of a group, then their sync. */
+/** All bytes of a group and their sync, which are one request: between two, the disk would wait for the event loop. */
 class Commit extends Sequence<void> {
   constructor(
     engine: Engine,
@@ -83,8 +84,24 @@ class Commit extends Sequence<void> {
   }
 
   protected begin(): void {
+    this.from(0)
+  }
+
+  private from(written: number): void {
     const { bytes, file, offset } = this
-    this.writeAll(file, bytes, offset, () => this.run(fdatasync(file), () => this.conclude(undefined)))
+    const sync = { operation: fdatasync(file) }
+    const rest = written === 0 ? bytes : bytes.subarray(written)
+    const write = { operation: writeTo(file, rest, { offset: offset + written }) }
+    const steps = rest.length === 0 ? [sync] : [write, sync]
+    this.runProgram(program("append", steps), ({ ends, stoppedAt }) => {
+      const end = ends[stoppedAt]
+      if (end instanceof Failed) return this.goOn(end, this.failed, this.failed)
+      if (rest.length === 0) return this.conclude(undefined)
+      const count = ends[0] as number
+      // The file has not taken all of them.
+      if (count < rest.length && count > 0) return this.from(written + count)
+      this.conclude(count > 0 ? undefined : new Failed("write", this.about, 0, new WriteZero()))
+    })
   }
 }
 
@@ -95,6 +112,8 @@ export class GroupCommit {
   private isCommitting = false
   private isAsked = false
   private onIdle: (() => void) | undefined = undefined
+  /** Memory that a group has done with, for the next one. */
+  private spare: Uint8Array | undefined = undefined
 
   constructor(
     private readonly engine: Engine,
@@ -104,17 +123,17 @@ export class GroupCommit {
   ) {}
 
   /** The record will be written, whether or not it is waited for. Throws a RangeError where there is no memory for it. */
-  append(bytes: Uint8Array, waiter: Waiter): Record {
+  append(bytes: Uint8Array, waiter: Waiter): void {
     const { groups } = this
     let group = groups[groups.length - 1]
     const isTaken = groups.length === 1 && this.isCommitting
     if (group === undefined || isTaken || !group.hasRoom(bytes.length)) {
-      group = new Group(group?.end ?? this.durable)
+      group = new Group(group?.end ?? this.durable, this.spare ?? new Uint8Array(LEAST_ROOM))
+      group.add(bytes, waiter)
+      this.spare = undefined
       groups.push(group)
-    }
-    const record = group.add(bytes, waiter)
+    } else group.add(bytes, waiter)
     this.ask()
-    return record
   }
 
   /** Begins a turn later: all fibers that one commit resumes, and that append again, are in the next one. */
@@ -144,6 +163,7 @@ export class GroupCommit {
     if (end instanceof Failed) return this.fail(end)
     this.durable = group.end
     this.groups.shift()
+    if (group.memory.length <= MOST_KEPT) this.spare = group.memory
     if (this.groups.length > 0) this.ask()
     tell(group, undefined)
     if (this.groups.length === 0) this.onIdle?.()
@@ -163,5 +183,5 @@ export class GroupCommit {
 }
 
 const tell = ({ records }: Group, failure: Failed | undefined): void => {
-  for (const { offset, waiter } of records) waiter?.(failure ?? offset)
+  for (const { offset, waiter } of records) waiter(failure ?? offset)
 }

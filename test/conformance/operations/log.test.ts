@@ -10,7 +10,7 @@ import { seed as firstSeed, random } from "../../support/random.ts"
 
 const recordOf = (i: number): string => `record ${i} ${"x".repeat((i * 37) % 300)}\n`
 
-describe.each(backends)("$name: a log", ({ layer, world }) => {
+describe.each(backends)("$name: a log", ({ layer, real, world }) => {
   it.scopedLive("gives each record its place, in order, and keeps its own copy of the bytes", () =>
     Effect.gen(function* () {
       const path = join(yield* world.directory, "log")
@@ -24,9 +24,12 @@ describe.each(backends)("$name: a log", ({ layer, world }) => {
       expect(yield* Fiber.join(first)).toBe(0)
       const texts = Array.from({ length: 50 }, (_, i) => recordOf(i))
       const large = "y".repeat(200_000)
+      const { submitted } = yield* Aio.stats
       const offsets = yield* Effect.forEach([...texts, large, ""], (text) => log.append(text), {
         concurrency: "unbounded"
       })
+      // One group: its write and its datasync are one request where there are threads.
+      expect((yield* Aio.stats).submitted - submitted).toBe(real ? 1 : 2)
       const content = (yield* world.readFile(path)).toString()
       expect(content).toBe(`mine\n${texts.join("")}${large}`)
       texts.forEach((text, i) => expect(content.slice(offsets[i], offsets[i] + text.length)).toBe(text))
