@@ -9,8 +9,10 @@ import * as filesystem from "./scenarios/filesystem.ts"
 import { first } from "./scenarios/first.ts"
 import * as groups from "./scenarios/groups.ts"
 import { layer } from "./scenarios/layer.ts"
+import { log } from "./scenarios/log.ts"
 import { million } from "./scenarios/million.ts"
 import * as reads from "./scenarios/reads.ts"
+import { sendfile } from "./scenarios/sendfile.ts"
 import { lent, stream } from "./scenarios/stream.ts"
 import { threads } from "./scenarios/threads.ts"
 import * as ways from "./scenarios/ways.ts"
@@ -65,6 +67,8 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   { kind: "comparison", name: "stream", make: stream },
   { kind: "comparison", name: "stream-lent", make: lent },
   ...filesystem.scenarios(quick),
+  { kind: "comparison", name: "log", make: log },
+  { kind: "comparison", name: "sendfile", make: sendfile },
   { kind: "comparison", name: "group-batch", make: groups.batches },
   { kind: "comparison", name: "group-prepared", make: groups.prepared },
   { kind: "comparison", name: "group-linked", make: groups.chains },

@@ -133,6 +133,12 @@ const cold: ReadonlyArray<readonly [scenario: string, what: string]> = [
 
 const noSlower: ReadonlyArray<Target> = cold.map(([scenario, what]) => faster(what, scenario, "fs.promises", 1))
 
+const written: ReadonlyArray<Target> = [
+  faster("64 fibers append durably", "log", "a datasync each", 10),
+  faster("A cached MiB to a socket", "sendfile", "createReadStream().pipe()", 2),
+  faster("A cached MiB to a socket", "sendfile", "the same in chunks of 1 MiB", 1.3)
+]
+
 /** By the backend that a run is about: the one named first. */
 const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
   io_uring: [
@@ -161,7 +167,8 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     costs("AioMetrics.layer", "group-observed", "metrics", 25),
     ...fileSystem.map(([scenario, what, least]) => faster(what, scenario, "NodeFileSystem", least)),
     others("NodeFileSystem", 0.9),
-    ...noSlower
+    ...noSlower,
+    ...written
   ],
   threads: [
     faster("Cached, depth 1", "cached-1", "fs.promises", 8),
@@ -178,7 +185,8 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     figure("First answer on the spot within 2 ms", "first", "threads, on the spot", "median", 2, " ms"),
     figure("Idle threads: no CPU (less than 0.1% of a core)", "threads", "idle", "beyond none", 0.1, "%"),
     built,
-    ...noSlower
+    ...noSlower,
+    ...written
   ],
   kernel: [
     faster("O_DIRECT, depth 64", "direct-64", "fio libaio", 0.9),
