@@ -15,6 +15,7 @@ import * as reads from "./scenarios/reads.ts"
 import { sendfile } from "./scenarios/sendfile.ts"
 import { lent, stream } from "./scenarios/stream.ts"
 import { threads } from "./scenarios/threads.ts"
+import { waits } from "./scenarios/waits.ts"
 import * as ways from "./scenarios/ways.ts"
 import type { Settings } from "./settings.ts"
 import type { BackendName } from "./sides/aio.ts"
@@ -84,6 +85,7 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   { kind: "figures", name: "layer", title: "Building and releasing the Layer", make: layer },
   { kind: "figures", name: "first", title: "From building the Layer to the first answer", make: first },
   { kind: "figures", name: "threads", title: "Threads that wait", make: threads, backend: "threads" },
+  { kind: "figures", name: "waits", title: "Ten thousand fibers that wait to read", make: waits },
   {
     kind: "table",
     name: "delay",

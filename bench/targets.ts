@@ -139,6 +139,8 @@ const written: ReadonlyArray<Target> = [
   faster("A cached MiB to a socket", "sendfile", "the same in chunks of 1 MiB", 1.3)
 ]
 
+const idleWaits = figure("10,000 waits: no CPU (less than 0.1% of a core)", "waits", "idle", "beyond none", 0.1, "%")
+
 /** By the backend that a run is about: the one named first. */
 const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
   io_uring: [
@@ -168,7 +170,9 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     ...fileSystem.map(([scenario, what, least]) => faster(what, scenario, "NodeFileSystem", least)),
     others("NodeFileSystem", 0.9),
     ...noSlower,
-    ...written
+    ...written,
+    idleWaits,
+    figure("10,000 waits: no descriptor each", "waits", "descriptors of a wait", "", 0.001, "")
   ],
   threads: [
     faster("Cached, depth 1", "cached-1", "fs.promises", 8),
@@ -186,7 +190,8 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     figure("Idle threads: no CPU (less than 0.1% of a core)", "threads", "idle", "beyond none", 0.1, "%"),
     built,
     ...noSlower,
-    ...written
+    ...written,
+    idleWaits
   ],
   kernel: [
     faster("O_DIRECT, depth 64", "direct-64", "fio libaio", 0.9),

@@ -737,7 +737,9 @@ export const fiemap = run(catalogue.fiemap)
 
 /**
  * Sends bytes of a file to a socket, a pipe or another file within the kernel: how many were sent, which may be fewer than asked for, 0 at the
- * end of the file. A peer that does not read is waited for, without limit, and interruption ends that: what has been sent by then is sent.
+ * end of the file. A peer that does not read is waited for, without limit, and interruption ends that: what has been sent by then is sent. To a
+ * non-blocking descriptor, as the sockets of Node are, it is waited for without a thread. To a blocking one, one call sends all of the bytes, and
+ * keeps a thread while the peer does not read them.
  * EINVAL where the source is no file, or the destination is open for appending. sendfile(2).
  *
  * @since 0.1.0

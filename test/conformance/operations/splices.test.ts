@@ -8,10 +8,12 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends, realBackends } from "../../support/backends.ts"
 import { statsReach } from "../../support/engine.ts"
+import { systemCall } from "../../support/systemCalls.ts"
 import { socketPair } from "../../support/waitable.ts"
 import { descriptorOf, type World } from "../../support/world.ts"
 
 const SIZE = 200_000
+const F_SETFL = 4
 const bytes = randomBytes(SIZE)
 
 /** A file of random bytes, an empty one, a pipe. */
@@ -204,6 +206,41 @@ describe.each(realBackends)("$name, with peers", ({ layerWith, world }) => {
         expect(into.equals(bytes.subarray(0, 1000))).toBe(true)
         expect((yield* Aio.stats).outstanding).toBe(0)
       }).pipe(Effect.provide(layerWith({ maxParallel: 2 })))
+  )
+
+  it.scopedLive("a non-blocking socket whose peer does not read keeps no thread", () =>
+    Effect.gen(function* () {
+      const { from } = yield* place(world)
+      const pairs = yield* Effect.all(Array.from({ length: 6 }, () => socketPair))
+      for (const [socket] of pairs) systemCall("fcntl", socket, F_SETFL, fs.constants.O_NONBLOCK)
+      /** The file again and again. */
+      const endless = ([socket]: readonly [number, number]) => {
+        let offset = 0
+        return Effect.forever(
+          Effect.suspend(() =>
+            Effect.map(Aio.sendfile(from, socket, { offset, length: SIZE }), (count) => {
+              offset = (offset + count) % SIZE
+            })
+          )
+        )
+      }
+      const sending = yield* Effect.forEach(pairs, (pair) => Effect.fork(endless(pair)))
+      // All wait, and none in a thread.
+      yield* statsReach(
+        ({ executing, idleThreads, threads }) => executing === 6 && threads > 0 && threads === idleThreads
+      )
+      const [[, peer]] = pairs
+      const into = Buffer.alloc(SIZE)
+      let received = 0
+      while (received < 10 * SIZE) {
+        const count = yield* Aio.read(peer, into)
+        const first = bytes[received % SIZE]
+        expect([into[0], count > 0]).toEqual([first, true])
+        received += count
+      }
+      for (const fiber of sending) yield* Fiber.interrupt(fiber)
+      expect((yield* Aio.stats).outstanding).toBe(0)
+    }).pipe(Effect.provide(layerWith({ maxParallel: 2 })))
   )
 
   it.scopedLive("splice between a socket and another program's pipe", () =>
