@@ -16,6 +16,7 @@ import * as internal from "./internal/file/directory.ts"
 import type { AtOptions } from "./internal/operation/at.ts"
 import type { AccessOptions, ChmodOptions, OwnerOptions, TimesOptions } from "./internal/operation/attributes.ts"
 import type { DirectoryEntry } from "./internal/operation/directories.ts"
+import { readdir } from "./internal/operation/directories.ts"
 import type { SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 import type { LinkOptions } from "./internal/operation/links.ts"
 import type { Stat, StatVfs } from "./internal/operation/metadata.ts"
@@ -205,7 +206,7 @@ export const open = (
 export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure, Aio> =>
   withEngine((engine) =>
     runSequence(
-      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }),
+      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, readdir),
       (end) => exitOf(engine, end)
     )
   )

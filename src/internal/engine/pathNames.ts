@@ -8,9 +8,19 @@ const REPLACEMENT = "\ufffd"
 const isFaithful = (text: string, bytes: Buffer, start: number, end: number): boolean =>
   !text.includes(REPLACEMENT) || Buffer.from(text).equals(bytes.subarray(start, end))
 
+const isAscii = (bytes: Buffer, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) if (bytes[at] >= 0x80) return false
+  return true
+}
+
+/** The bytes as text for people. */
+export const textFromBytes = (bytes: Buffer, start: number, end: number): string =>
+  // Most names are ASCII, which needs no decoder.
+  bytes.toString(isAscii(bytes, start, end) ? "latin1" : "utf8", start, end)
+
 /** The string where the bytes are UTF-8, otherwise a copy of the bytes: always usable as a path. */
 export const pathFromBytes = (bytes: Buffer, start: number, end: number): Path => {
-  const text = bytes.toString("utf8", start, end)
+  const text = textFromBytes(bytes, start, end)
   return isFaithful(text, bytes, start, end) ? text : new Uint8Array(bytes.subarray(start, end))
 }
 

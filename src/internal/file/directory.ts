@@ -123,7 +123,7 @@ export class DirectoryImpl implements AioDirectory {
   read(path: Path = "."): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure> {
     const { engine, state } = this
     return runSequence(
-      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, state),
+      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, catalogue.readdir, state),
       (end) => exitOf(engine, end)
     )
   }

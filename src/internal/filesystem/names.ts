@@ -4,22 +4,29 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Engine } from "../engine/engine.ts"
 import { textOfPath } from "../engine/pathNames.ts"
+import { readdirNames } from "../operation/directories.ts"
 import { ListDirectory } from "../task/listDirectory.ts"
 import { type Subject, translate } from "./errors.ts"
 import { scanTree } from "./scan.ts"
 import { runSequence } from "./sequence.ts"
 
-/** Sorted by bytes, as libuv does. UTF-16 sorts like UTF-8, except for characters above its surrogates. */
+/** A character of which UTF-8 and UTF-16 sort differently: one above the surrogates, or one of these. */
+const sortsOtherwise = /[\ud800-\uffff]/
+
 const byBytes = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
     if (x === y) continue
-    const isLast = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
-    return isLast(x) === isLast(y) ? x - y : isLast(x) ? 1 : -1
+    const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
+    return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1
   }
   return a.length - b.length
 }
+
+/** Sorts by bytes, as libuv does. */
+const sortNames = (names: ReadonlyArray<string>): Array<string> =>
+  names.some((name) => sortsOtherwise.test(name)) ? [...names].sort(byBytes) : [...names].sort()
 
 interface Listed {
   readonly name: string
@@ -43,9 +50,9 @@ const listed = (engine: Engine, path: string): Effect.Effect<Array<string>, Plat
   Effect.map(
     runSequence(() => {
       const subject: Subject = { method: "readDirectory", of: path, path }
-      return new ListDirectory(engine, path, { method: "readDirectory", about: () => subject })
+      return new ListDirectory(engine, path, { method: "readDirectory", about: () => subject }, readdirNames)
     }),
-    (entries) => entries.map(({ name }) => name).sort(byBytes)
+    sortNames
   )
 
 const collect = (engine: Engine, path: string): Effect.Effect<Array<string>, PlatformError> => {

@@ -6,7 +6,7 @@ import { NAME_ROOM, takeRoom } from "../engine/nameRoom.ts"
 import { type Target, targetOf } from "../engine/openDescriptor.ts"
 import { define, PENDING } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
-import { pathFromBytes } from "../engine/pathNames.ts"
+import { pathFromBytes, textFromBytes } from "../engine/pathNames.ts"
 import type { Submission } from "../engine/submission.ts"
 import { DIRENT } from "../native/layout.ts"
 import { addressOf } from "../native/libc.ts"
@@ -43,21 +43,41 @@ export interface ReaddirOptions {
   readonly bufferSize?: number | undefined
 }
 
+/** Calls `found` for each name but `.` and `..`: where its entry starts, where the name itself does, and where that ends. */
+const forEachName = (
+  bytes: Buffer,
+  length: number,
+  found: (entry: number, start: number, end: number) => void
+): void => {
+  for (let entry = 0, next = 0; entry < length; entry = next) {
+    next = entry + (bytes[entry + DIRENT.reclen] | (bytes[entry + DIRENT.reclen + 1] << 8))
+    const start = entry + DIRENT.name
+    // An entry is as long as its name needs, in words of 8 bytes.
+    let end = Math.max(start, next - 8)
+    while (bytes[end] !== 0) end++
+    const isDots = bytes[start] === 46 && (end === start + 1 || (end === start + 2 && bytes[start + 1] === 46))
+    if (!isDots) found(entry, start, end)
+  }
+}
+
 const decodeEntries = (bytes: Buffer, length: number): Array<DirectoryEntry> => {
   const entries: Array<DirectoryEntry> = []
-  for (let at = 0; at < length; at += bytes.readUInt16LE(at + DIRENT.reclen)) {
-    const start = at + DIRENT.name
-    const end = bytes.indexOf(0, start)
-    if (bytes[start] === 46 && (end === start + 1 || (end === start + 2 && bytes[start + 1] === 46))) continue
+  forEachName(bytes, length, (entry, start, end) => {
     const path = pathFromBytes(bytes, start, end)
     entries.push({
-      name: typeof path === "string" ? path : bytes.toString("utf8", start, end),
+      name: typeof path === "string" ? path : textFromBytes(bytes, start, end),
       path,
-      type: fileType(bytes[at + DIRENT.type]),
-      ino: bytes.readBigUInt64LE(at + DIRENT.ino)
+      type: fileType(bytes[entry + DIRENT.type]),
+      ino: bytes.readBigUInt64LE(entry + DIRENT.ino)
     })
-  }
+  })
   return entries
+}
+
+const decodeNames = (bytes: Buffer, length: number): Array<string> => {
+  const names: Array<string> = []
+  forEachName(bytes, length, (_, start, end) => names.push(textFromBytes(bytes, start, end)))
+  return names
 }
 
 /**
@@ -93,11 +113,19 @@ export const openDirectory = define(
   }
 )
 
-const decodeChunk = ({ atEnd, names }: Submission, result: number): DirectoryChunk => ({
-  entries: decodeEntries(names!, result),
-  // The kernel only tells the end with an empty answer.
-  done: atEnd || result === 0
-})
+/** What one request has read of a directory. */
+export interface Listed<Entry> {
+  readonly entries: ReadonlyArray<Entry>
+  readonly done: boolean
+}
+
+const decodeChunk =
+  <Entry>(decode: (bytes: Buffer, length: number) => ReadonlyArray<Entry>) =>
+  ({ atEnd, names }: Submission, result: number): Listed<Entry> => ({
+    entries: decode(names!, result),
+    // The kernel only tells the end with an empty answer.
+    done: atEnd || result === 0
+  })
 
 /** Memory for names. It belongs to the submission until that is cleared. */
 const outputOf = (submission: Submission, bytes: number): number => {
@@ -126,6 +154,12 @@ export const readdir = define(
       submission.a2 = bufferSize
       submission.mode = FILL
     },
-    decode: decodeChunk
+    decode: decodeChunk(decodeEntries)
   }
 )
+
+/** The same as text for people, and nothing but the names. */
+export const readdirNames = define((file: Target, options?: ReaddirOptions) => readdir(file, options).input, {
+  ...readdir.entry,
+  decode: decodeChunk(decodeNames)
+})

@@ -8,22 +8,27 @@ import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import { NAME_ROOM } from "../engine/nameRoom.ts"
 import type { Target } from "../engine/openDescriptor.ts"
+import type { Operation } from "../engine/operation.ts"
 import { errno } from "../native/errno.ts"
-import { close, open, readdir } from "../operation/catalogue.ts"
-import type { DirectoryChunk, DirectoryEntry } from "../operation/directories.ts"
+import { close, open } from "../operation/catalogue.ts"
+import type { Listed, ReaddirOptions } from "../operation/directories.ts"
 import { notRun, type ProgramEnd, program } from "../operation/program.ts"
 import { type Naming, PathSequence } from "./sequence.ts"
 
 /** Bytes that getdents64(2) can be asked for. */
 const MOST = 2 ** 31 - 1
 
-export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
+/** `readdir` of the catalogue, or the same with another form of its entries. */
+type Read<Entry> = (file: Target, options: ReaddirOptions) => Operation<Listed<Entry>>
+
+export class ListDirectory<Entry> extends PathSequence<ReadonlyArray<Entry>> {
   private size = NAME_ROOM
 
   constructor(
     engine: Engine,
     path: Path,
     naming: Naming,
+    private readonly read: Read<Entry>,
     /** Where the path starts. */
     private readonly at?: Target
   ) {
@@ -34,7 +39,7 @@ export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
     this.runProgram(
       program("readdir", [
         { operation: open(this.path, { at: this.at, flag: constants.O_DIRECTORY }) },
-        { operation: readdir(0, { bufferSize: this.size }), fd: 0 },
+        { operation: this.read(0, { bufferSize: this.size }), fd: 0 },
         { operation: close(0), fd: 0, always: true }
       ]),
       this.listed,
@@ -46,7 +51,7 @@ export class ListDirectory extends PathSequence<ReadonlyArray<DirectoryEntry>> {
     // One name for both, whichever has failed: that of readdir(3), as in Node.
     const end = names === notRun ? opened : names
     if (end instanceof Failed) return this.goOn(end, this.refused, this.refused)
-    const { done, entries } = end as DirectoryChunk
+    const { done, entries } = end as Listed<Entry>
     if (done) return this.conclude(entries)
     if (this.size === MOST) return this.refused(errno.EFBIG)
     // All attempts before the last together cost a seventh of the last one.
