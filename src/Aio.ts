@@ -15,17 +15,16 @@ import * as Layer from "effect/Layer"
 import type { AioBadArgument, AioFailure, AioUnavailable } from "./AioError.ts"
 import { checkCount, checkMillis, withArguments } from "./internal/effect/arguments.ts"
 import { execute } from "./internal/effect/execute.ts"
-import { exitOf } from "./internal/effect/exits.ts"
 import { clampPriority, currentPriority } from "./internal/effect/priority.ts"
-import { runSequence } from "./internal/effect/run.ts"
 import { environment, type LayerOptions, select, selectBy } from "./internal/effect/selection.ts"
 import { Aio, type AioService, currentEngine, withEngine } from "./internal/effect/service.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import type { Operation } from "./internal/engine/operation.ts"
 import { optionsReader } from "./internal/engine/options.ts"
+import * as wholeFiles from "./internal/file/wholeFiles.ts"
+import type { AtOptions } from "./internal/operation/at.ts"
 import * as catalogue from "./internal/operation/catalogue.ts"
 import * as metadata from "./internal/operation/metadata.ts"
-import { RealPath } from "./internal/task/realPath.ts"
 
 export {
   type Capabilities,
@@ -550,13 +549,8 @@ export const readlink = run(catalogue.readlink)
  * @since 0.1.0
  * @category operations
  */
-export const realpath = (path: Path): Effect.Effect<Path, AioFailure, Aio> =>
-  withEngine((engine) =>
-    runSequence(
-      () => new RealPath(engine, path, { method: "realpath", about: (part) => ({ path: part }) }),
-      (end) => exitOf(engine, end)
-    )
-  )
+export const realpath = (path: Path, options?: AtOptions): Effect.Effect<Path, AioFailure, Aio> =>
+  withEngine((engine) => wholeFiles.realpath(engine, path, options))
 
 /**
  * The next entries of an open directory, in no order. getdents64(2). `AioDirectory.read` reads all.

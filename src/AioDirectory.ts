@@ -7,8 +7,6 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AioFailure, AioUnavailable } from "./AioError.ts"
 import type * as AioFile from "./AioFile.ts"
-import { exitOf } from "./internal/effect/exits.ts"
-import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Offset, Path } from "./internal/engine/arguments.ts"
 import type { Opened } from "./internal/engine/openDescriptor.ts"
@@ -16,7 +14,6 @@ import * as internal from "./internal/file/directory.ts"
 import type { AtOptions } from "./internal/operation/at.ts"
 import type { AccessOptions, ChmodOptions, OwnerOptions, TimesOptions } from "./internal/operation/attributes.ts"
 import type { DirectoryEntry } from "./internal/operation/directories.ts"
-import { readdir } from "./internal/operation/directories.ts"
 import type { SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 import type { LinkOptions } from "./internal/operation/links.ts"
 import type { Stat, StatVfs } from "./internal/operation/metadata.ts"
@@ -28,7 +25,6 @@ import type {
   RenameOptions
 } from "./internal/operation/names.ts"
 import type { Statx, StatxOptions } from "./internal/operation/statx.ts"
-import { ListDirectory } from "./internal/task/listDirectory.ts"
 
 /**
  * What marks an open directory.
@@ -81,8 +77,16 @@ export interface AioDirectory extends Opened {
   readonly writeFile: (
     path: Path,
     data: Uint8Array | string,
-    options?: AioFile.WriteFileOptions
+    options?: Omit<AioFile.WriteFileOptions, "at">
   ) => Effect.Effect<void, AioFailure>
+  /** Puts a file in place of another at once, or where there was none. See `AioFile.writeAtomic`. */
+  readonly writeAtomic: (
+    path: Path,
+    data: Uint8Array | string,
+    options?: Omit<AioFile.WriteAtomicOptions, "at">
+  ) => Effect.Effect<void, AioFailure>
+  /** The absolute path of what a path leads to, by default of this directory. See `Aio.realpath`. */
+  readonly realpath: (path?: Path) => Effect.Effect<Path, AioFailure>
   /** Waits until the names in it are on the device: after a `rename`, say. fsync(2) */
   readonly sync: Effect.Effect<void, AioFailure>
   /** statx(2) */
@@ -203,10 +207,5 @@ export const open = (
  * @since 0.1.0
  * @category operations
  */
-export const read = (path: Path): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure, Aio> =>
-  withEngine((engine) =>
-    runSequence(
-      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, readdir),
-      (end) => exitOf(engine, end)
-    )
-  )
+export const read = (path: Path, options?: AtOptions): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure, Aio> =>
+  withEngine((engine) => internal.list(engine, path, options))

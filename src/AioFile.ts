@@ -9,22 +9,13 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { AioBadArgument, AioEndOfFile, AioFailure } from "./AioError.ts"
 import { checkFunction, withArguments } from "./internal/effect/arguments.ts"
-import { exitOf, exitOfWrite } from "./internal/effect/exits.ts"
-import { runSequence } from "./internal/effect/run.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
-import {
-  BadArgument,
-  checkFd,
-  checkPath,
-  checkUint32,
-  type Offset,
-  type Path,
-  show
-} from "./internal/engine/arguments.ts"
-import { checkBytes } from "./internal/engine/buffers.ts"
+import { BadArgument, checkFd, type Offset, type Path, show } from "./internal/engine/arguments.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
-import { optionsReader } from "./internal/engine/options.ts"
 import * as internal from "./internal/file/file.ts"
+import type { WriteAtomicOptions, WriteFileOptions } from "./internal/file/wholeFiles.ts"
+import * as wholeFiles from "./internal/file/wholeFiles.ts"
+import type { AtOptions } from "./internal/operation/at.ts"
 import type { CopyOptions } from "./internal/operation/copies.ts"
 import type { Advice, AllocateOptions, RangeOptions } from "./internal/operation/descriptors.ts"
 import type { MemfdOptions } from "./internal/operation/memoryFiles.ts"
@@ -37,10 +28,8 @@ import type {
   WriteAllOptions,
   WriteOptions
 } from "./internal/operation/transferOptions.ts"
-import { fileInMemory, ReadFile } from "./internal/task/readFile.ts"
-import { SyncPath } from "./internal/task/syncPath.ts"
-import { WriteAtomic } from "./internal/task/writeAtomic.ts"
-import { WriteFile } from "./internal/task/writeFile.ts"
+
+export type { WriteAtomicOptions, WriteFileOptions } from "./internal/file/wholeFiles.ts"
 
 /**
  * What marks an open file.
@@ -261,14 +250,8 @@ type Use<A, E, R> = (file: AioFile) => Effect.Effect<A, E, R>
  * @since 0.1.0
  * @category operations
  */
-export const readFile = (path: Path): Effect.Effect<Uint8Array, AioFailure, Aio> =>
-  withEngine((engine) =>
-    runSequence(
-      () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile" }),
-      (end) => exitOf(engine, end),
-      () => fileInMemory(engine, path)
-    )
-  )
+export const readFile = (path: Path, options?: AtOptions): Effect.Effect<Uint8Array, AioFailure, Aio> =>
+  withEngine((engine) => wholeFiles.readFile(engine, path, options))
 
 /**
  * The text of a file, see `readFile`. `encoding` is one of the labels of the Encoding Standard, `"utf-8"` by default. Bytes that are no text in it
@@ -277,11 +260,15 @@ export const readFile = (path: Path): Effect.Effect<Uint8Array, AioFailure, Aio>
  * @since 0.1.0
  * @category operations
  */
-export const readFileString = (path: Path, encoding = "utf-8"): Effect.Effect<string, AioFailure, Aio> =>
+export const readFileString = (
+  path: Path,
+  encoding = "utf-8",
+  options?: AtOptions
+): Effect.Effect<string, AioFailure, Aio> =>
   withArguments(
     "readFileString",
     () => decoderOf(encoding),
-    (decoder) => Effect.map(readFile(path), (bytes) => decoder.decode(bytes))
+    (decoder) => Effect.map(readFile(path, options), (bytes) => decoder.decode(bytes))
   )
 
 /** Throws `BadArgument`. */
@@ -294,33 +281,14 @@ const decoderOf = (encoding: string): InstanceType<typeof TextDecoder> => {
 }
 
 /**
- * How `writeFile` opens its file.
- *
- * @since 0.1.0
- * @category models
- */
-export type WriteFileOptions = Pick<DescriptorOptions, "flag" | "mode">
-
-/** Throws `BadArgument`. */
-const bytesOf = (data: Uint8Array | string): Uint8Array =>
-  typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data")
-
-/**
  * Waits until the data and metadata of what a path names, a file that may be read or a directory, are on the device: open(2), fsync(2) and close(2) in
  * one request. Of a directory: the names in it, as after `rename`.
  *
  * @since 0.1.0
  * @category operations
  */
-export const pathsync = (path: Path): Effect.Effect<void, AioFailure, Aio> =>
-  withEngine((engine) =>
-    runSequence(
-      () => new SyncPath(engine, path, { method: "pathsync", about: () => ({ path }) }),
-      (end) => exitOf(engine, end)
-    )
-  )
-
-const writeFileOptions = optionsReader<WriteFileOptions>({ flag: true, mode: true })
+export const pathsync = (path: Path, options?: AtOptions): Effect.Effect<void, AioFailure, Aio> =>
+  withEngine((engine) => wholeFiles.pathsync(engine, path, options))
 
 /**
  * Writes a whole file: by default one that is made if it is missing, and emptied if not (flag `"w"`); with `"a"` at its end. Opening, writing
@@ -335,51 +303,7 @@ export const writeFile = (
   path: Path,
   data: Uint8Array | string,
   options?: WriteFileOptions
-): Effect.Effect<void, AioFailure, Aio> =>
-  withEngine((engine) =>
-    withArguments(
-      "writeFile",
-      () => ({
-        bytes: bytesOf(data),
-        ...writeFileOptions(options)
-      }),
-      ({ bytes, flag, mode }) =>
-        runSequence(
-          () => new WriteFile(engine, path, bytes, { method: "writeFile", about: () => ({ path }), flag, mode }),
-          (end) => exitOfWrite(engine, end, "writeFile")
-        )
-    )
-  )
-
-/**
- * How `writeAtomic` replaces a file.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WriteAtomicOptions {
-  /** Permissions of the new file, less the umask. Default 0o666. Not of one that gets those of the old one. */
-  readonly mode?: number | undefined
-  /**
-   * Default `false`. With `true`, the new file gets permissions, owner, group and extended attributes (access control lists among them) of the
-   * one that it replaces, and EPERM where this user may not give them.
-   */
-  readonly preserve?: boolean | undefined
-  /**
-   * Default `true`: it ends when all is on the disk. `false` leaves the syncs of file and directory out. Processes still see the old file or the new
-   * one; after a crash of the machine the file may have the new name and no bytes.
-   */
-  readonly durable?: boolean | undefined
-  /** Default `true`: the file that a symbolic link leads to is replaced, and the link stays. `false`: the link itself. */
-  readonly follow?: boolean | undefined
-}
-
-const writeAtomicOptions = optionsReader<WriteAtomicOptions>({
-  mode: true,
-  preserve: true,
-  durable: true,
-  follow: true
-})
+): Effect.Effect<void, AioFailure, Aio> => withEngine((engine) => wholeFiles.writeFile(engine, path, data, options))
 
 /**
  * Puts a file with these bytes in place of another, or where there was none: whoever opens the path finds the old file or the new one, whole,
@@ -408,25 +332,7 @@ export const writeAtomic = (
   path: Path,
   data: Uint8Array | string,
   options?: WriteAtomicOptions
-): Effect.Effect<void, AioFailure, Aio> =>
-  withEngine((engine) =>
-    withArguments(
-      "writeAtomic",
-      () => {
-        const { mode, ...rest } = writeAtomicOptions(options)
-        return {
-          at: checkPath(path),
-          bytes: bytesOf(data),
-          options: { mode: mode === undefined ? undefined : checkUint32(mode, "mode"), ...rest }
-        }
-      },
-      ({ at, bytes, options }) =>
-        runSequence(
-          () => new WriteAtomic(engine, at, bytes, { method: "writeAtomic", about: () => ({ path }), ...options }),
-          (end) => exitOfWrite(engine, end, "writeAtomic")
-        )
-    )
-  )
+): Effect.Effect<void, AioFailure, Aio> => withEngine((engine) => wholeFiles.writeAtomic(engine, path, data, options))
 
 /**
  * A file in memory without a path, open for both; it is gone with its Scope. memfd_create(2)

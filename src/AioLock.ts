@@ -23,6 +23,7 @@ import { releasedWithScope, scoped } from "./internal/effect/release.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Path } from "./internal/engine/arguments.ts"
 import * as internal from "./internal/file/lock.ts"
+import type { AtOptions } from "./internal/operation/at.ts"
 import type { LockHolder, LockRange } from "./internal/operation/rangeLocks.ts"
 
 export type { LockHolder, LockRange }
@@ -87,12 +88,12 @@ export interface ConvertOptions extends LockRange {
 }
 
 /**
- * What is locked, and how.
+ * What is locked, and how. `at` is for a path.
  *
  * @since 0.1.0
  * @category models
  */
-export interface TryOptions extends LockRange {
+export interface TryOptions extends LockRange, AtOptions {
   /** Default `"exclusive"`, for which the file is opened for reading and writing; for `"shared"`, for reading. */
   readonly kind?: Kind | undefined
   /** Opens for writing, too, so that a shared lock can become exclusive. Default `false`. */
@@ -188,7 +189,7 @@ export const withLock = <A, E, R>(
  * @since 0.1.0
  * @category models
  */
-export interface HolderOptions extends LockRange {
+export interface HolderOptions extends LockRange, AtOptions {
   /** Default `"exclusive"`: any lock. `"shared"`: an exclusive one. */
   readonly kind?: Kind | undefined
 }

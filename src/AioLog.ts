@@ -11,6 +11,7 @@ import { scoped } from "./internal/effect/release.ts"
 import { type Aio, withEngine } from "./internal/effect/service.ts"
 import type { Offset, Path } from "./internal/engine/arguments.ts"
 import * as internal from "./internal/file/log.ts"
+import type { AtOptions } from "./internal/operation/at.ts"
 
 /**
  * What marks a log.
@@ -58,7 +59,7 @@ export interface AioLog {
  * @since 0.1.0
  * @category models
  */
-export interface OpenOptions {
+export interface OpenOptions extends AtOptions {
   /**
    * Where the last good record ends, in bytes, as the program has found by reading: what is behind, of appends that a crash has cut short, is cut
    * off. Default: the end of the file.

@@ -162,10 +162,12 @@ const settings = {
 const mockOptions = { ...settings, seed: r.count, journal: r.count, files: r.choice({ "/a": "b" }, { "/d": null }, {}) }
 const contents = r.choice("text", null, new Uint8Array(0))
 
+const atomic = { mode: r.mode, preserve: r.boolean, durable: r.boolean, follow: r.boolean }
+
 export const shapes: Readonly<Record<string, r.Shape>> = {
   ...named("Aio", operations),
   ...named("AioOperation", operations),
-  "Aio.realpath": [r.path],
+  "Aio.realpath": [r.path, r.options(at)],
   "Aio.deviceNumbers": [r.choice(0n, 259n, -1n, 2n ** 64n)],
   "AioOperation.isAioOperation": [r.operation],
   "AioOperation.submit": [r.operation],
@@ -195,25 +197,25 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   ],
   "AioBuffer.aligned": [r.size, r.options({ alignment: r.choice(1, 512, 4096, undefined) })],
   "AioDirectory.open": [r.path, r.options({ ...at, beneath: r.boolean })],
-  "AioDirectory.read": [r.path],
+  "AioDirectory.read": [r.path, r.options(at)],
   "AioFile.open": [r.path, openOptions],
   "AioFile.withFile": [r.path, openOptions, r.callback],
-  "AioFile.readFile": [r.path],
-  "AioFile.readFileString": [r.path, r.choice("utf-8", "latin1", "nonsense", undefined)],
-  "AioFile.writeFile": [r.path, r.bytes, r.options({ flag: r.choice("w", "a", "wx", "nonsense"), mode: r.count })],
-  "AioFile.writeAtomic": [
+  "AioFile.readFile": [r.path, r.options(at)],
+  "AioFile.readFileString": [r.path, r.choice("utf-8", "latin1", "nonsense", undefined), r.options(at)],
+  "AioFile.writeFile": [
     r.path,
     r.bytes,
-    r.options({ mode: r.mode, preserve: r.boolean, durable: r.boolean, follow: r.boolean })
+    r.options({ ...at, flag: r.choice("w", "a", "wx", "nonsense"), mode: r.count })
   ],
-  "AioFile.pathsync": [r.path],
+  "AioFile.writeAtomic": [r.path, r.bytes, r.options({ ...at, ...atomic })],
+  "AioFile.pathsync": [r.path, r.options(at)],
   "AioFile.memory": [r.text, r.options({ allowSealing: r.boolean })],
   "AioFile.fromDescriptor": [r.fd],
-  "AioLock.acquire": [r.path, r.options({ ...lock, limit: r.duration })],
-  "AioLock.tryAcquire": [r.path, r.options(lock)],
-  "AioLock.withLock": [r.path, r.options({ ...lock, limit: r.duration }), r.callback],
-  "AioLock.holder": [r.path, r.options({ ...range, kind: lock.kind })],
-  "AioLog.open": [r.path, r.options({ end: r.offset, mode: r.mode })],
+  "AioLock.acquire": [r.path, r.options({ ...at, ...lock, limit: r.duration })],
+  "AioLock.tryAcquire": [r.path, r.options({ ...at, ...lock })],
+  "AioLock.withLock": [r.path, r.options({ ...at, ...lock, limit: r.duration }), r.callback],
+  "AioLock.holder": [r.path, r.options({ ...at, ...range, kind: lock.kind })],
+  "AioLog.open": [r.path, r.options({ ...at, end: r.offset, mode: r.mode })],
   "AioGroup.make": [group],
   "AioTree.remove": [r.path, r.options({ force: r.boolean, parallel: r.count } satisfies Keys<AioTree.RemoveOptions>)],
   "AioTree.copy": [
@@ -285,6 +287,8 @@ const directory: Members<Omit<AioDirectory.AioDirectory, "fd" | "beneath">> = {
   read: [r.name],
   readFile: [r.name],
   writeFile: [r.name, r.bytes, wholeFile],
+  writeAtomic: [r.name, r.bytes, r.options(atomic)],
+  realpath: [r.name],
   sync: [],
   stat: [r.name],
   lstat: [r.name],

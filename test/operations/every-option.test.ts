@@ -11,6 +11,7 @@ import { glibc } from "../../src/internal/native/posixAio.ts"
 import { backends } from "../support/backends.ts"
 import { project } from "../support/build.ts"
 import { operationCalls } from "../support/operationCalls.ts"
+import { pathUses } from "../support/pathUses.ts"
 import { files } from "./observed/files.ts"
 import { flags } from "./observed/flags.ts"
 import { layerOptions } from "./observed/layers.ts"
@@ -44,6 +45,14 @@ it("the table of arguments knows all of them", () => {
     const own = [...options].flatMap((option) => option.match(`^Aio\\.${name}\\.(\\w+)$`)?.[1] ?? [])
     expect([name, Object.keys(known).sort()]).toEqual([name, own.sort()])
   }
+})
+
+it("whatever takes a directory to start at is used where paths must not leave one", () => {
+  const used = new Set(Object.keys(pathUses).map((name) => name.split(",")[0]))
+  const startsAt = [...options].flatMap((option) => option.match(/^(?!AioOperation\.)(.*)\.(?:at|toAt)$/)?.[1] ?? [])
+  // Methods of a directory start there.
+  const functions = startsAt.filter((name) => !name.startsWith("AioDirectory.AioDirectory."))
+  expect(functions.filter((name) => !used.has(name))).toEqual([])
 })
 
 it("tests that are pointed at exist", () => {

@@ -11,22 +11,21 @@ import type {
   TypeId as PublicTypeId
 } from "../../AioDirectory.ts"
 import { type AioFailure, AioUnavailable } from "../../AioError.ts"
-import type { AioFile, OpenOptions, WriteFileOptions } from "../../AioFile.ts"
+import type { AioFile, OpenOptions, WriteAtomicOptions, WriteFileOptions } from "../../AioFile.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { execute, executeMasked } from "../effect/execute.ts"
-import { exitOf, exitOfWrite } from "../effect/exits.ts"
+import { exitOf } from "../effect/exits.ts"
 import { release, scoped } from "../effect/release.ts"
 import { runSequence } from "../effect/run.ts"
 import type { Restore } from "../effect/wait.ts"
 import type { Offset, Path } from "../engine/arguments.ts"
-import { checkBytes } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { descriptorOf, OpenDirectory } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
-import type { AtOptions } from "../operation/at.ts"
+import { type AtOptions, readAt } from "../operation/at.ts"
 import type { AccessOptions, ChmodOptions, OwnerOptions, TimesOptions } from "../operation/attributes.ts"
 import * as catalogue from "../operation/catalogue.ts"
 import type { DirectoryEntry } from "../operation/directories.ts"
@@ -36,9 +35,8 @@ import type { Stat, StatVfs } from "../operation/metadata.ts"
 import type { HardLinkOptions, MkdirOptions, MknodOptions, NodeType, RenameOptions } from "../operation/names.ts"
 import type { Statx, StatxOptions } from "../operation/statx.ts"
 import { ListDirectory } from "../task/listDirectory.ts"
-import { ReadFile } from "../task/readFile.ts"
-import { WriteFile } from "../task/writeFile.ts"
 import { openScoped } from "./file.ts"
+import * as wholeFiles from "./wholeFiles.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioDirectory") as PublicTypeId
 
@@ -121,35 +119,31 @@ export class DirectoryImpl implements AioDirectory {
   }
 
   read(path: Path = "."): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure> {
-    const { engine, state } = this
-    return runSequence(
-      () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, catalogue.readdir, state),
-      (end) => exitOf(engine, end)
-    )
+    return list(this.engine, path, this.from())
   }
 
   readFile(path: Path): Effect.Effect<Uint8Array, AioFailure> {
-    const { engine, state: at } = this
-    return runSequence(
-      () => new ReadFile(engine, path, { method: "readFile", about: () => ({ path }), tooLarge: "readFile", at }),
-      (end) => exitOf(engine, end)
-    )
+    return wholeFiles.readFile(this.engine, path, this.from())
   }
 
-  writeFile(path: Path, data: Uint8Array | string, options?: WriteFileOptions): Effect.Effect<void, AioFailure> {
-    const { engine, state: at } = this
-    return withArguments(
-      "writeFile",
-      () => ({
-        bytes: typeof data === "string" ? new TextEncoder().encode(data) : checkBytes(data, "data"),
-        ...writeFileOptions(options)
-      }),
-      ({ bytes, flag, mode }) =>
-        runSequence(
-          () => new WriteFile(engine, path, bytes, { method: "writeFile", about: () => ({ path }), flag, mode, at }),
-          (end) => exitOfWrite(engine, end, "writeFile")
-        )
-    )
+  writeFile(
+    path: Path,
+    data: Uint8Array | string,
+    options?: Omit<WriteFileOptions, "at">
+  ): Effect.Effect<void, AioFailure> {
+    return wholeFiles.writeFile(this.engine, path, data, this.from<WriteFileOptions>(options))
+  }
+
+  writeAtomic(
+    path: Path,
+    data: Uint8Array | string,
+    options?: Omit<WriteAtomicOptions, "at">
+  ): Effect.Effect<void, AioFailure> {
+    return wholeFiles.writeAtomic(this.engine, path, data, this.from<WriteAtomicOptions>(options))
+  }
+
+  realpath(path: Path = "."): Effect.Effect<Path, AioFailure> {
+    return wholeFiles.realpath(this.engine, path, this.from())
   }
 
   get sync(): Effect.Effect<void, AioFailure> {
@@ -246,7 +240,21 @@ export class DirectoryImpl implements AioDirectory {
   }
 }
 
-const writeFileOptions = optionsReader<WriteFileOptions>({ flag: true, mode: true })
+/** The names in a directory. */
+export const list = (
+  engine: Engine,
+  path: Path,
+  options: AtOptions | undefined
+): Effect.Effect<ReadonlyArray<DirectoryEntry>, AioFailure> =>
+  withArguments(
+    "readdir",
+    () => readAt(options),
+    ({ at }) =>
+      runSequence(
+        () => new ListDirectory(engine, path, { method: "readdir", about: () => ({ path }) }, catalogue.readdir, at),
+        (end) => exitOf(engine, end)
+      )
+  )
 
 const directoryOptions = optionsReader<DirectoryOptions>({ at: true, beneath: true })
 

@@ -11,9 +11,9 @@ import { withDeadline } from "../effect/deadline.ts"
 import { execute, executeMasked } from "../effect/execute.ts"
 import { release } from "../effect/release.ts"
 import type { Restore } from "../effect/wait.ts"
-import { checkName, type Path } from "../engine/arguments.ts"
+import { BadArgument, checkName, type Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
-import { fileOf, OpenDescriptor, type Opened, regularFile } from "../engine/openDescriptor.ts"
+import { fileOf, OpenDescriptor, type Opened, regularFile, type Target } from "../engine/openDescriptor.ts"
 import type { Operation } from "../engine/operation.ts"
 import { optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
@@ -62,6 +62,7 @@ const wishOf = (kind: Kind, { length, limit, offset }: ConvertOptions): Wish => 
 }
 
 const acquireOptions = optionsReader<AcquireOptions>({
+  at: true,
   kind: true,
   offset: true,
   length: true,
@@ -194,10 +195,16 @@ export const reopening = (file: OpenDescriptor, flag: number): Operation<number>
 }
 
 /** The operation that opens a description of its own. A target of any other kind is a path that is refused. */
-export const opening = (target: Path | Opened, flag: number, create: boolean, mode?: number): Operation<number> => {
+export const opening = (
+  target: Path | Opened,
+  flag: number,
+  create: boolean,
+  { at, mode }: { readonly at?: Target | undefined; readonly mode?: number | undefined }
+): Operation<number> => {
   const file = fileOf(target as Opened)
-  if (file !== undefined) return reopening(file, flag)
-  return catalogue.open(target as Path, { flag: create ? flag | O_CREAT : flag, mode })
+  if (file === undefined) return catalogue.open(target as Path, { at, flag: create ? flag | O_CREAT : flag, mode })
+  if (at !== undefined) throw new BadArgument("at", "the file is open: it is not looked for")
+  return reopening(file, flag)
 }
 
 const pathOf = (target: Path | Opened): Path | undefined => {
@@ -218,10 +225,14 @@ export const acquire = <A>(
   withArguments(
     method,
     () => {
-      const { create = true, kind = "exclusive", mode, upgradable = false, ...rest } = acquireOptions(options)
+      const { at, create = true, kind = "exclusive", mode, upgradable = false, ...rest } = acquireOptions(options)
       const wish = wishOf(kind, rest)
       const flag = kind === "exclusive" || upgradable ? O_RDWR : O_RDONLY
-      return { wish, opens: opening(target, flag, create, mode), isForWriting: flag === O_RDWR ? undefined : false }
+      return {
+        wish,
+        opens: opening(target, flag, create, { at, mode }),
+        isForWriting: flag === O_RDWR ? undefined : false
+      }
     },
     ({ isForWriting, opens, wish }) =>
       Effect.flatMap(executeMasked(engine, opens, restore), (fd) => {
@@ -234,7 +245,7 @@ export const acquire = <A>(
       })
   )
 
-const holderOptions = optionsReader<HolderOptions>({ kind: true, offset: true, length: true })
+const holderOptions = optionsReader<HolderOptions>({ at: true, kind: true, offset: true, length: true })
 
 /** A lock that excludes the one asked about. */
 export const holder = (
@@ -245,8 +256,8 @@ export const holder = (
   withArguments(
     "holder",
     () => {
-      const { kind = "exclusive", ...range } = holderOptions(options)
-      return { ...wishOf(kind, range), opens: opening(target, O_RDONLY, false) }
+      const { at, kind = "exclusive", ...range } = holderOptions(options)
+      return { ...wishOf(kind, range), opens: opening(target, O_RDONLY, false, { at }) }
     },
     ({ kind, opens, range }) =>
       Effect.uninterruptibleMask((restore) =>

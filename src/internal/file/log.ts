@@ -15,7 +15,7 @@ import { BadArgument, checkOffset, checkPath, type Path } from "../engine/argume
 import { checkBytes } from "../engine/buffers.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
-import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
+import { OpenDescriptor, regularFile, type Target } from "../engine/openDescriptor.ts"
 import { optionsReader } from "../engine/options.ts"
 import { textOfPath } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
@@ -97,15 +97,15 @@ export class LogImpl implements AioLog {
   }
 }
 
-const openOptions = optionsReader<OpenOptions>({ end: true, mode: true })
+const openOptions = optionsReader<OpenOptions>({ at: true, end: true, mode: true })
 
 /** So that a file that was made has its name after a crash. */
-const syncDirectory = (engine: Engine, path: Path): Effect.Effect<void, AioFailure> => {
+const syncDirectory = (engine: Engine, path: Path, at: Target | undefined): Effect.Effect<void, AioFailure> => {
   const directory = directoryOf(Buffer.from(path as Uint8Array))
   const place = directory.length === 0 ? "." : directory
   return Effect.catchIf(
     runSequence(
-      () => new SyncPath(engine, place, { method: "open", about: () => ({ path }) }),
+      () => new SyncPath(engine, place, { method: "open", about: () => ({ path }) }, at),
       (end) => exitOf(engine, end)
     ),
     // This file system has nothing to sync there.
@@ -139,15 +139,15 @@ export const open = (
   withArguments(
     "open",
     () => {
-      const { end, mode } = openOptions(options)
-      const at = end === undefined ? undefined : checkOffset(end, "end")
-      if (typeof at === "bigint") throw new BadArgument("end", `at most 2^53 - 1, not ${at}`)
-      return { opens: catalogue.open(checkPath(path), { flag: O_WRONLY | O_CREAT, mode }), at }
+      const { at, end, mode } = openOptions(options)
+      const start = end === undefined ? undefined : checkOffset(end, "end")
+      if (typeof start === "bigint") throw new BadArgument("end", `at most 2^53 - 1, not ${start}`)
+      return { opens: catalogue.open(checkPath(path), { at, flag: O_WRONLY | O_CREAT, mode }), at, start }
     },
-    ({ at, opens }) =>
+    ({ at, opens, start }) =>
       Effect.flatMap(executeMasked(engine, opens, restore), (fd) => {
         const file = new OpenDescriptor(fd, regularFile, path, true)
-        const ready = restore(Effect.zipLeft(prepare(engine, file, at), syncDirectory(engine, path)))
+        const ready = restore(Effect.zipLeft(prepare(engine, file, start), syncDirectory(engine, path, at)))
         return Effect.matchCauseEffect(ready, {
           onFailure: (cause) => Effect.zipRight(release(engine, file), Effect.failCause(cause)),
           onSuccess: (end) => Effect.succeed(new LogImpl(engine, file, new GroupCommit(engine, file, end)))

@@ -61,10 +61,11 @@ export const startingAt = <O extends AtOptions>(options: O): Omit<O, "at"> & Sta
   return { ...options, at: fd, beneath, file }
 }
 
-const atOptions = optionsReader<AtOptions>({ at: true })
+/** Options that have nothing else. */
+export const readAt = optionsReader<AtOptions>({ at: true })
 
 /** The input of an operation on a path, without options of its own. */
-export const pathInput = (path: Path, options?: AtOptions): PathInput => ({ path, ...startingAt(atOptions(options)) })
+export const pathInput = (path: Path, options?: AtOptions): PathInput => ({ path, ...startingAt(readAt(options)) })
 
 /** The same for two paths. */
 export const bothStartingAt = <O extends BothAtOptions>(options: O): Omit<O, "at" | "toAt"> & Starts => {

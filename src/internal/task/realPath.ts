@@ -9,6 +9,7 @@ import { constants } from "node:fs"
 import { BadArgument, checkPath, type Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
+import { fdOf, fileOf, type Target } from "../engine/openDescriptor.ts"
 import { pathFromBytes } from "../engine/pathNames.ts"
 import { errno } from "../native/errno.ts"
 import { O_PATH } from "../native/layout.ts"
@@ -45,7 +46,9 @@ export class RealPath extends Sequence<Path> {
   constructor(
     engine: Engine,
     private readonly path: Path,
-    private readonly naming: RealPathNaming
+    private readonly naming: RealPathNaming,
+    /** Where the path starts. */
+    private readonly at?: Target
   ) {
     super(engine)
     this.here = path
@@ -67,10 +70,17 @@ export class RealPath extends Sequence<Path> {
       if (!(problem instanceof BadArgument)) throw problem
       return this.conclude(new Failed(this.label.name, this.about, 0, problem))
     }
+    const { at, path } = this
     // Descriptors that do not belong to this process have no entry in its /proc.
     if (this.hasOwnDescriptors)
-      this.run(open(this.path, { flag: O_PATH | constants.O_RDONLY }), this.opened, this.notTold)
-    else this.walk()
+      this.run(open(path, { at, flag: O_PATH | constants.O_RDONLY }), this.opened, this.notTold)
+    else if (at === undefined) this.walk()
+    else this.run(stat(path, { at }), () => this.walk(), this.notTold)
+  }
+
+  /** A walk would leave the directory that the path must not leave. */
+  private get isConfined(): boolean {
+    return open(this.path, { at: this.at }).input.beneath !== undefined
   }
 
   private get hasOwnDescriptors(): boolean {
@@ -87,25 +97,36 @@ export class RealPath extends Sequence<Path> {
   private told(path: Path): void {
     const text = toByteString(path)
     if (text.startsWith("/") && !text.endsWith(GONE)) this.conclude(path)
+    else if (this.isConfined) this.failed(errno.ENOENT)
     else this.walk()
   }
 
   private notTold(number: number, operation: string): void {
     // Whatever the error was, the walk finds it.
-    if (this.cancelling) this.failed(number, operation)
+    if (this.cancelling || this.isConfined) this.failed(number, operation)
     else this.walk()
   }
 
   /** Link by link: a path may have any number of links in it. */
   private walk(): void {
-    const text = toByteString(this.path)
-    this.rest = text.split("/").reverse()
+    const { at, path } = this
+    const text = toByteString(path)
+    if (at !== undefined && !text.startsWith("/")) {
+      const directory = readlink(`/proc/self/fd/${fdOf(at, fileOf(at))}`)
+      return this.run(directory, (start) => this.walkFrom(toByteString(start), text))
+    }
+    let start = ""
     try {
-      this.done = text.startsWith("/") || !this.hasOwnDescriptors ? "" : toByteString(process.cwd())
+      if (!text.startsWith("/") && this.hasOwnDescriptors) start = toByteString(process.cwd())
     } catch {
       return this.failed(errno.ENOENT)
     }
-    if (this.done === "/") this.done = ""
+    this.walkFrom(start, text)
+  }
+
+  private walkFrom(start: string, path: string): void {
+    this.rest = path.split("/").reverse()
+    this.done = start === "/" ? "" : start
     this.next()
   }
 

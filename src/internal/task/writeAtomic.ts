@@ -10,9 +10,10 @@ import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { Failed } from "../engine/failed.ts"
-import { OpenDescriptor, regularFile } from "../engine/openDescriptor.ts"
+import { OpenDescriptor, regularFile, type Target } from "../engine/openDescriptor.ts"
 import { errno } from "../native/errno.ts"
 import { O_TMPFILE } from "../native/layout.ts"
+import type { AtOptions } from "../operation/at.ts"
 import {
   fchmod,
   fchown,
@@ -63,6 +64,8 @@ const endsInNoName = (path: Buffer): boolean => {
 const isSecurity = (name: XattrName): boolean => bytesOf(name).subarray(0, 9).toString("latin1") === "security."
 
 export interface WriteAtomicOptions extends Naming {
+  /** Where the path starts. */
+  readonly at?: Target | undefined
   /** Default 0o666. */
   readonly mode?: number | undefined
   /** Default `false`. */
@@ -103,10 +106,15 @@ export class WriteAtomic extends PathSequence<void> {
     this.look()
   }
 
+  /** Where all of its paths start. */
+  private get origin(): AtOptions {
+    return { at: this.options.at }
+  }
+
   // --- What is replaced
 
   private look(): void {
-    this.run(lstat(this.target), this.found, (number, operation) => {
+    this.run(lstat(this.target, this.origin), this.found, (number, operation) => {
       if (number === errno.ENOENT) this.openDirectory()
       else this.failed(number, operation)
     })
@@ -114,7 +122,7 @@ export class WriteAtomic extends PathSequence<void> {
 
   private found(stat: Stat): void {
     const { follow = true } = this.options
-    if (stat.type === "SymbolicLink" && follow) return this.run(readlink(this.target), this.follow)
+    if (stat.type === "SymbolicLink" && follow) return this.run(readlink(this.target, this.origin), this.follow)
     if (stat.type === "Directory") return this.failed(errno.EISDIR)
     // A FIFO or a device would be gone, and a file in its place.
     if (stat.type !== "File" && stat.type !== "SymbolicLink") return this.failed(errno.EINVAL)
@@ -142,7 +150,7 @@ export class WriteAtomic extends PathSequence<void> {
     const { durable = true } = this.options
     if (endsInNoName(this.target)) return this.failed(errno.EISDIR)
     if (!durable) return this.create()
-    this.run(open(this.directory, { flag: O_RDONLY | O_DIRECTORY }), (fd) => {
+    this.run(open(this.directory, { ...this.origin, flag: O_RDONLY | O_DIRECTORY }), (fd) => {
       this.secondFd = fd
       this.create()
     })
@@ -157,7 +165,7 @@ export class WriteAtomic extends PathSequence<void> {
   private create(): void {
     this.isUnnamed = true
     this.run(
-      open(this.directory, { flag: O_TMPFILE | O_WRONLY, mode: this.mode }),
+      open(this.directory, { ...this.origin, flag: O_TMPFILE | O_WRONLY, mode: this.mode }),
       this.opened,
       (number, operation) => {
         if (lacksUnnamed.has(number)) this.createNamed()
@@ -184,7 +192,7 @@ export class WriteAtomic extends PathSequence<void> {
   private createNamed(): void {
     this.isUnnamed = false
     const flag = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
-    this.run(open(this.takeName(), { flag, mode: this.mode }), this.opened, (number, operation) => {
+    this.run(open(this.takeName(), { ...this.origin, flag, mode: this.mode }), this.opened, (number, operation) => {
       if (this.isOthers(number)) this.createNamed()
       else this.failed(number, operation)
     })
@@ -207,7 +215,7 @@ export class WriteAtomic extends PathSequence<void> {
 
   private keepAttributes(): void {
     this.run(
-      listxattr(this.target),
+      listxattr(this.target, this.origin),
       (names) => this.keepAttribute(names, 0),
       (number, operation) => {
         if (number === errno.EOPNOTSUPP) this.sync()
@@ -225,7 +233,7 @@ export class WriteAtomic extends PathSequence<void> {
         if (isSecurity(name) && isSystems.has(number)) next()
         else this.failed(number, operation)
       })
-    this.run(getxattr(this.target, name), set, (number, operation) => {
+    this.run(getxattr(this.target, name, this.origin), set, (number, operation) => {
       // It has been removed meanwhile.
       if (number === errno.ENODATA) next()
       else this.failed(number, operation)
@@ -243,15 +251,19 @@ export class WriteAtomic extends PathSequence<void> {
   private name(): void {
     if (!this.isUnnamed) return this.replace()
     const to = this.isThere ? this.takeName() : this.target
-    this.run(link(`/proc/self/fd/${this.fd}`, to, { follow: true }), this.linked, (number, operation) => {
-      if (!this.isThere && number === errno.EEXIST) {
-        // Somebody has made one meanwhile.
-        this.isThere = true
-        this.name()
-      } else if (this.isThere && this.isOthers(number)) this.name()
-      else if (number === errno.ENOENT) this.again()
-      else this.failed(number, operation)
-    })
+    this.run(
+      link(`/proc/self/fd/${this.fd}`, to, { follow: true, toAt: this.options.at }),
+      this.linked,
+      (number, operation) => {
+        if (!this.isThere && number === errno.EEXIST) {
+          // Somebody has made one meanwhile.
+          this.isThere = true
+          this.name()
+        } else if (this.isThere && this.isOthers(number)) this.name()
+        else if (number === errno.ENOENT) this.again()
+        else this.failed(number, operation)
+      }
+    )
   }
 
   private linked(): void {
@@ -269,7 +281,7 @@ export class WriteAtomic extends PathSequence<void> {
   }
 
   private replace(): void {
-    this.run(rename(this.temporary!, this.target), () => {
+    this.run(rename(this.temporary!, this.target, this.origin), () => {
       this.temporary = undefined
       this.syncDirectory()
     })
@@ -298,6 +310,6 @@ export class WriteAtomic extends PathSequence<void> {
       this.cancelling = cancelling
       super.conclude(outcome)
     }
-    this.run(unlink(temporary), removed, removed)
+    this.run(unlink(temporary, this.origin), removed, removed)
   }
 }

@@ -194,7 +194,7 @@ describe.each(realBackends)("$name: small files", ({ layer, layerWith, mechanism
       while (counts.length < 20 && !counts.includes(200)) {
         yield* AioFile.readFile(first)
         const all = Array.from({ length: 200 }, () => first)
-        counts.push(yield* requests(Effect.forEach(all, AioFile.readFile, { concurrency: 16 })))
+        counts.push(yield* requests(Effect.forEach(all, (path) => AioFile.readFile(path), { concurrency: 16 })))
       }
       expect(counts).toContain(200)
     }).pipe(Effect.provide(layer))

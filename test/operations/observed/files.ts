@@ -1,7 +1,7 @@
 /** Options of open files, of trees, and of several requests at once. */
 import { join } from "node:path"
 import { expect } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, Stream, TestClock, TestContext } from "effect"
+import { Chunk, Effect, Exit, Fiber, type Scope, Stream, TestClock, TestContext } from "effect"
 import {
   Aio,
   AioBuffer,
@@ -9,6 +9,7 @@ import {
   AioEvents,
   AioFile,
   AioGroup,
+  AioLock,
   AioLog,
   AioOperation,
   AioTree,
@@ -421,51 +422,115 @@ const several: Lines = {
   }
 }
 
-const written = ({ directory }: Place, options: AioFile.WriteAtomicOptions) =>
-  AioFile.writeAtomic(join(directory, "atomic"), DIGITS, options)
+/** Both ways to put a file in place of another. */
+const replacing: Record<string, typeof AioFile.writeAtomic> = {
+  "AioFile.writeAtomic": AioFile.writeAtomic,
+  "AioDirectory.AioDirectory.writeAtomic": (path, data, options) =>
+    Effect.scoped(Effect.flatMap(Effect.orDie(AioDirectory.open("/")), (root) => root.writeAtomic(path, data, options)))
+}
 
 /** Calls of fsync(2). */
-const syncs = (options: AioFile.WriteAtomicOptions) =>
+const syncs = (write: typeof AioFile.writeAtomic, options: AioFile.WriteAtomicOptions) =>
   Effect.gen(function* () {
-    yield* AioFile.writeAtomic("/tmp/atomic", DIGITS, options)
+    yield* write("/tmp/atomic", DIGITS, options)
     return (yield* MockAio.journal).filter(({ operation }) => operation === "fsync").length
   }).pipe(Effect.provide(MockAio.layer()))
 
-const writeAtomic: Lines = {
-  "AioFile.writeAtomic.mode": {
-    on: (place) =>
-      Effect.gen(function* () {
-        yield* written(place, { mode: 0o600 })
-        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).toBe(0o600)
-      })
-  },
-  "AioFile.writeAtomic.preserve": {
-    on: (place) =>
-      Effect.gen(function* () {
-        yield* written(place, { mode: 0o600 })
-        yield* written(place, { preserve: true })
-        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).toBe(0o600)
-        yield* written(place, {})
-        expect((yield* place.world.facts(join(place.directory, "atomic"))).mode & 0o777).not.toBe(0o600)
-      })
-  },
-  "AioFile.writeAtomic.follow": {
-    on: (place) =>
-      Effect.gen(function* () {
-        const path = join(place.directory, "atomic")
-        yield* Aio.symlink("other", path)
-        yield* written(place, {})
-        expect((yield* place.world.facts(path)).type).toBe("SymbolicLink")
-        yield* written(place, { follow: false })
-        expect((yield* place.world.facts(path)).type).toBe("File")
-      })
-  },
-  "AioFile.writeAtomic.durable": {
-    alone: Effect.gen(function* () {
-      expect([yield* syncs({}), yield* syncs({ durable: false })]).toEqual([2, 0])
-    })
-  }
+const writeAtomic: Lines = Object.fromEntries(
+  Object.entries(replacing).flatMap(([name, write]): Array<[string, Line]> => {
+    const written = ({ directory }: Place, options: AioFile.WriteAtomicOptions) =>
+      write(join(directory, "atomic"), DIGITS, options)
+    const modeOf = ({ directory, world }: Place) =>
+      Effect.map(world.facts(join(directory, "atomic")), ({ mode }) => mode & 0o777)
+    const lines: Lines = {
+      mode: {
+        on: (place) =>
+          Effect.gen(function* () {
+            yield* written(place, { mode: 0o600 })
+            expect(yield* modeOf(place)).toBe(0o600)
+          })
+      },
+      preserve: {
+        on: (place) =>
+          Effect.gen(function* () {
+            yield* written(place, { mode: 0o600 })
+            yield* written(place, { preserve: true })
+            expect(yield* modeOf(place)).toBe(0o600)
+            yield* written(place, {})
+            expect(yield* modeOf(place)).not.toBe(0o600)
+          })
+      },
+      follow: {
+        on: (place) =>
+          Effect.gen(function* () {
+            const path = join(place.directory, "atomic")
+            yield* Aio.symlink("other", path)
+            yield* written(place, {})
+            expect((yield* place.world.facts(path)).type).toBe("SymbolicLink")
+            yield* written(place, { follow: false })
+            expect((yield* place.world.facts(path)).type).toBe("File")
+          })
+      },
+      durable: {
+        alone: Effect.gen(function* () {
+          expect([yield* syncs(write, {}), yield* syncs(write, { durable: false })]).toEqual([2, 0])
+        })
+      }
+    }
+    return Object.entries(lines).map(([option, line]) => [`${name}.${option}`, line])
+  })
+)
+
+/** What takes a path that starts at a directory, and no operation of its own. Each is told by a word whether it has met the file that is there. */
+const places: Record<string, (at: number, place: Place) => Effect.Effect<unknown, unknown, Aio.Aio | Scope.Scope>> = {
+  "AioFile.readFile.at": (at) => Effect.map(AioFile.readFile("digits", { at }), text),
+  "AioFile.readFileString.at": (at) => AioFile.readFileString("digits", undefined, { at }),
+  "AioFile.writeFile.at": (at, place) =>
+    Effect.zipRight(AioFile.writeFile("digits", DIGITS, { at, flag: "r+" }), contentOf(place)),
+  "AioFile.writeAtomic.at": (at, place) =>
+    Effect.gen(function* () {
+      const path = join(place.directory, "digits")
+      yield* Aio.symlink("digits", join(place.directory, "link"))
+      const { ino } = yield* place.world.facts(path)
+      yield* AioFile.writeAtomic("link", DIGITS, { at, preserve: true })
+      expect((yield* place.world.facts(path)).ino).not.toBe(ino)
+      expect(yield* place.world.list(place.directory)).toEqual(["digits", "link"])
+      return yield* contentOf(place)
+    }),
+  "AioFile.pathsync.at": (at) => Effect.as(AioFile.pathsync("digits", { at }), DIGITS),
+  "AioDirectory.read.at": (at) =>
+    Effect.map(AioDirectory.read(".", { at }), (entries) => (entries.length === 1 ? DIGITS : entries)),
+  "Aio.realpath.at": (at, { directory }) =>
+    Effect.gen(function* () {
+      expect(yield* Aio.realpath("./digits", { at })).toBe(join(String(yield* Aio.realpath(directory)), "digits"))
+      expect(yield* Effect.flip(Aio.realpath("missing/name", { at }))).toMatchObject({ code: "ENOENT" })
+      return DIGITS
+    }),
+  "AioLog.open.at": (at) => Effect.flatMap(AioLog.open("digits", { at }), ({ size }) => Effect.map(size, sizeOf)),
+  ...Object.fromEntries(
+    (["acquire", "tryAcquire", "withLock"] as const).map((name) => [
+      `AioLock.${name}.at`,
+      (at: number) => {
+        const options = { at, create: false }
+        const got: Effect.Effect<unknown, unknown, Aio.Aio | Scope.Scope> =
+          name === "withLock" ? AioLock.withLock("digits", options, Effect.succeed) : AioLock[name]("digits", options)
+        return Effect.as(got, DIGITS)
+      }
+    ])
+  ),
+  "AioLock.holder.at": (at) => Effect.as(AioLock.holder("digits", { at }), DIGITS)
 }
+
+const sizeOf = (size: number): unknown => (size === DIGITS.length ? DIGITS : size)
+
+const starting = each(Object.keys(places), (name) => ({
+  on: (place) =>
+    Effect.gen(function* () {
+      const at = yield* descriptorOf(place.directory)
+      yield* place.world.writeFile(join(place.directory, "digits"), DIGITS)
+      expect(yield* places[name](at, place)).toBe(DIGITS)
+    })
+}))
 
 const log: Lines = {
   "AioLog.open.end": {
@@ -488,6 +553,7 @@ const log: Lines = {
 
 export const files: Lines = {
   ...writeAtomic,
+  ...starting,
   ...log,
   ...opens,
   ...methods,

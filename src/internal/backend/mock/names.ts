@@ -70,6 +70,19 @@ export const readlink = (fs: FileSystem, path: string): string => {
   return inode instanceof SymbolicLink ? inode.target : fail("EINVAL")
 }
 
+/** What /proc/self/fd says of an open directory. */
+export const pathOf = (directory: Directory): string => {
+  let path = directory.isRemoved ? " (deleted)" : ""
+  let here = directory
+  for (let { parent } = here; parent !== null; { parent } = here) {
+    const own = here
+    const name = [...parent.names].find(([, { inode }]) => inode === own)?.[0] ?? ""
+    path = `/${name}${path}`
+    here = parent
+  }
+  return path === "" ? "/" : path
+}
+
 export const link = (fs: FileSystem, inode: Inode, to: string): void => {
   const place = vacant(fs.locateTo(to, "no"))
   demandCreation(fs, place.directory)

@@ -110,7 +110,12 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   unlink: ({ fs }, { path }) => names.unlink(fs, toByteString(path)),
   rmdir: ({ fs }, { path }) => names.rmdir(fs, toByteString(path)),
   rename: ({ fs }, { path, to }, { a4 }) => names.rename(fs, toByteString(path), toByteString(to), Number(a4)),
-  readlink: ({ fs }, { path }, { output }) => toBytes(names.readlink(fs, toByteString(path))).copy(output!),
+  readlink: ({ fs, open }, { path }, { output }) => {
+    const name = toByteString(path)
+    const behind = open.behind(name)
+    const target = behind instanceof Directory ? names.pathOf(behind) : names.readlink(fs, name)
+    return toBytes(target).copy(output!)
+  },
 
   // --- Attributes
   stat: ({ fs }, { path }, { cell }) => writeStat(cell, names.existing(fs, toByteString(path), true)),
