@@ -13,6 +13,7 @@ import { type Aio, withEngine } from "./internal/effect/service.ts"
 import { BadArgument, checkFd, type Offset, type Path, show } from "./internal/engine/arguments.ts"
 import { OpenDescriptor, type Opened } from "./internal/engine/openDescriptor.ts"
 import * as internal from "./internal/file/file.ts"
+import type { ReadManyOptions, ReadRange } from "./internal/file/readMany.ts"
 import type { WriteAtomicOptions, WriteFileOptions } from "./internal/file/wholeFiles.ts"
 import * as wholeFiles from "./internal/file/wholeFiles.ts"
 import type { AtOptions } from "./internal/operation/at.ts"
@@ -29,6 +30,7 @@ import type {
   WriteOptions
 } from "./internal/operation/transferOptions.ts"
 
+export type { ReadManyOptions, ReadRange } from "./internal/file/readMany.ts"
 export type { WriteAtomicOptions, WriteFileOptions } from "./internal/file/wholeFiles.ts"
 
 /**
@@ -71,6 +73,17 @@ export interface AioFile extends Opened {
   ) => Effect.Effect<Uint8Array, AioFailure | AioEndOfFile>
   /** Reads into several buffers, in order. preadv(2) */
   readonly readv: (buffers: ReadonlyArray<Uint8Array>, options?: ReadOptions) => Effect.Effect<number, AioFailure>
+  /**
+   * Reads many ranges at once, in any order, which may overlap: the bytes of each, in the order of `ranges`, and fewer where the file ends. Ranges
+   * that lie close to each other share a read, and all reads are submitted together. pread(2)
+   *
+   * The results are parts of the arrays that were read into. So one that is kept keeps what was read with it in memory (`slice()` copies it), and
+   * ranges that overlap may share bytes. Up to the end, memory for all of them is held. On a direct file whole sectors are read.
+   */
+  readonly readMany: (
+    ranges: ReadonlyArray<ReadRange>,
+    options?: ReadManyOptions
+  ) => Effect.Effect<ReadonlyArray<Uint8Array>, AioFailure>
   /** Writes from `buffer`: the number of bytes, which may be fewer than its length. pwrite(2) */
   readonly write: (buffer: Uint8Array, options?: WriteOptions) => Effect.Effect<number, AioFailure>
   /**

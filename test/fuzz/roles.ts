@@ -234,3 +234,11 @@ export const options =
         return plain
     }
   }
+
+/** Ranges of a file, as a rule. */
+export const ranges: Role = (material) => {
+  const range = options({ offset, length: size })
+  return Array.from({ length: material.draw.integer(5) }, () =>
+    chance(material.draw, 4) ? material.hostile(material.draw) : range(material)
+  )
+}

@@ -260,6 +260,7 @@ const file: Members<Omit<AioFile.AioFile, "fd">> = {
   readAlloc: [r.size, read],
   readExactly: [(material) => (material.draw.integer(2) === 0 ? r.size : r.bytes)(material), from],
   readv: [r.vector, read],
+  readMany: [r.ranges, r.options({ maxGap: r.size, maxLength: r.size })],
   write: [r.bytes, write],
   writeAll: [r.bytes, writeAll],
   writev: [r.vector, write],

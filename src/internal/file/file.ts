@@ -43,6 +43,7 @@ import {
 import { type FileReaderOptions, largestSlab } from "../task/fileReader.ts"
 import { EndOfFile, Move } from "../task/move.ts"
 import { freshSlabs, LentSlabs } from "../task/slabs.ts"
+import { type ReadManyOptions, type ReadRange, readMany } from "./readMany.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioFile") as PublicTypeId
 
@@ -201,6 +202,13 @@ export class FileImpl implements AioFile {
 
   readv(buffers: ReadonlyArray<Uint8Array>, options?: ReadOptions): Effect.Effect<number, AioFailure> {
     return execute(this.engine, catalogue.readv(this.state, buffers, options))
+  }
+
+  readMany(
+    ranges: ReadonlyArray<ReadRange>,
+    options?: ReadManyOptions
+  ): Effect.Effect<ReadonlyArray<Uint8Array>, AioFailure> {
+    return readMany(this.engine, this.state, ranges, options)
   }
 
   write(buffer: Uint8Array, options?: WriteOptions): Effect.Effect<number, AioFailure> {

@@ -51,7 +51,7 @@ describe("faults", () => {
     })
   )
 
-  it.effect("short transfers, which readExactly and writeAll make whole", () =>
+  it.effect("short transfers, which readExactly, readMany and writeAll make whole", () =>
     Effect.gen(function* () {
       yield* MockAio.short(["read", "write", "readv", "copyFileRange"], 100)
       const file = yield* AioFile.open("/tmp/a", { flag: "r+" })
@@ -60,6 +60,10 @@ describe("faults", () => {
       expect(yield* file.readv(parts, { offset: 0 })).toBe(100)
       expect(Buffer.concat(parts).toString()).toBe("a".repeat(100) + "\0".repeat(20))
       expect(Buffer.from(yield* file.readExactly(1000, { offset: 0 })).toString()).toBe("a".repeat(1000))
+      // A range that is read with another one is as long as that, wherever the read stops.
+      const ranges = [90, 0, 9990, 50].map((offset) => ({ offset, length: 60 }))
+      const many = yield* file.readMany(ranges, { maxGap: 10_000 })
+      expect(many.map((bytes) => Buffer.from(bytes).toString())).toEqual([60, 60, 10, 60].map((n) => "a".repeat(n)))
       yield* file.writeAll(Buffer.alloc(250, "x"), { offset: 0 })
       expect(Buffer.from(yield* file.readExactly(300, { offset: 0 })).toString()).toBe("x".repeat(250) + "a".repeat(50))
       const to = yield* Aio.open("/tmp/copy", { flag: "w" })

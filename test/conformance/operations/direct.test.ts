@@ -52,6 +52,21 @@ describe.each(realBackends)("$name: direct I/O", ({ layer }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("readMany takes any ranges, and reads whole sectors", () =>
+    Effect.gen(function* () {
+      const { bytes, file } = yield* opened(10 * PAGE + 904)
+      const ranges = [
+        { offset: 9 * PAGE - 1, length: 2 * PAGE },
+        { offset: 3, length: 5 },
+        { offset: 10 * PAGE + 903, length: 2 }
+      ]
+      const results = yield* file.readMany(ranges, { maxGap: 0 })
+      for (const [i, { length, offset }] of ranges.entries()) {
+        expect(bytes.subarray(offset, offset + length).equals(results[i])).toBe(true)
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("a stream gives all bytes of a file that ends within a sector", () =>
     Effect.gen(function* () {
       const { bytes, file } = yield* opened(10 * PAGE + 904)

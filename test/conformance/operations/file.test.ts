@@ -82,6 +82,67 @@ describe.each(backends)("$name: AioFile", ({ layer, real, world }) => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("readMany: ranges that are near share a read, and each gets its bytes", () =>
+    Effect.gen(function* () {
+      const { bytes, file } = yield* randomFile(world)
+      /** How many reads it took. */
+      const reading = (ranges: ReadonlyArray<AioFile.ReadRange>, options?: AioFile.ReadManyOptions) =>
+        Effect.gen(function* () {
+          const before = yield* Aio.stats
+          const results = yield* file.readMany(ranges, options)
+          const { submitted } = yield* Aio.stats
+          expect(results.length).toBe(ranges.length)
+          for (const [i, { length, offset }] of ranges.entries()) {
+            expect(bytes.subarray(Number(offset), Number(offset) + length).equals(results[i])).toBe(true)
+          }
+          return submitted - before.submitted
+        })
+      const scattered = [
+        { offset: 50_000, length: 100 },
+        { offset: 0, length: 10 },
+        { offset: 10n, length: 10 },
+        { offset: 5, length: 3 },
+        { offset: 54_196, length: 100 },
+        { offset: 60_000, length: 0 },
+        { offset: 58_393, length: 100 }
+      ]
+      // A gap of a page is bridged, one of a byte more is not.
+      expect(yield* reading(scattered)).toBe(3)
+      expect(yield* reading(scattered, { maxGap: 4095 })).toBe(4)
+      expect(yield* reading(scattered, { maxGap: 100_000 })).toBe(1)
+      // What lies within a read costs nothing, however long that is.
+      expect(yield* reading(scattered, { maxLength: 10 })).toBe(5)
+      expect(yield* reading(scattered, { maxLength: 20 })).toBe(4)
+      expect(yield* reading([])).toBe(0)
+      expect(yield* reading(Array.from({ length: 1000 }, (_, i) => ({ offset: i * 100, length: 100 })))).toBe(1)
+      // At the end of the file, and behind it: one more read finds that the first one was not just short.
+      const end = [
+        { offset: SIZE - 5, length: 10 },
+        { offset: SIZE + 1, length: 3 },
+        { offset: SIZE - 9, length: 4 }
+      ]
+      expect(yield* reading(end)).toBe(2)
+      expect(yield* reading([{ offset: 2n ** 62n, length: 1 }])).toBe(1)
+      const wrong: ReadonlyArray<readonly [unknown, unknown, string]> = [
+        [[{ offset: -1, length: 1 }], undefined, "ranges[0].offset"],
+        [[{ offset: 0, length: Number.NaN }], undefined, "ranges[0].length"],
+        [[scattered[0], { offset: 2n ** 63n - 1n, length: 1 }], undefined, "ranges[1].length"],
+        [[{ offset: 0, length: 2 ** 52 }], undefined, "ranges[0].length"],
+        [[undefined], undefined, "ranges[0]"],
+        [7, undefined, "ranges"],
+        [[], { maxGap: -1 }, "maxGap"],
+        [[], { maxLength: 0.5 }, "maxLength"]
+      ]
+      for (const [ranges, options, argument] of wrong) {
+        expect(yield* Effect.flip(file.readMany(ranges as any, options as any))).toMatchObject({
+          _tag: "AioBadArgument",
+          operation: "readMany",
+          argument
+        })
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("readExactly and writeAll go on after short answers", () =>
     Effect.gen(function* () {
       const [reader, writer] = yield* Effect.flatMap(world.pipe, Effect.forEach(AioFile.fromDescriptor))
@@ -111,6 +172,7 @@ describe.each(backends)("$name: AioFile", ({ layer, real, world }) => {
         file.read(buffer),
         file.read(buffer, { offset: 0 }),
         file.readAlloc(1, { offset: 0 }),
+        file.readMany([{ offset: 0, length: 1 }]),
         file.readExactly(1, { offset: 0 }),
         file.readv([buffer], { offset: 0 }),
         file.write(buffer),

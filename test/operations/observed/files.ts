@@ -412,6 +412,14 @@ const several: Lines = {
     "groups/completions.test.ts",
     "backpressure: nothing is lost, and the engine waits"
   ),
+  "AioFile.AioFile.readMany.maxGap": shownBy(
+    "conformance/operations/file.test.ts",
+    "readMany: ranges that are near share a read, and each gets its bytes"
+  ),
+  "AioFile.AioFile.readMany.maxLength": shownBy(
+    "conformance/operations/file.test.ts",
+    "readMany: ranges that are near share a read, and each gets its bytes"
+  ),
   "AioBuffer.aligned.alignment": {
     alone: Effect.sync(() => {
       for (let i = 0; i < 4; i++) {
