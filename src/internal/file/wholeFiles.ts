@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { AioFailure } from "../../AioError.ts"
 import { withArguments } from "../effect/arguments.ts"
 import { exitOf, exitOfWrite } from "../effect/exits.ts"
+import { engineOrReplacement } from "../effect/replacementEngine.ts"
 import { runSequence } from "../effect/run.ts"
 import { checkPath, checkUint32, type Path } from "../engine/arguments.ts"
 import { checkBytes } from "../engine/buffers.ts"
@@ -129,9 +130,11 @@ export const writeAtomic = (
         how: { mode: mode === undefined ? undefined : checkUint32(mode, "mode"), ...rest }
       }
     },
-    ({ bytes, how, target }) =>
-      runSequence(
-        () => new WriteAtomic(engine, target, bytes, { ...namingOf("writeAtomic", path), ...how }),
+    ({ bytes, how, target }) => {
+      const remover = () => engineOrReplacement(engine)
+      return runSequence(
+        () => new WriteAtomic(engine, target, bytes, { ...namingOf("writeAtomic", path), ...how, remover }),
         (end) => exitOfWrite(engine, end, "writeAtomic")
       )
+    }
   )

@@ -74,6 +74,25 @@ export interface WriteAtomicOptions extends Naming {
   readonly durable?: boolean | undefined
   /** Default `true`. */
   readonly follow?: boolean | undefined
+  /** Removes what must not be left: the engine of the sequence, or another one when that has ended. */
+  readonly remover: () => Engine
+}
+
+/** A name that is taken away, also when the engine that made it has ended. */
+class Removal extends PathSequence<void> {
+  constructor(
+    engine: Engine,
+    path: Path,
+    private readonly origin: AtOptions,
+    naming: Naming
+  ) {
+    super(engine, path, naming)
+  }
+
+  protected begin(): void {
+    const end = (): void => this.conclude(undefined)
+    this.run(unlink(this.path, this.origin), end, end)
+  }
 }
 
 export class WriteAtomic extends PathSequence<void> {
@@ -302,14 +321,15 @@ export class WriteAtomic extends PathSequence<void> {
 
   /** Removes what has a name of ours, also after an interruption, and closes. */
   protected override conclude(outcome: undefined | Failed): void {
-    const { cancelling, temporary } = this
+    const { options, origin, temporary } = this
     if (temporary === undefined) return super.conclude(outcome)
     this.temporary = undefined
-    this.cancelling = false
-    const removed = (): void => {
-      this.cancelling = cancelling
-      super.conclude(outcome)
-    }
-    this.run(unlink(temporary, this.origin), removed, removed)
+    // The directory is open, as a rule. That of the program may have been closed.
+    const isOpen = this.secondFd !== -1
+    const name = isOpen ? temporary.subarray(directoryOf(temporary).length) : temporary
+    const removal = new Removal(options.remover(), name, isOpen ? { at: this.secondFd } : origin, options)
+    removal.context = { ...this.context, isOfInterrupted: true }
+    removal.waiter = { ended: () => super.conclude(outcome), wantsOverdue: false, overdue: () => {} }
+    removal.start()
   }
 }

@@ -2,9 +2,10 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Aio, AioFile, MockAio } from "effect-aio"
 import { backends, realBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { someTime } from "../../support/moments.ts"
 import { seed as firstSeed, random } from "../../support/random.ts"
 
@@ -143,6 +144,40 @@ describe.each(backends)("$name: writeAtomic", ({ layer, world }) => {
   )
 })
 
+/** Ends the Layer in the middle of a replacement; what is in the directory then. */
+const outlived = <R, E>(
+  layer: Layer.Layer<Aio.Aio | R, E>,
+  path: string,
+  moment: Effect.Effect<unknown, unknown, Aio.Aio | R>,
+  options: AioFile.WriteAtomicOptions
+) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Scope.extend(Layer.build(Layer.fresh(layer)), scope)
+    const replacing = Effect.forever(AioFile.writeAtomic(path, NEW, options))
+    const fiber = yield* Effect.fork(Effect.provide(replacing, context))
+    yield* Effect.provide(moment, context)
+    yield* Scope.close(scope, Exit.void)
+    yield* Fiber.await(fiber)
+    return context
+  })
+
+describe.each(realBackends)("$name: writeAtomic", ({ layer, world }) => {
+  it.scopedLive(`the Layer ends at any moment, and nothing is left beside the file (SEED=${firstSeed})`, () =>
+    Effect.gen(function* () {
+      const directory = yield* world.directory
+      const path = join(directory, "file")
+      const draw = random()
+      for (let round = 0; round < 12; round++) {
+        yield* world.writeFile(path, OLD)
+        const moment = Effect.forEach(Array.from({ length: round }), () => someTime(draw))
+        yield* outlived(layer, path, moment, { durable: round % 3 !== 0 })
+        expect(yield* world.list(directory)).toEqual(["file"])
+      }
+    }).pipe(Effect.provide(layer))
+  )
+})
+
 describe.each(realBackends.slice(0, 1))("$name: writeAtomic", ({ layer, world }) => {
   it.scopedLive("does not put a file in the place of a FIFO or a device", () =>
     Effect.gen(function* () {
@@ -222,6 +257,21 @@ describe("mock: writeAtomic that fails", () => {
       })
     )
   }
+
+  it.live("the Layer ends while a file that has a name is written: the name is taken away", () =>
+    Effect.gen(function* () {
+      const layer = MockAio.layer({ files: { [PATH]: OLD } })
+      for (const durable of [true, false]) {
+        const moment = Effect.gen(function* () {
+          yield* MockAio.fail("open", "EOPNOTSUPP", { after: durable ? 1 : 0, times: 1 })
+          yield* MockAio.inject({ operation: "write", hang: true })
+          yield* statsReach({ executing: 1 })
+        })
+        const context = yield* outlived(layer, PATH, moment, { durable })
+        expect(yield* Effect.provide(MockAio.tree("/tmp/data"), context)).toEqual({ file: OLD })
+      }
+    })
+  )
 
   it.effect("somebody makes the file meanwhile: it is replaced", () =>
     Effect.gen(function* () {
