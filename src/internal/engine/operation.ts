@@ -131,6 +131,11 @@ export interface Entry<in I, out A> {
   readonly producesDescriptor?: boolean
   /** Set when the system call may wait for another process with no limit of time, and no poll tells beforehand. */
   readonly mayWaitForEver?: boolean
+  /** Of what may wait for a lock: whether its system call does, and how the same call asks once (EAGAIN). */
+  readonly lock?: {
+    readonly waits: (submission: Submission) => boolean
+    readonly askOnce: (submission: Submission) => void
+  }
   /** Set when a call that was interrupted (EINTR) has already done its work: close(2) on Linux. Such a call is never repeated. */
   readonly finalOnInterrupt?: boolean
 }

@@ -24,6 +24,8 @@ export class Slot extends Submission {
   request: Request | null = null
   /** Its call keeps its thread for long, perhaps with no limit of time. */
   isStuck = false
+  /** Its call waits for a lock, or asks for one once, in place of a request that waits. */
+  lockWait: "no" | "waits" | "asks" = "no"
 
   constructor(readonly slot: number) {
     super(true)
@@ -32,6 +34,7 @@ export class Slot extends Submission {
   override clear(): void {
     this.request = null
     this.isStuck = false
+    this.lockWait = "no"
     super.clear()
   }
 }

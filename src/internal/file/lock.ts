@@ -1,6 +1,5 @@
 /** Locks that open descriptions of their own hold: opened, waited for, converted and given up. */
 import { constants } from "node:fs"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -22,25 +21,6 @@ import * as catalogue from "../operation/catalogue.ts"
 import { checkRange, type LockHolder, type LockRange, lockOwnRange } from "../operation/rangeLocks.ts"
 
 export const TypeId: PublicTypeId = Symbol.for("effect-aio/AioLock") as PublicTypeId
-
-/**
- * Locks that one engine waits for in threads. Each takes a thread of the pool, of which there are 256, and which what frees the lock may need.
- * More than these ask again and again.
- */
-const MOST_WAITING = 128
-/** Milliseconds between two such questions. */
-const ASK_AGAIN = 20
-
-const waiting = new WeakMap<Engine, { count: number }>()
-
-const waitingOf = (engine: Engine): { count: number } => {
-  let counter = waiting.get(engine)
-  if (counter === undefined) {
-    counter = { count: 0 }
-    waiting.set(engine, counter)
-  }
-  return counter
-}
 
 const kinds = { shared: 0, exclusive: 1 } as const
 export type Kind = keyof typeof kinds
@@ -87,43 +67,17 @@ export const attempt = (
     onSuccess: () => Effect.succeed(true)
   })
 
-/** Waits in a thread, which the kernel wakes when the lock is there. */
-const waitInThread = (
-  engine: Engine,
-  file: OpenDescriptor,
-  { kind, range }: Wish,
-  left: number | undefined
-): Effect.Effect<void, AioFailure> => {
-  const waits = lockOwnRange(file, kind, range)
-  return left === undefined ? execute(engine, waits) : withDeadline(engine, waits, left)
-}
-
 /** Waits for the lock, for `limit` milliseconds at most. Interruptible where its caller is. */
-export const take = (engine: Engine, file: OpenDescriptor, wish: Wish): Effect.Effect<void, AioFailure> =>
-  Effect.flatMap(Clock.currentTimeMillis, (start) => {
-    const { limit } = wish
-    const counter = waitingOf(engine)
-    const timedOut = Effect.fail(AioError.fromErrno(errno.ETIMEDOUT, "lockRange", { file, fd: file.fd }))
-    const step: Effect.Effect<void, AioFailure> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const left = limit === undefined ? undefined : limit - (now - start)
-      const isLast = left !== undefined && left <= 0
-      if (!isLast && counter.count < MOST_WAITING) {
-        counter.count++
-        return Effect.ensuring(
-          waitInThread(engine, file, wish, left),
-          Effect.sync(() => {
-            counter.count--
-          })
-        )
-      }
-      return Effect.flatMap(attempt(engine, file, wish), (has) => {
-        if (has) return Effect.void
-        if (isLast) return timedOut
-        return Effect.zipRight(Effect.sleep(Math.min(ASK_AGAIN, left ?? ASK_AGAIN)), step)
-      })
-    })
-    return step
-  })
+export const take = (engine: Engine, file: OpenDescriptor, wish: Wish): Effect.Effect<void, AioFailure> => {
+  const { kind, limit, range } = wish
+  const waits = lockOwnRange(file, kind, range)
+  if (limit === undefined) return execute(engine, waits)
+  if (limit > 0) return withDeadline(engine, waits, limit)
+  const timedOut = Effect.suspend(() =>
+    Effect.fail(AioError.fromErrno(errno.ETIMEDOUT, "lockRange", { file, fd: file.fd }))
+  )
+  return Effect.flatMap(attempt(engine, file, wish), (has) => (has ? Effect.void : timedOut))
+}
 
 export class LockImpl implements AioLock {
   readonly [TypeId]: PublicTypeId = TypeId

@@ -115,6 +115,12 @@ export const lockRange = define(
       return result === -errno.EAGAIN && a1 === F_OFD_SETLKW ? PENDING : result
     },
     mayWaitForEver: true,
+    lock: {
+      waits: ({ a1 }) => a1 === F_OFD_SETLKW,
+      askOnce: (submission) => {
+        submission.a1 = F_OFD_SETLK
+      }
+    },
     undo: ({ fd, length, lock, offset }): Operation<void> | undefined =>
       lock === "unlock" ? undefined : lockRange(fd, "unlock", { offset, length }),
     decode: asVoid

@@ -149,6 +149,12 @@ export const flock = define(lockInput, {
     submission.a1 = checkName(locks, lock, "lock") | (wait ? 0 : LOCK_NB)
   },
   mayWaitForEver: true,
+  lock: {
+    waits: ({ a1 }) => ((a1 as number) & (LOCK_NB | locks.unlock)) === 0,
+    askOnce: (submission) => {
+      submission.a1 = (submission.a1 as number) | LOCK_NB
+    }
+  },
   undo: ({ fd, lock }): Operation<void> | undefined => (lock === "unlock" ? undefined : flock(fd, "unlock")),
   decode: asVoid
 })

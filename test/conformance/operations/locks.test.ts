@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { Aio } from "effect-aio"
+import { Aio, AioFile } from "effect-aio"
 import { backends, realBackends } from "../../support/backends.ts"
+import { statsReach } from "../../support/engine.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
 import { descriptorOf, type World } from "../../support/world.ts"
 
@@ -30,7 +31,7 @@ const stillWaits = (fiber: Fiber.RuntimeFiber<void, unknown>) =>
 
 const joined = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.timeout(Fiber.join(fiber), "30 seconds")
 
-describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
+describe.each(backends)("$name: flock", ({ layer, layerWith, mechanism, name, real, world }) => {
   it.scopedLive("an exclusive lock keeps everybody out, shared ones only the exclusive", () =>
     Effect.gen(function* () {
       const [a, b, c] = yield* openings(world, 3)
@@ -102,6 +103,36 @@ describe.each(backends)("$name: flock", ({ layer, layerWith, world }) => {
       }).pipe(Effect.provide(layerWith({ maxParallel })))
     )
   }
+
+  it.scopedLive.runIf(real && name === mechanism)(
+    "more waits than there are threads leave some to everything else",
+    () =>
+      Effect.gen(function* () {
+        const [holder, ...others] = yield* openings(world, 301)
+        yield* Aio.flock(holder, "exclusive")
+        yield* Aio.lockRange(holder, "exclusive")
+        const lock = (fd: number, i: number) => (i % 2 === 0 ? Aio.flock(fd, "shared") : Aio.lockRange(fd, "shared"))
+        const fibers = yield* Effect.forEach(others, (fd, i) => Effect.fork(lock(fd, i)))
+        // As many as may wait in threads do.
+        yield* statsReach(({ outstanding, threads }) => outstanding === 300 && threads >= 128)
+        const made = join(yield* world.directory, "made")
+        yield* Effect.timeout(
+          Effect.zipRight(Aio.mkdir(made), AioFile.writeAtomic(join(made, "file"), "")),
+          "30 seconds"
+        )
+        expect((yield* Aio.stats).threads).toBeLessThan(256)
+        yield* Fiber.interruptAll(fibers.filter((_, i) => i % 3 === 0))
+        yield* Aio.flock(holder, "unlock")
+        yield* Aio.lockRange(holder, "unlock")
+        for (const [i, fiber] of fibers.entries()) if (i % 3 !== 0) yield* joined(fiber)
+        // Those that were interrupted have none.
+        for (const [i, fd] of others.entries())
+          if (i % 3 !== 0) yield* i % 2 === 0 ? Aio.flock(fd, "unlock") : Aio.close(fd)
+        expect(yield* taken(holder, "exclusive")).toBe(true)
+        yield* Aio.lockRange(holder, "exclusive", { wait: false })
+        expect((yield* Aio.stats).outstanding).toBe(0)
+      }).pipe(Effect.provide(layer))
+  )
 
   it.scopedLive("a wait that is interrupted is over, and has not got the lock", () =>
     Effect.gen(function* () {

@@ -25,6 +25,7 @@ import { mayHavePeer, pollEvents } from "../../native/readiness.ts"
 import { type Call, MAX_THREADS, Threads } from "../../native/threads.ts"
 import { readdir } from "../../operation/catalogue.ts"
 import { isProgram, type ProgramInput } from "../../operation/program.ts"
+import { LockQueue } from "./lockQueue.ts"
 import { ReadinessQueue } from "./readinessQueue.ts"
 
 /** How many threads there are, and for how long. All can be changed while the pool runs. */
@@ -86,6 +87,10 @@ export class ThreadsBackend implements Backend {
   /** By slot: this table keeps requests, and their buffers, alive while a thread works on them. */
   private readonly slots: Array<Slot> = []
   private readonly cancelling = new Set<Request>()
+  private readonly lockQueue = new LockQueue((request) => {
+    this.inFlight--
+    this.host.requeue(request)
+  })
   private threads: Threads | undefined
   private epoll: EpollSet | undefined
   private readinessQueue: ReadinessQueue | undefined
@@ -245,6 +250,7 @@ export class ThreadsBackend implements Backend {
       return true
     }
     this.used = true
+    this.lockQueue.enter(submission, request.entry)
     threads.push(submission, level)
     submission.request = request
     request.submission = submission
@@ -304,7 +310,11 @@ export class ThreadsBackend implements Backend {
     const { threads } = this
     return threads === undefined
       ? { ready: 0, executing: 0, pending: 0 }
-      : { ready: threads.waiting, executing: threads.executing + this.readinessQueue!.size, pending: threads.pending }
+      : {
+          ready: threads.waiting,
+          executing: threads.executing + this.readinessQueue!.size + this.lockQueue.size,
+          pending: threads.pending
+        }
   }
 
   get descriptor(): number {
@@ -317,12 +327,24 @@ export class ThreadsBackend implements Backend {
     this.inFlight--
     if (submission.isStuck) this.stuck--
     this.cancelling.delete(submission.request!)
-    if (result === -errno.EAGAIN && this.waitsAfterAll(submission)) return
+    this.lockQueue.leave(submission)
+    if (result === -errno.EAGAIN && (this.asksLater(submission) || this.waitsAfterAll(submission))) return
     if (submission.steps !== null) this.threads!.results(submission as Call)
     else submission.atEnd = submission.mode !== ONCE && result >= 0 && this.threads!.reachedEnd(slot)
     const { entry } = submission.request!
     this.host.complete(submission, entry.syscallResult?.(submission, result) ?? result)
     submission.clear()
+  }
+
+  /** Takes back a request that has asked for a lock, which others have. */
+  private asksLater(submission: Slot): boolean {
+    const request = submission.request!
+    if (submission.lockWait !== "asks" || request.cancelled) return false
+    submission.clear()
+    request.submission = null
+    this.inFlight++
+    this.lockQueue.park(request)
+    return true
   }
 
   /** Takes back a request on a descriptor with O_NONBLOCK: it waits for its peer, and is tried again. */
@@ -364,7 +386,7 @@ export class ThreadsBackend implements Backend {
   }
 
   cancel(request: Request): void {
-    if (this.readinessQueue?.leave(request) === true) {
+    if (this.readinessQueue?.leave(request) === true || this.lockQueue.remove(request)) {
       this.inFlight--
       this.host.abort(request, -errno.ECANCELED)
       return
@@ -393,6 +415,7 @@ export class ThreadsBackend implements Backend {
 
   forEachInFlight(visit: (request: Request) => void): void {
     this.readinessQueue?.forEach(visit)
+    this.lockQueue.forEach(visit)
     // Slots that were never used are holes of the array, which `forEach` skips.
     this.slots.forEach(({ request }) => {
       if (request !== null) visit(request)
@@ -419,6 +442,7 @@ export class ThreadsBackend implements Backend {
     clearInterval(this.timer)
     clearTimeout(this.opensTimer)
     clearTimeout(this.unwatchedTimer)
+    this.lockQueue.close()
     this.reactor?.close()
     this.epoll?.close()
     await this.threads?.close()
