@@ -55,6 +55,7 @@ export type {
   RangeOptions
 } from "./internal/operation/descriptors.ts"
 export type { DirectoryChunk, DirectoryEntry, ReaddirOptions } from "./internal/operation/directories.ts"
+export type { EventfdOptions } from "./internal/operation/eventfds.ts"
 export type { FsetxattrOptions, SetxattrOptions, XattrName } from "./internal/operation/extendedAttributes.ts"
 export type {
   Extent,
@@ -78,6 +79,7 @@ export type { OpenFlag } from "./internal/operation/openFlags.ts"
 export type { CacheStat } from "./internal/operation/pageCache.ts"
 export type { OpenOptions } from "./internal/operation/paths.ts"
 export type { LockHolder, LockRange, LockRangeOptions } from "./internal/operation/rangeLocks.ts"
+export type { Seal } from "./internal/operation/seals.ts"
 export type { SeekFrom } from "./internal/operation/seeks.ts"
 export type { SendfileOptions, TeeOptions } from "./internal/operation/splices.ts"
 export type { FileAttributes, FstatxOptions, Statx, StatxOptions } from "./internal/operation/statx.ts"
@@ -264,6 +266,59 @@ export const open = run(catalogue.open)
  * @category operations
  */
 export const memfdCreate = run(catalogue.memfdCreate)
+
+/**
+ * Makes a counter, which is 8 bytes for those who read and write it (a 64-bit integer of the machine): a write adds to it, a read gives it and leaves 0,
+ * or waits while it is 0. A descriptor that the caller has to close; `pollFd` waits for it. eventfd(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const eventfd = run(catalogue.eventfd)
+
+/**
+ * Opens a process by its number: a descriptor that stands for this process and no later one, and that is readable once the process has ended (`pollFd`). The
+ * caller has to close it. ESRCH where there is none. pidfd_open(2), Linux 5.3.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pidfdOpen = run(catalogue.pidfdOpen)
+
+/**
+ * Sends a signal to the process of a descriptor of `pidfdOpen`; 0 sends none, and tells whether it could be sent. ESRCH when it has ended, EPERM if it is
+ * somebody else's. pidfd_send_signal(2), Linux 5.1. The mock delivers no signals (EPERM).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pidfdSendSignal = run(catalogue.pidfdSendSignal)
+
+/**
+ * A descriptor for what the process of `pidfd` has open as `fd`: of the same description, as dup(2) makes it. The caller has to close it. It takes
+ * the right to trace the process (EPERM). pidfd_getfd(2), Linux 5.6.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pidfdGetfd = run(catalogue.pidfdGetfd)
+
+/**
+ * Seals a file in memory, which was made with `allowSealing`: what is named is not done to it any more, by any process, and cannot be allowed again.
+ * EPERM if it is sealed against seals, or not open for writing; EBUSY for `"write"` while it is mapped to be written to. F_ADD_SEALS of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const addSeals = run(catalogue.addSeals)
+
+/**
+ * The seals of a file in memory. EINVAL for any other file. F_GET_SEALS of fcntl(2).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const getSeals = run(catalogue.getSeals)
 
 /**
  * Closes a descriptor. close(2).

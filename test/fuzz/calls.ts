@@ -31,7 +31,8 @@ const isDear = (name: string): boolean =>
 export const changesAll = (name: string): boolean =>
   /^(ThreadPool\.set|Aio\.setLimits)/.test(name) || name.startsWith("MockAio.")
 
-const opens = (name: string): boolean => /^Aio(Operation)?\.(open|memfdCreate)$/.test(name) || name === "MockAio.pipe"
+const opens = (name: string): boolean =>
+  /^Aio(Operation)?\.(open|memfdCreate|eventfd|pidfdOpen|pidfdGetfd)$/.test(name) || name === "MockAio.pipe"
 
 const anyRole: Role = (material) =>
   material.draw.pick<Role>([r.fd, r.path, r.bytes, r.offset, r.operation, r.operations, r.options({}), r.callback])(

@@ -73,6 +73,13 @@ export const operations: Record<OperationName, r.Shape> = {
   nop: [],
   open: [r.path, r.options({ flag: r.flag, mode: r.mode, ...at })],
   memfdCreate: [r.text, r.options({ allowSealing: r.boolean })],
+  addSeals: [r.target, r.choice(["grow"], ["shrink", "seal"], ["write"], [])],
+  getSeals: [r.target],
+  eventfd: [r.choice(0, 1, 2 ** 32 - 1, undefined), r.options({ semaphore: r.boolean })],
+  // No process that is there: nothing is to be signalled.
+  pidfdOpen: [r.choice(0, -1, 2 ** 31 - 1, 2 ** 31)],
+  pidfdSendSignal: [r.fd, r.choice(0)],
+  pidfdGetfd: [r.fd, r.fd],
   close: [r.expendable],
   read: [r.target, r.bytes, read],
   write: [r.target, r.bytes, write],

@@ -76,6 +76,22 @@ export const exercise = (directory: string, watch: StallWatch) => {
       { concurrency: "unbounded" }
     )
     yield* step("memfdCreate", Effect.flatMap(Aio.memfdCreate("stalls"), Aio.close))
+    yield* step(
+      "what is about no disk",
+      Effect.scoped(
+        Effect.gen(function* () {
+          const opened = <E, R>(open: Effect.Effect<number, E, R>) =>
+            Effect.acquireRelease(open, (fd) => Effect.orDie(Aio.close(fd)))
+          const memory = yield* opened(Aio.memfdCreate("stalls", { allowSealing: true }))
+          yield* Aio.addSeals(memory, ["shrink"])
+          yield* Aio.getSeals(memory)
+          yield* opened(Aio.eventfd(1))
+          const own = yield* opened(Aio.pidfdOpen(process.pid))
+          yield* Aio.pidfdSendSignal(own, 0)
+          yield* opened(Aio.pidfdGetfd(own, memory))
+        })
+      )
+    )
     yield* step("stat", Aio.stat(at("read")))
     yield* step("lstat", Aio.lstat(at("readv")))
     yield* step("access", Aio.access(at("moded"), { read: true }))

@@ -33,6 +33,12 @@ export const operationCalls = ({
     nop: [[]],
     open: [[path], { at, flag: "r", mode: 0o600 }],
     memfdCreate: [[path], { allowSealing: true }],
+    addSeals: [[fd, ["grow"]]],
+    getSeals: [[fd]],
+    eventfd: [[1], { semaphore: true }],
+    pidfdOpen: [[process.pid]],
+    pidfdSendSignal: [[fd, 0]],
+    pidfdGetfd: [[fd, fd]],
     // Nobody's: it is called.
     close: [[-1]],
     read: [[fd, bytes], { offset: 1, ...read }],

@@ -6,8 +6,8 @@ import type { Way } from "../../src/internal/engine/ways.ts"
 
 export type { Way }
 
-/** All requests from here on. `seed` is for `"at random"`. */
-export const goOneWay = (way: Way, seed = 1): Effect.Effect<void, never, Aio.Aio> =>
+/** All requests from here on; `undefined`: the cheaper one again. `seed` is for `"at random"`. */
+export const goOneWay = (way: Way | undefined, seed = 1): Effect.Effect<void, never, Aio.Aio> =>
   Effect.map(currentEngine, ({ attempts }) => attempts.ways.fix(way, seed))
 
 /** All requests of a Layer. */
@@ -19,3 +19,9 @@ export const goingOne = <R>(
   way === undefined
     ? layer
     : Layer.tap(layer, (context) => Effect.provide(goOneWay(way, seed), context as Context.Context<Aio.Aio>))
+
+/** The cheaper one, also where the suite runs with a way that is decreed. */
+export const choosing = <R>(
+  layer: Layer.Layer<R | Aio.Aio, AioError.AioUnavailable>
+): Layer.Layer<R | Aio.Aio, AioError.AioUnavailable> =>
+  Layer.tap(layer, (context) => Effect.provide(goOneWay(undefined), context as Context.Context<Aio.Aio>))

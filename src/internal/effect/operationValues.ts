@@ -33,6 +33,54 @@ export const open = value(catalogue.open)
 export const memfdCreate = value(catalogue.memfdCreate)
 
 /**
+ * `Aio.eventfd` as a value. eventfd(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const eventfd = value(catalogue.eventfd)
+
+/**
+ * `Aio.pidfdOpen` as a value. pidfd_open(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pidfdOpen = value(catalogue.pidfdOpen)
+
+/**
+ * `Aio.pidfdSendSignal` as a value. pidfd_send_signal(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pidfdSendSignal = value(catalogue.pidfdSendSignal)
+
+/**
+ * `Aio.pidfdGetfd` as a value. pidfd_getfd(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pidfdGetfd = value(catalogue.pidfdGetfd)
+
+/**
+ * `Aio.addSeals` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const addSeals = value(catalogue.addSeals)
+
+/**
+ * `Aio.getSeals` as a value. fcntl(2).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const getSeals = value(catalogue.getSeals)
+
+/**
  * `Aio.close` as a value. close(2).
  *
  * @since 0.1.0

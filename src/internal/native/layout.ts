@@ -112,6 +112,8 @@ export const RWF = {
   ATOMIC: 0x40,
   DONTCACHE: 0x80
 } as const
+export const F_ADD_SEALS = 1033
+export const F_GET_SEALS = 1034
 export const F_SETPIPE_SZ = 1031
 export const F_GETPIPE_SZ = 1032
 

@@ -32,6 +32,10 @@ interface Place {
   readonly list: number
   /** A pipe with nothing in it: the end to write to. */
   readonly writer: number
+  /** A file in memory that may be sealed. */
+  readonly sealable: number
+  /** A descriptor of this process. */
+  readonly ownProcess: number
   /** Another pipe, with "piped" in it: the end to read from. */
   readonly full: number
 }
@@ -83,6 +87,37 @@ const cases: Record<Name, (place: Place) => readonly [AioOperation.AioOperation<
     (opened) =>
       Effect.gen(function* () {
         expect(yield* Aio.fstat(opened)).toMatchObject({ type: "File", size: 0n, nlink: 0 })
+        yield* Aio.close(opened)
+      })
+  ],
+  addSeals: ({ sealable }) => [
+    AioOperation.addSeals(sealable, ["grow", "seal"]),
+    shows(
+      Effect.map(Effect.flip(Aio.write(sealable, Uint8Array.of(1))), (error) => "code" in error && error.code),
+      "EPERM"
+    )
+  ],
+  getSeals: ({ sealable }) => [AioOperation.getSeals(sealable), gives([])],
+  eventfd: () => [
+    AioOperation.eventfd(7),
+    (opened) =>
+      Effect.gen(function* () {
+        const bytes = new Uint8Array(8)
+        yield* Aio.read(opened, bytes)
+        expect([...bytes]).toEqual([7, 0, 0, 0, 0, 0, 0, 0])
+        yield* Aio.close(opened)
+      })
+  ],
+  pidfdOpen: () => [
+    AioOperation.pidfdOpen(process.pid),
+    (opened) => Effect.zipRight(Aio.pidfdSendSignal(opened, 0), Aio.close(opened))
+  ],
+  pidfdSendSignal: ({ ownProcess }) => [AioOperation.pidfdSendSignal(ownProcess, 0), succeeds],
+  pidfdGetfd: ({ fd, ownProcess }) => [
+    AioOperation.pidfdGetfd(ownProcess, fd),
+    (opened) =>
+      Effect.gen(function* () {
+        expect((yield* Aio.fstat(opened)).ino).toBe((yield* Aio.fstat(fd)).ino)
         yield* Aio.close(opened)
       })
   ],
@@ -335,6 +370,8 @@ const makePlace = (world: World): Effect.Effect<Place, unknown, Aio.Aio | Scope.
       full,
       fd: yield* Aio.open(place.file, { flag: "r+" }),
       spare: yield* Aio.open(place.file, { flag: "r+" }),
+      sealable: yield* Aio.memfdCreate("sealable", { allowSealing: true }),
+      ownProcess: yield* Aio.pidfdOpen(process.pid),
       list: yield* Aio.open(directory, { flag: constants.O_DIRECTORY }),
       writer: (yield* world.pipe)[1]
     }

@@ -5,7 +5,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { Aio, AioFile } from "effect-aio"
 import { backends } from "../../support/backends.ts"
 
-describe.each(backends)("$name: files in memory", ({ layer, real }) => {
+describe.each(backends)("$name: files in memory", ({ layer, real, world }) => {
   it.scopedLive("hold what is written to them, under their name, until they are closed", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -33,6 +33,40 @@ describe.each(backends)("$name: files in memory", ({ layer, real }) => {
       }
       yield* Effect.flatMap(Aio.memfdCreate("n".repeat(249)), Aio.close)
       yield* Effect.flatMap(Aio.memfdCreate(""), Aio.close)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("seals are for good: addSeals, getSeals", () =>
+    Effect.gen(function* () {
+      const file = yield* AioFile.memory("sealed", { allowSealing: true })
+      yield* file.writeAll(Buffer.from("content"))
+      expect(yield* Aio.getSeals(file)).toEqual([])
+      yield* Aio.addSeals(file, ["shrink", "grow"])
+      const refused = (effect: Effect.Effect<unknown, unknown, Aio.Aio>) =>
+        Effect.map(Effect.flip(effect), (error) => expect(error).toMatchObject({ code: "EPERM" }))
+      yield* refused(file.truncate(3))
+      yield* refused(file.truncate(30))
+      yield* refused(file.write(Buffer.from("longer"), { offset: 5 }))
+      yield* file.write(Buffer.from("CON"), { offset: 0 })
+      yield* Aio.addSeals(file, ["write", "seal"])
+      yield* refused(file.write(Buffer.from("c"), { offset: 0 }))
+      yield* refused(Aio.addSeals(file, ["futureWrite"]))
+      expect(yield* Aio.getSeals(file)).toEqual(["seal", "shrink", "grow", "write"])
+      expect(Buffer.from(yield* file.readAlloc(100, { offset: 0 })).toString()).toBe("CONtent")
+      expect(yield* Aio.getSeals(yield* AioFile.memory("not to be sealed"))).toEqual(["seal"])
+      for (const seals of [["none"], "grow", [1], undefined] as ReadonlyArray<any>) {
+        expect(yield* Effect.flip(Aio.addSeals(file, seals))).toMatchObject({
+          _tag: "AioBadArgument",
+          argument: "seals"
+        })
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("no other file has seals", () =>
+    Effect.gen(function* () {
+      const [reader] = yield* world.pipe
+      expect(yield* Effect.flip(Aio.getSeals(reader))).toMatchObject({ code: "EINVAL" })
     }).pipe(Effect.provide(layer))
   )
 

@@ -14,13 +14,15 @@ import { Ways } from "../../../src/internal/engine/ways.ts"
 import { nop, stat } from "../../../src/internal/operation/catalogue.ts"
 import { realBackends } from "../../support/backends.ts"
 import { temporaryDirectory } from "../../support/temporaryDirectory.ts"
-import { goingOne } from "../../support/ways.ts"
+import { choosing, goingOne } from "../../support/ways.ts"
 
 /** Requests in vain before a kind is given up. */
 const PATIENCE = 16
 const REQUESTS = 400
 
-const backends = realBackends.filter(({ name, mechanism }) => name === mechanism)
+const backends = realBackends
+  .filter(({ name, mechanism }) => name === mechanism)
+  .map(({ layer, name }) => ({ name, layer: choosing(layer) }))
 
 /** Runs requests of a kind of its own, whose tries end as `answer` says; how many were tried. */
 const kind = (moves?: () => number) => {

@@ -165,6 +165,21 @@ export const operations: Lines = {
   ...operation("memfdCreate", {
     allowSealing: (call, place) => sealed(place, (options) => call("sealed", options), Aio.close)
   }),
+  ...operation("eventfd", {
+    semaphore: (call) =>
+      Effect.gen(function* () {
+        for (const [options, given] of [
+          [undefined, 3],
+          [{ semaphore: true }, 1]
+        ] as const) {
+          const fd = yield* call(3, options)
+          const bytes = new Uint8Array(8)
+          yield* Aio.read(fd, bytes)
+          expect(bytes[0]).toBe(given)
+          yield* Aio.close(fd)
+        }
+      })
+  }),
   "AioFile.memory.allowSealing": {
     on: (place) =>
       sealed(

@@ -19,7 +19,7 @@ import { DIRECT_UNIT } from "./content.ts"
 import * as descriptors from "./descriptors.ts"
 import { type Attempt, Waits } from "./failure.ts"
 import { type Effects, errorOf, Faults } from "./faults.ts"
-import { Fifo } from "./inode.ts"
+import { EventCounter, Fifo } from "./inode.ts"
 import { type Draft, Journal, type JournalEntry, textOf } from "./journal.ts"
 import { Machine, type MachineOptions } from "./machine.ts"
 import { type OperationName, operations } from "./operations.ts"
@@ -131,7 +131,10 @@ export class MockBackend implements Backend {
       seekable: this.descriptors.takesOffsets(fd, false),
       alignment: direct ? { memory: DIRECT_UNIT, offset: DIRECT_UNIT } : undefined
     }),
-    takesOffsets: (fd) => !(this.machine.open.peek(fd)?.inode instanceof Fifo),
+    takesOffsets: (fd) => {
+      const inode = this.machine.open.peek(fd)?.inode
+      return !(inode instanceof Fifo || inode instanceof EventCounter)
+    },
     close: (fd) => {
       if (this.machine.open.peek(fd) !== undefined) descriptors.close(this.machine.fs, this.machine.open, fd)
     },

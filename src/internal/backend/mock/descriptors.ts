@@ -19,13 +19,15 @@ import {
   O_TRUNC,
   O_WRONLY
 } from "./flags.ts"
-import { Directory, Fifo, type Inode, RegularFile, Special, SymbolicLink } from "./inode.ts"
+import { Directory, Fifo, type Inode, Process, RegularFile, Special, SymbolicLink } from "./inode.ts"
 import { demandCreation, enter, existing } from "./names.ts"
 
 /** An open file description. */
 export class Description {
   /** Bytes; of a directory, the position of its next name. */
   position = 0
+  /** How many descriptors it has. */
+  descriptors = 0
   readonly readable: boolean
   readonly writable: boolean
   readonly isPath: boolean
@@ -102,12 +104,14 @@ export class Descriptors {
     this.lowest = fd + 1
     this.highest = Math.max(this.highest, fd)
     description.inode.opens++
+    description.descriptors++
     return fd
   }
 
   remove(fd: number): Description {
     const description = this.find(fd)
     this.open.delete(fd)
+    description.descriptors--
     this.lowest = Math.min(this.lowest, fd)
     return description
   }
@@ -160,11 +164,43 @@ const temporary = (fs: FileSystem, path: string, flags: number, mode: number): I
 }
 
 /** A file that never had a name, memfd_create(2). */
-export const memory = (fs: FileSystem, descriptors: Descriptors, name: string): number => {
+export const memory = (fs: FileSystem, descriptors: Descriptors, name: string, seals: number): number => {
   descriptors.demandRoom()
   const file = fs.newFile(fs.root, 0)
   file.mode |= 0o777
+  file.seals = seals
   return descriptors.add(new Description(file, O_RDWR, `/memfd:${name} (deleted)`))
+}
+
+/** eventfd(2) */
+export const counter = (fs: FileSystem, descriptors: Descriptors, value: number, isSemaphore: boolean): number => {
+  descriptors.demandRoom()
+  return descriptors.add(new Description(fs.newCounter(BigInt(value), isSemaphore), O_RDWR, "eventfd"))
+}
+
+/** pidfd_open(2) */
+export const ownProcess = (fs: FileSystem, descriptors: Descriptors, pid: number): number => {
+  if (pid !== process.pid) fail("ESRCH")
+  descriptors.demandRoom()
+  return descriptors.add(new Description(fs.newProcess(), O_RDWR, "pidfd"))
+}
+
+/** pidfd_getfd(2) */
+export const duplicate = (descriptors: Descriptors, pidfd: number, fd: number): number => {
+  demandProcess(descriptors, pidfd)
+  const description = descriptors.find(fd)
+  descriptors.demandRoom()
+  return descriptors.add(description)
+}
+
+/** pidfd_send_signal(2): none is delivered. */
+export const signal = (descriptors: Descriptors, pidfd: number, signal: number): void => {
+  demandProcess(descriptors, pidfd)
+  if (signal !== 0) fail("EPERM")
+}
+
+const demandProcess = (descriptors: Descriptors, pidfd: number): void => {
+  if (!(descriptors.find(pidfd).inode instanceof Process)) fail("EBADF")
 }
 
 const demandAccess = (fs: FileSystem, inode: Inode, flags: number): void => {
@@ -269,6 +305,7 @@ export const close = (fs: FileSystem, descriptors: Descriptors, fd: number): voi
   const description = descriptors.remove(fd)
   const { inode } = description
   inode.opens--
+  if (description.descriptors > 0) return
   if (inode.lock.drop(description)) fs.wake(inode.lock)
   if (inode.rangeLocks.drop(description)) fs.wake(inode.rangeLocks)
   part(description, fs)

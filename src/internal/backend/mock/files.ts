@@ -3,14 +3,16 @@
 import type { Offset } from "../../engine/arguments.ts"
 import { RWF } from "../../native/layout.ts"
 import { POLLIN, POLLOUT } from "../../native/readiness.ts"
+import { sealBits } from "../../operation/seals.ts"
 import type { SeekFrom } from "../../operation/seeks.ts"
 import type { Lock } from "../../operation/waiting.ts"
 import { DIRECT_UNIT } from "./content.ts"
+import { add, lengthOf, ready, take } from "./counters.ts"
 import type { Description, Descriptors } from "./descriptors.ts"
 import { type Attempt, fail, Waits } from "./failure.ts"
 import type { FileSystem } from "./filesystem.ts"
 import { O_DSYNC, O_NOATIME } from "./flags.ts"
-import { Directory, Fifo, type Inode, RegularFile } from "./inode.ts"
+import { Directory, EventCounter, Fifo, type Inode, Process, RegularFile } from "./inode.ts"
 import { PIPE_BUF, type Pipe } from "./pipe.ts"
 import type { RangeLock } from "./rangeLocks.ts"
 
@@ -46,6 +48,7 @@ export class Files {
     if (inode instanceof Directory) return fail("EISDIR")
     demandFlags(inode, flags)
     if (inode instanceof Fifo) return this.receive(inode.pipe, into, flags)
+    if (inode instanceof EventCounter) return take(this.fs, inode, into, offset, flags)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const at = position(description, offset, into)
     demandAligned(description, into, at)
@@ -67,6 +70,7 @@ export class Files {
     if (!description.writable) fail("EBADF")
     demandFlags(inode, flags)
     if (inode instanceof Fifo) return this.send(description, inode.pipe, from, attempt, flags)
+    if (inode instanceof EventCounter) return add(this.fs, inode, from, offset)
     if (!(inode instanceof RegularFile)) return fail("EINVAL")
     const asked = position(description, offset, from)
     demandAligned(description, from, asked)
@@ -83,6 +87,7 @@ export class Files {
   private put(inode: RegularFile, from: ReadonlyArray<Uint8Array>, at: number): number {
     const { maxFileSize } = this.fs.settings
     if (at >= maxFileSize) fail("EFBIG")
+    demandUnsealed(inode, at + lengthOf(from))
     let done = 0
     for (const buffer of from) {
       const allowed = buffer.subarray(0, Math.min(buffer.byteLength, maxFileSize - at - done))
@@ -139,6 +144,30 @@ export class Files {
     return attempt.progress
   }
 
+  // --- Seals
+
+  private sealed(fd: number): RegularFile & { seals: number } {
+    const { inode } = this.descriptors.get(fd)
+    if (!(inode instanceof RegularFile) || inode.seals === undefined) return fail("EINVAL")
+    return inode as RegularFile & { seals: number }
+  }
+
+  sealsOf(fd: number): number {
+    return this.sealed(fd).seals
+  }
+
+  addSeals(fd: number, seals: number): void {
+    const { writable } = this.descriptors.get(fd)
+    if (!writable) fail("EPERM")
+    const file = this.sealed(fd)
+    if ((file.seals & sealBits.seal) !== 0) fail("EPERM")
+    file.seals |= seals
+    // What may be executed is not changed either.
+    if ((seals & sealBits.exec) !== 0 && (file.mode & 0o111) !== 0) {
+      file.seals |= sealBits.shrink | sealBits.grow | sealBits.write | sealBits.futureWrite
+    }
+  }
+
   // --- Syncing
 
   /** The file or directory that is to be synced. */
@@ -178,6 +207,9 @@ export class Files {
 
   resize(inode: RegularFile, length: Offset): void {
     if (length > this.fs.settings.maxFileSize) fail("EFBIG")
+    const { seals = 0, size } = inode
+    if (Number(length) < size && (seals & sealBits.shrink) !== 0) fail("EPERM")
+    if (Number(length) > size && (seals & sealBits.grow) !== 0) fail("EPERM")
     inode.content.resize(Number(length))
     this.fs.written(inode)
   }
@@ -191,6 +223,7 @@ export class Files {
     if (inode instanceof Directory) fail("EISDIR")
     if (!(inode instanceof RegularFile)) return fail("ENODEV")
     if (BigInt(offset) + BigInt(length) > BigInt(this.fs.settings.maxFileSize)) fail("EFBIG")
+    if (mode === 0 || mode === 3) demandUnsealed(inode, mode === 3 ? 0 : Number(offset) + Number(length))
     this.arrange(inode, mode, Number(offset), Number(offset) + Number(length))
     this.fs.written(inode)
   }
@@ -311,6 +344,7 @@ export class Files {
   }
 
   private copyChunks(from: RegularFile, start: number, into: RegularFile, target: number, count: number): number {
+    demandUnsealed(into, target + count)
     const chunk = new Uint8Array(Math.min(count, 1 << 20))
     let done = 0
     while (done < count) {
@@ -365,6 +399,7 @@ export class Files {
   poll(fd: number, wanted: number): number {
     const { inode, isPath, readable, writable } = this.descriptors.find(fd)
     if (isPath) fail("EBADF")
+    if (inode instanceof EventCounter || inode instanceof Process) return ready(inode, wanted)
     if (!(inode instanceof Fifo)) return wanted & (POLLIN | POLLOUT)
     const events = inode.pipe.events(readable, writable) & (wanted | ~(POLLIN | POLLOUT))
     if (events === 0) throw new Waits(inode.pipe)
@@ -372,8 +407,11 @@ export class Files {
   }
 }
 
-const lengthOf = (buffers: ReadonlyArray<Uint8Array>): number =>
-  buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+/** Of a write that ends at `end`. */
+const demandUnsealed = ({ seals = 0, size }: RegularFile, end: number): void => {
+  if ((seals & (sealBits.write | sealBits.futureWrite)) !== 0) fail("EPERM")
+  if (end > size && (seals & sealBits.grow) !== 0) fail("EPERM")
+}
 
 const position = (description: Description, offset: Offset | undefined, buffers: ReadonlyArray<Uint8Array>): number => {
   if (offset === undefined) return description.position

@@ -7,7 +7,17 @@ import { Content, Space } from "./content.ts"
 import { NameLog, restore } from "./durability.ts"
 import { type Code, fail, failOutside } from "./failure.ts"
 import { MAY_EXECUTE, MAY_WRITE, S_ISGID, S_ISUID, S_ISVTX } from "./flags.ts"
-import { type Device, Directory, Fifo, type Inode, RegularFile, Special, SymbolicLink } from "./inode.ts"
+import {
+  type Device,
+  Directory,
+  EventCounter,
+  Fifo,
+  type Inode,
+  Process,
+  RegularFile,
+  Special,
+  SymbolicLink
+} from "./inode.ts"
 import { NAME_MAX, PATH_MAX } from "./paths.ts"
 import { Pipe } from "./pipe.ts"
 import type { Random } from "./random.ts"
@@ -210,6 +220,14 @@ export class FileSystem {
 
   newFifo(directory: Directory, mode: number): Fifo {
     return new Fifo(this.nextIno++, this.ownershipIn(directory, mode), this.now(), new Pipe())
+  }
+
+  newCounter(value: bigint, isSemaphore: boolean): EventCounter {
+    return new EventCounter(this.nextIno++, this.ownershipIn(this.root, 0o600), this.now(), value, isSemaphore)
+  }
+
+  newProcess(): Process {
+    return new Process(this.nextIno++, this.ownershipIn(this.root, 0o600), this.now())
   }
 
   newSpecial(directory: Directory, type: number, device: Device, mode: number): Special {

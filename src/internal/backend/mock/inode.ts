@@ -83,6 +83,8 @@ export abstract class Inode {
 
 export class RegularFile extends Inode {
   readonly type = S_IFREG
+  /** `F_SEAL_*`. `undefined` for one that has or had a name: it has none. */
+  seals: number | undefined = undefined
 
   constructor(
     ino: number,
@@ -156,6 +158,28 @@ export class Special extends Inode {
   ) {
     super(ino, ownership, birth)
   }
+}
+
+/** A counter of eventfd(2). It has no type: stat(2) of it says 0. */
+export class EventCounter extends Inode {
+  readonly type = 0
+  readonly size = 0
+
+  constructor(
+    ino: number,
+    ownership: Ownership,
+    birth: bigint,
+    public value: bigint,
+    readonly isSemaphore: boolean
+  ) {
+    super(ino, ownership, birth)
+  }
+}
+
+/** What a descriptor of pidfd_open(2) stands for: the program's own process, the only one. */
+export class Process extends Inode {
+  readonly type = 0
+  readonly size = 0
 }
 
 /** A name, and its place in the order of getdents64(2): later names have larger numbers. */

@@ -11,6 +11,7 @@ import { plainView } from "../../native/views.ts"
 import type * as catalogue from "../../operation/catalogue.ts"
 import { openFlags } from "../../operation/openFlags.ts"
 import { boundsOf } from "../../operation/rangeLocks.ts"
+import { sealBits } from "../../operation/seals.ts"
 import { writeCacheStat, writeExtents, writeLock, writeNames, writeStat, writeStatFs, writeStatx } from "./answers.ts"
 import * as attributes from "./attributes.ts"
 import * as descriptors from "./descriptors.ts"
@@ -51,7 +52,14 @@ export const operations: { readonly [Name in OperationName]: Handler<Input<Name>
   // --- Descriptors
   open: ({ fs, open }, { flag = "r", mode = 0o666, path }, _, attempt) =>
     descriptors.open(fs, open, attempt, toByteString(path), openFlags(flag), mode),
-  memfdCreate: ({ fs, open }, { name }) => descriptors.memory(fs, open, toByteString(name)),
+  memfdCreate: ({ fs, open }, { allowSealing, name }) =>
+    descriptors.memory(fs, open, toByteString(name), allowSealing === true ? 0 : sealBits.seal),
+  addSeals: ({ files }, { fd }, { a2 }) => files.addSeals(fd, Number(a2)),
+  getSeals: ({ files }, { fd }) => files.sealsOf(fd),
+  eventfd: ({ fs, open }, { semaphore }, { a0 }) => descriptors.counter(fs, open, Number(a0), semaphore === true),
+  pidfdOpen: ({ fs, open }, { pid }) => descriptors.ownProcess(fs, open, pid),
+  pidfdSendSignal: ({ open }, { pidfd }, { a1 }) => descriptors.signal(open, pidfd, Number(a1)),
+  pidfdGetfd: ({ open }, { fd, pidfd }) => descriptors.duplicate(open, pidfd, fd),
   close: ({ fs, open }, { fd }) => descriptors.close(fs, open, fd),
   read: ({ files }, { fd, flags, offset }, submission) => files.read(fd, memoryOf(submission), offset, flags),
   readv: ({ files }, { fd, flags, offset }, submission) => files.readv(fd, memoriesOf(submission), offset, flags),
