@@ -197,7 +197,12 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
         Effect.mapError(
           using((engine) =>
             runToExit(
-              () => new CopyFile(engine, top(from), top(to), { exclusive: false, preserveTimestamps: false }),
+              () =>
+                new CopyFile(engine, top(from), top(to), {
+                  exclusive: false,
+                  preserveTimestamps: false,
+                  reflink: "auto"
+                }),
               (end) => exitOf(engine, end)
             )
           ),
@@ -211,6 +216,7 @@ const makeFor = (own: Engine): Omit<FileSystem.FileSystem, "sink" | "watch"> => 
           parallel: PARALLEL,
           overwrite: options?.overwrite ?? false,
           preserveTimestamps: options?.preserveTimestamps ?? false,
+          reflink: "auto",
           asNode: true
         })
       )

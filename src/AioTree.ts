@@ -13,13 +13,14 @@ import * as Stream from "effect/Stream"
 import type { AioFailure } from "./AioError.ts"
 import { checkCount, withArguments } from "./internal/effect/arguments.ts"
 import { type Aio, currentEngine, withEngine } from "./internal/effect/service.ts"
-import { checkPath, type Path } from "./internal/engine/arguments.ts"
+import { checkName, checkPath, type Path } from "./internal/engine/arguments.ts"
 import { optionsReader } from "./internal/engine/options.ts"
 import { copyTree } from "./internal/filesystem/copy.ts"
+import type { Reflink } from "./internal/filesystem/copyFile.ts"
 import { removeTree } from "./internal/filesystem/removal.ts"
 import { scanTree, type TreeEntry } from "./internal/filesystem/scan.ts"
 
-export type { TreeEntry }
+export type { Reflink, TreeEntry }
 
 /**
  * How much is done at once.
@@ -86,11 +87,16 @@ export interface CopyOptions extends ParallelOptions {
   readonly overwrite?: boolean | undefined
   /** Files get the times of last access and modification of their originals. Default `false`. */
   readonly preserveTimestamps?: boolean | undefined
+  /**
+   * Whether files share blocks with their originals. `"auto"` (the default): where the file system can. `"always"` fails where it cannot, with
+   * EOPNOTSUPP, EXDEV or EINVAL. ioctl_ficlone(2). `"never"`: bytes are read and written.
+   */
+  readonly reflink?: Reflink | undefined
 }
 
 /**
- * Copies a file, or a directory with everything in it: contents, permissions, and symbolic links as links. Owners and hard links are
- * not kept, holes are where the file system copies them. copy_file_range(2)
+ * Copies a file, or a directory with everything in it: contents, permissions, and symbolic links as links. Holes stay holes.
+ * Owners and hard links are not kept. copy_file_range(2), lseek(2)
  *
  * Fails with EINVAL for FIFOs, sockets and devices, and where a directory would be copied into itself; with EISDIR or ENOTDIR where
  * one of the two is a directory and the other is not. An interrupted copy removes the file that it was writing.
@@ -104,13 +110,27 @@ export const copy = (from: Path, to: Path, options?: CopyOptions): Effect.Effect
     () => {
       checkPath(from, "from")
       checkPath(to, "to")
-      const { overwrite = false, parallel, preserveTimestamps = false } = copyOptions(options)
-      return { overwrite, preserveTimestamps, parallel: checkCount("parallel", parallel, 1) ?? PARALLEL, asNode: false }
+      const { overwrite = false, parallel, preserveTimestamps = false, reflink = "auto" } = copyOptions(options)
+      checkName(reflinks, reflink, "reflink")
+      return {
+        overwrite,
+        preserveTimestamps,
+        reflink,
+        parallel: checkCount("parallel", parallel, 1) ?? PARALLEL,
+        asNode: false
+      }
     },
     (options) => withEngine((engine) => copyTree(engine, from, to, options))
   )
 
-const copyOptions = optionsReader<CopyOptions>({ overwrite: true, parallel: true, preserveTimestamps: true })
+const copyOptions = optionsReader<CopyOptions>({
+  overwrite: true,
+  parallel: true,
+  preserveTimestamps: true,
+  reflink: true
+})
+
+const reflinks = { auto: 0, always: 1, never: 2 } as const
 
 /**
  * How much of a tree is listed.

@@ -8,6 +8,7 @@ import { realBackends as backends } from "../support/backends.ts"
 import { nextTurn } from "../support/moments.ts"
 import { descriptorsIn } from "../support/processState.ts"
 import { temporaryDirectory } from "../support/temporaryDirectory.ts"
+import { tiny } from "../support/tinyFileSystem.ts"
 
 const notUtf8 = Buffer.from([0x66, 0xff, 0x6f])
 
@@ -154,6 +155,55 @@ describe.each(backends)("$name", ({ layer }) => {
       expect(fs.readFileSync(join(to, "d1", "f1"), "utf8")).toBe("changed")
       yield* AioTree.copy(from, to, { overwrite: true })
       expect(listing(to)).toEqual(listing(from))
+      expect(descriptorsIn(directory)).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("copy: holes stay holes, and a file that the disk has no room for is not left in part", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const from = join(directory, "from")
+      fs.mkdirSync(from)
+      const MEBIBYTE = 1 << 20
+      const data = Buffer.alloc(8192, "data")
+      const pieces: Record<string, ReadonlyArray<number>> = {
+        none: [],
+        begin: [0],
+        middle: [20 * MEBIBYTE + 4096],
+        end: [64 * MEBIBYTE - data.length],
+        several: [0, MEBIBYTE, 3 * MEBIBYTE, 63 * MEBIBYTE]
+      }
+      for (const [name, offsets] of Object.entries(pieces)) {
+        const fd = fs.openSync(join(from, name), "w")
+        fs.ftruncateSync(fd, 64 * MEBIBYTE)
+        for (const offset of offsets) fs.writeSync(fd, data, 0, data.length, offset)
+        fs.closeSync(fd)
+      }
+      for (const reflink of ["auto", "never"] as const) {
+        const to = join(directory, reflink)
+        yield* AioTree.copy(from, to, { reflink })
+        for (const [name, offsets] of Object.entries(pieces)) {
+          const { blocks, size } = fs.statSync(join(to, name))
+          expect([name, size]).toEqual([name, 64 * MEBIBYTE])
+          expect(blocks, name).toBeLessThanOrEqual(fs.statSync(join(from, name)).blocks + 16)
+          const fd = fs.openSync(join(to, name), "r")
+          const read = Buffer.alloc(data.length)
+          for (const offset of offsets) {
+            fs.readSync(fd, read, 0, read.length, offset)
+            expect(read.equals(data), `${name} at ${offset}`).toBe(true)
+          }
+          fs.closeSync(fd)
+        }
+      }
+      const small = yield* tiny
+      if (small !== undefined) {
+        fs.writeFileSync(join(directory, "large"), Buffer.alloc(256 * 1024, 1))
+        for (const reflink of ["auto", "never"] as const) {
+          const failure = yield* Effect.flip(AioTree.copy(join(directory, "large"), join(small, "large"), { reflink }))
+          expect(failure).toMatchObject({ code: "ENOSPC" })
+          expect(fs.readdirSync(small)).toEqual([])
+        }
+      }
       expect(descriptorsIn(directory)).toBe(0)
     }).pipe(Effect.provide(layer))
   )

@@ -228,7 +228,12 @@ export const shapes: Readonly<Record<string, r.Shape>> = {
   "AioTree.copy": [
     r.path,
     r.path,
-    r.options({ overwrite: r.boolean, preserveTimestamps: r.boolean, parallel: r.count })
+    r.options({
+      overwrite: r.boolean,
+      preserveTimestamps: r.boolean,
+      parallel: r.count,
+      reflink: r.choice("auto", "always", "never", undefined)
+    } satisfies Keys<AioTree.CopyOptions>)
   ],
   "AioTree.scan": [r.path, r.options({ maxDepth: r.count })],
   "IoUring.make": [r.options({ ...engine, entries: r.count })],

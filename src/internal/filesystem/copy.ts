@@ -11,7 +11,7 @@ import { errno } from "../native/errno.ts"
 import { chmod, fstat, lstat, mkdir, readlink, stat, symlink, unlink } from "../operation/catalogue.ts"
 import type { DirectoryEntry } from "../operation/directories.ts"
 import type { Stat } from "../operation/metadata.ts"
-import { CopyFile } from "./copyFile.ts"
+import { CopyFile, type Reflink } from "./copyFile.ts"
 import { CopyRefusal, type CopyRefusalKind } from "./copyRefusal.ts"
 import {
   byDescriptor,
@@ -32,6 +32,7 @@ export interface CopyTreeOptions {
   /** Files that exist are replaced; otherwise they are left as they are. */
   readonly overwrite: boolean
   readonly preserveTimestamps: boolean
+  readonly reflink: Reflink
   /** Relative targets of symbolic links become absolute ones, and links that exist are replaced: as `fs.cp` does. */
   readonly asNode: boolean
 }
@@ -181,7 +182,12 @@ class Copy {
   private file(from: Place, to: Place, attempts = 3): Effect.Effect<void, AioFailure> {
     const { engine, options } = this
     const copied = runSequence(
-      () => new CopyFile(engine, from, to, { exclusive: true, preserveTimestamps: options.preserveTimestamps }),
+      () =>
+        new CopyFile(engine, from, to, {
+          exclusive: true,
+          preserveTimestamps: options.preserveTimestamps,
+          reflink: options.reflink
+        }),
       (end) => exitOf(engine, end)
     )
     return Effect.matchEffect(copied, {

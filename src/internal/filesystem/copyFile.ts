@@ -2,7 +2,10 @@
  * Copying one file: its bytes within the kernel where the file systems can, its permissions, its times if asked to.
  *
  * A regular file that the kernel can copy to a new name is one request, a program. Whatever is different, another kind of file, a destination
- * that has bytes or other permissions, a copy that the kernel refuses, is left to the requests that follow: they begin where it has stopped.
+ * that has bytes or other permissions, a file with holes, a copy that the kernel refuses, is left to the requests that follow: they begin
+ * where it has stopped.
+ *
+ * copy_file_range(2) shares blocks where both ends lie on one file system that can (btrfs, xfs): no FICLONE has to be tried for each file.
  */
 import { constants } from "node:fs"
 import type { Path } from "../engine/arguments.ts"
@@ -19,6 +22,8 @@ import {
   ftruncate,
   open,
   read,
+  reflink,
+  seek,
   stat,
   unlink,
   utimes,
@@ -41,7 +46,10 @@ const LOOK_AT_MADE = 5
 const IS_OTHER = 6
 const IS_EMPTY = 7
 const HAS_MODE = 8
-const COPY = 9
+const FIND_HOLE = 9
+const HAS_NO_HOLE = 10
+const REWIND = 11
+const COPY = 12
 
 /** Bytes read and written at a time, where the kernel does not copy. */
 const BLOCK = 1 << 20
@@ -63,7 +71,16 @@ export interface CopyFileOptions {
   /** The destination must not exist, and neither end may be a symbolic link. */
   readonly exclusive: boolean
   readonly preserveTimestamps: boolean
+  readonly reflink: Reflink
 }
+
+/**
+ * Whether the copy of a file shares blocks with it: where the file system can, or it fails, or not at all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reflink = "auto" | "always" | "never"
 
 /** Succeeds with the source's attributes from before the copy. */
 export class CopyFile extends Sequence<Stat> {
@@ -71,6 +88,8 @@ export class CopyFile extends Sequence<Stat> {
   /** Which of the two paths a failure names. */
   private subject: Place
   private position = 0
+  /** Where the data that is being copied ends: at a hole, or at the file's end. `undefined`: where reading ends. */
+  private dataEnd: number | undefined
   private block: Uint8Array | undefined
   private inBlock = 0
   private written = 0
@@ -104,15 +123,21 @@ export class CopyFile extends Sequence<Stat> {
     steps[IS_OTHER] = { expect: found(LOOK_AT_MADE, "ino"), isNot: found(LOOK, "ino") }
     steps[IS_EMPTY] = { expect: found(LOOK_AT_MADE, "size"), is: 0n }
     steps[HAS_MODE] = { expect: found(LOOK_AT_MADE, "mode"), mask: BigInt(PERMISSIONS), is: found(LOOK, "mode") }
-    steps[COPY] = {
-      operation: copyFileRange(0, 0, { length: RANGE }),
-      fd: OPEN,
-      to: MAKE,
-      length: found(LOOK, "size"),
-      whole: true
-    }
-    if (!options.preserveTimestamps) {
-      steps.push({ operation: close(0), fd: MAKE }, { operation: close(0), fd: OPEN })
+    if (options.reflink === "auto") {
+      // Holes stay holes: only what has none is copied in one piece. Looking for one moves the position.
+      steps[FIND_HOLE] = { operation: seek(0, 0, "hole"), fd: OPEN }
+      steps[HAS_NO_HOLE] = { expect: found(FIND_HOLE, "result"), is: found(LOOK, "size") }
+      steps[REWIND] = { operation: seek(0, 0), fd: OPEN }
+      steps[COPY] = {
+        operation: copyFileRange(0, 0, { length: RANGE }),
+        fd: OPEN,
+        to: MAKE,
+        length: found(LOOK, "size"),
+        whole: true
+      }
+      if (!options.preserveTimestamps) {
+        steps.push({ operation: close(0), fd: MAKE }, { operation: close(0), fd: OPEN })
+      }
     }
     this.runProgram(program("copyFile", steps), this.goOnAfter, this.cancelled)
   }
@@ -131,6 +156,7 @@ export class CopyFile extends Sequence<Stat> {
     this.destinationIs(secondFd)
     if (stoppedAt === LOOK_AT_MADE) return this.broken((end as Failed).errno)
     if (stoppedAt < COPY) return this.destinationKnown(ends[LOOK_AT_MADE] as Stat)
+    this.dataEnd = Number(source.size)
     if (stoppedAt > COPY) return this.copied(Number(source.size))
     if (end instanceof Failed) this.notCopied(end.errno)
     else this.copied(end as number)
@@ -226,17 +252,67 @@ export class CopyFile extends Sequence<Stat> {
   }
 
   private copy(): void {
-    const { fd, position: offset, secondFd } = this
     // An interruption waits for the request under way.
-    this.run(copyFileRange(fd, secondFd, { offset, toOffset: offset, length: RANGE }), this.copied, this.notCopied)
+    if (this.options.reflink === "always") this.run(reflink(this.fd, this.secondFd), this.times, this.broken)
+    // Files of /proc and the like have bytes that only read(2) finds, and the kernel copies none of them.
+    else if (this.source.size === 0n) this.readBlock()
+    else this.findData()
+  }
+
+  /** The bytes that it had when it was opened, as in libuv: bytes that are written behind them meanwhile are for the next copy. */
+  private findData(): void {
+    const size = Number(this.source.size)
+    if (this.position >= size) return this.times()
+    this.run(
+      seek(this.fd, this.position, "data"),
+      (data) => {
+        if (data >= this.source.size) return this.endInHole()
+        this.position = Number(data)
+        this.run(
+          seek(this.fd, this.position, "hole"),
+          (hole) => this.copyTo(Math.min(Number(hole), size)),
+          this.noHoles
+        )
+      },
+      (number) => (number === errno.ENXIO ? this.endInHole() : this.noHoles())
+    )
+  }
+
+  /** The rest is a hole, unless the file has become shorter meanwhile. */
+  private endInHole(): void {
+    this.run(
+      fstat(this.fd),
+      ({ size: now }) => {
+        const size = Math.min(Number(now), Number(this.source.size))
+        if (size <= this.position) this.times()
+        else this.run(ftruncate(this.secondFd, size), this.times, this.broken)
+      },
+      this.broken
+    )
+  }
+
+  /** The file system does not tell. */
+  private noHoles(): void {
+    this.copyTo(Number(this.source.size))
+  }
+
+  private copyTo(end: number): void {
+    this.dataEnd = end
+    if (this.options.reflink === "never") this.readBlock()
+    else this.copyRange()
+  }
+
+  private copyRange(): void {
+    const { dataEnd, fd, position: offset, secondFd } = this
+    const length = Math.min(dataEnd! - offset, RANGE)
+    this.run(copyFileRange(fd, secondFd, { offset, toOffset: offset, length }), this.copied, this.notCopied)
   }
 
   private copied(count: number): void {
     this.position += count
-    // The bytes that it had when it was opened, as in libuv: bytes that are written behind them meanwhile are for the next copy.
-    if (this.position > 0 && BigInt(this.position) >= this.source.size) this.times()
-    else if (count > 0) this.copy()
-    // Files of /proc and the like have bytes that only read(2) finds, and the kernel copies none of them.
+    if (this.position >= this.dataEnd!) this.findData()
+    else if (count > 0) this.copyRange()
+    // What reading finds where the kernel copies nothing: files of /sys. Others have become shorter.
     else if (this.position === 0) this.readBlock()
     else this.times()
   }
@@ -250,7 +326,8 @@ export class CopyFile extends Sequence<Stat> {
     this.block ??= new Uint8Array(Buffer.allocUnsafeSlow(BLOCK).buffer)
     // At the descriptor's position where the file takes no offset. No other code has moved the position.
     const options = this.source.type === "File" ? { offset: this.position } : undefined
-    this.run(read(this.file, this.block, options), this.blockRead, this.broken)
+    const length = this.dataEnd === undefined ? BLOCK : Math.min(BLOCK, this.dataEnd - this.position)
+    this.run(read(this.file, this.block.subarray(0, length), options), this.blockRead, this.broken)
   }
 
   private blockRead(count: number): void {
@@ -274,6 +351,7 @@ export class CopyFile extends Sequence<Stat> {
     this.position += count
     if (count === 0) this.broken(errno.EIO)
     else if (this.written < this.inBlock) this.writeBlock()
+    else if (this.position === this.dataEnd) this.findData()
     else this.readBlock()
   }
 

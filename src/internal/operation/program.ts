@@ -29,10 +29,10 @@ import { type Stat, statOffsets } from "./metadata.ts"
 
 export { AFTER_ALL, AFTER_SUCCESS, MAX_STEPS, RANGE } from "../native/machine/layout.ts"
 
-/** A number in the answer of an earlier step, which is `fstat`, `stat` or `lstat`. */
+/** A number in the answer of an earlier step, which is `fstat`, `stat` or `lstat`; or, for expectations, the `"result"` of any. */
 export interface Found {
   readonly step: number
-  readonly field: "mode" | "ino" | "size"
+  readonly field: "mode" | "ino" | "size" | "result"
 }
 
 /** A system call. */
@@ -90,7 +90,7 @@ export interface ProgramInput {
 }
 
 /** Where `decode` finds it. The field is at the same place in each answer. */
-const offsetOf = ({ field }: Found): number => statOffsets[field]
+const offsetOf = ({ field }: Found): number => (field === "result" ? 0 : statOffsets[field])
 
 /** All bits, as the kernel's signed words have them. */
 const ALL_BITS = -1n
@@ -112,9 +112,14 @@ const encodeExpectation = (
 ): void => {
   const other = is ?? isNot!
   step.nr = is === undefined ? EXPECT_OTHER : EXPECT_SAME
-  step.a0 = addressOf(step, steps, expect)
   step.a1 = mask ?? ALL_BITS
-  step.sources = MEMORY
+  if (expect.field === "result") {
+    step.a0 = expect.step
+    step.sources = RESULT
+  } else {
+    step.a0 = addressOf(step, steps, expect)
+    step.sources = MEMORY
+  }
   if (typeof other === "bigint") step.a2 = other
   else {
     step.a2 = addressOf(step, steps, other)
@@ -230,7 +235,7 @@ export const isProgram = ({ entry }: Operation<any>): boolean => entry.encode ==
 
 /** The number that an earlier step has found. */
 export const numberIn = (ends: ReadonlyArray<unknown>, { field, step }: Found): bigint =>
-  BigInt((ends[step] as Stat)[field])
+  BigInt(field === "result" ? (ends[step] as number | bigint) : (ends[step] as Stat)[field])
 
 /** Whether an earlier step has found anything. */
 export const hasFound = (ends: ReadonlyArray<unknown>, { step }: Found): boolean =>

@@ -193,7 +193,7 @@ const callsIn = (directory: string, fd: number, at: number): ReadonlyArray<Call>
       name: "AioTree.copy",
       run: AioTree.copy,
       args: [path, path, {}],
-      keys: ["parallel", "overwrite", "preserveTimestamps"]
+      keys: ["parallel", "overwrite", "preserveTimestamps", "reflink"]
     },
     { name: "AioTree.scan", run: AioTree.scan, args: [directory, {}], keys: ["maxDepth"] },
     { name: "AioFile.open", run: AioFile.open, args: [path, {}], keys: [...openKeys, "direct"] },

@@ -276,6 +276,24 @@ const trees: Lines = {
         expect((yield* world.facts(join(directory, "kept"))).mtimeNs).toBe(5_000_000_000n)
       })
   },
+  "AioTree.copy.reflink": {
+    on: ({ directory, world }) =>
+      Effect.gen(function* () {
+        const from = join(directory, "from")
+        yield* world.writeFile(from, "content")
+        for (const reflink of ["auto", "never"] as const) {
+          yield* AioTree.copy(from, join(directory, reflink), { reflink })
+          expect(text(yield* world.readFile(join(directory, reflink)))).toBe("content")
+        }
+        // As FICLONE itself answers there; what could not be shared is not left behind.
+        const shared = yield* Effect.either(AioTree.copy(from, join(directory, "always"), { reflink: "always" }))
+        if (shared._tag === "Right") expect(text(yield* world.readFile(join(directory, "always")))).toBe("content")
+        else {
+          expect(shared.left).toMatchObject({ code: "EOPNOTSUPP" })
+          expect(yield* Effect.flip(Aio.lstat(join(directory, "always")))).toMatchObject({ code: "ENOENT" })
+        }
+      })
+  },
   "AioTree.scan.maxDepth": {
     on: ({ directory }) =>
       Effect.gen(function* () {
