@@ -15,6 +15,7 @@ import * as reads from "./scenarios/reads.ts"
 import { sendfile } from "./scenarios/sendfile.ts"
 import { lent, stream } from "./scenarios/stream.ts"
 import { threads } from "./scenarios/threads.ts"
+import * as trees from "./scenarios/trees.ts"
 import { waits } from "./scenarios/waits.ts"
 import * as ways from "./scenarios/ways.ts"
 import type { Settings } from "./settings.ts"
@@ -68,6 +69,9 @@ export const scenarios = (quick: boolean): ReadonlyArray<Scenario> => [
   { kind: "comparison", name: "stream", make: stream },
   { kind: "comparison", name: "stream-lent", make: lent },
   ...filesystem.scenarios(quick),
+  { kind: "comparison", name: "tree-scan", make: trees.scan },
+  { kind: "comparison", name: "tree-copy", make: trees.copy },
+  { kind: "comparison", name: "tree-remove", make: trees.remove },
   { kind: "comparison", name: "log", make: log },
   { kind: "comparison", name: "sendfile", make: sendfile },
   { kind: "comparison", name: "group-batch", make: groups.batches },

@@ -133,6 +133,14 @@ const cold: ReadonlyArray<readonly [scenario: string, what: string]> = [
 
 const noSlower: ReadonlyArray<Target> = cold.map(([scenario, what]) => faster(what, scenario, "fs.promises", 1))
 
+/** Of whole trees. */
+const trees: ReadonlyArray<Target> = [
+  faster("Names of a tree with their types", "tree-scan", "fs.promises.readdir", 2),
+  faster("Copy of a tree", "tree-copy", "fs.promises.cp", 2),
+  faster("Copy of a tree", "tree-copy", "cp -a", 1),
+  faster("Removal of a tree", "tree-remove", "rm -rf", 1)
+]
+
 const written: ReadonlyArray<Target> = [
   faster("64 fibers append durably", "log", "a datasync each", 10),
   faster("A cached MiB to a socket", "sendfile", "createReadStream().pipe()", 2),
@@ -171,6 +179,7 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     others("NodeFileSystem", 0.9),
     ...noSlower,
     ...written,
+    ...trees,
     idleWaits,
     figure("10,000 waits: no descriptor each", "waits", "descriptors of a wait", "", 0.001, "")
   ],
@@ -191,6 +200,7 @@ const targets: Readonly<Record<string, ReadonlyArray<Target>>> = {
     built,
     ...noSlower,
     ...written,
+    ...trees,
     idleWaits
   ],
   kernel: [

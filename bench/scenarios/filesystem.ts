@@ -253,7 +253,7 @@ export const stream = (settings: Settings): Effect.Effect<Comparison> =>
   )
 
 /** A tree of directories with a thousand files each. */
-const makeTree = (directory: string, files: number): string => {
+export const makeTree = (directory: string, files: number): string => {
   const root = mkdtempSync(join(directory, "tree-"))
   for (let i = 0; i < files; i++) {
     const folder = join(root, String(Math.floor(i / 1000)))
@@ -264,7 +264,7 @@ const makeTree = (directory: string, files: number): string => {
 }
 
 /** Trees for warming a side up, three intervals long: none is removed in less than a fortieth of a second. */
-const warmUp = ({ effort }: Settings): number => Math.ceil((3 * effort.interval) / 0.04)
+export const warmUp = ({ effort }: Settings): number => Math.ceil((3 * effort.interval) / 0.04)
 
 /**
  * One request is one tree. All are made beforehand: ext4 avoids inodes that were freed in the last seconds, and is ten times as slow at
