@@ -29,6 +29,7 @@ describe.each(realBackends)("$name", ({ layer }) => {
           fs.makeTempFile({ suffix: Symbol("a") }),
           fs.open(path, throwing),
           fs.open(path, null).pipe(Effect.zipRight(fs.open(path, 7))),
+          fs.makeDirectory(Buffer.from(`${directory}/b/c`), { recursive: true }),
           fs.truncate(path, Symbol("a")),
           fs.utimes(path, new Proxy({}, {}), 0),
           fs.writeFileString(path, Symbol("a")),

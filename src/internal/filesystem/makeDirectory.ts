@@ -6,9 +6,11 @@ import type { PlatformError } from "@effect/platform/Error"
 import type { MakeTempDirectoryOptions } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import type { AioFailure } from "../../AioError.ts"
+import { withArguments } from "../effect/arguments.ts"
 import { execute } from "../effect/execute.ts"
 import { exitOf } from "../effect/exits.ts"
 import { runSequence } from "../effect/run.ts"
+import { BadArgument, show } from "../engine/arguments.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Failed } from "../engine/failed.ts"
 import type { Operation } from "../engine/operation.ts"
@@ -103,10 +105,20 @@ class MakeDirectories extends Sequence<void> {
   }
 }
 
+/** A path of bytes, which FileSystem's methods take as well, is not split into names. */
+const demandText = (path: unknown): void => {
+  if (typeof path !== "string") throw new BadArgument("path", `must be a string with recursive, not ${show(path)}`)
+}
+
 export const makeDirectories = (engine: Engine, path: string, mode?: number): Effect.Effect<void, AioFailure> =>
-  runSequence(
-    () => new MakeDirectories(engine, path, mode),
-    (end) => exitOf(engine, end)
+  withArguments(
+    "makeDirectory",
+    () => demandText(path),
+    () =>
+      runSequence(
+        () => new MakeDirectories(engine, path, mode),
+        (end) => exitOf(engine, end)
+      )
   )
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

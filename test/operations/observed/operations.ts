@@ -572,9 +572,14 @@ const mounted = (ask: (options?: object) => Effect.Effect<any, any, Aio.Aio>) =>
 const inMemory = (call: Call, { directory, world }: Place, options: object) =>
   Effect.gen(function* () {
     const path = join(directory, "pages")
-    yield* world.writeFile(path, "x".repeat(3 * 4096))
-    const fd = yield* descriptorOf(path)
-    expect([(yield* call(fd)).cached, (yield* call(fd, options)).cached]).toEqual([3, 2])
+    let found: ReadonlyArray<number> = []
+    // Others empty the page cache now and then.
+    for (let tries = 0; tries < 20 && found.join() !== "3,2"; tries++) {
+      yield* world.writeFile(path, "x".repeat(3 * 4096))
+      const fd = yield* descriptorOf(path)
+      found = [(yield* call(fd)).cached, (yield* call(fd, options)).cached]
+    }
+    expect(found).toEqual([3, 2])
   })
 
 const isLacking = (error: any): boolean => error.code === "EOPNOTSUPP" || error.code === "ENOTTY"
